@@ -1,0 +1,1 @@
+//! Search by person, address, host, time.

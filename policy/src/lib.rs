@@ -1,0 +1,21 @@
+//! The tariff: what may pass. Names, lists, charter, verdict.
+//!
+//! This crate is pure. The same question over the same charter and the same index gets the same decision on any
+//! machine at any time: there is no file, socket, clock, randomness or async here. The caller opens files, maps the
+//! index into memory and says what time it is.
+//!
+//! Reading order: [`target`] (what is asked), [`lists`] and [`index`] (what is known of names), [`charter`] (what is
+//! allowed), [`verdict`] (the decision).
+
+pub mod charter;
+pub mod index;
+pub mod lists;
+pub mod problem;
+pub mod target;
+pub mod verdict;
+
+pub use charter::Charter;
+pub use index::Index;
+pub use problem::{Problem, Problems, Source};
+pub use target::{Scheme, Target, TargetError};
+pub use verdict::{Action, Decision, InForce, Query};

@@ -1,0 +1,2 @@
+//! Octroi: the gate.
+fn main() {}
