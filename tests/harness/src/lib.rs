@@ -1,0 +1,34 @@
+//! Drives the real gate from outside, with real clients.
+//!
+//! A test starts a [`Gate`] (the binary itself, in a folder of its own), puts an [`Origin`] behind it that stands in for
+//! the web and writes down what it saw, and asks through [`Curl`], a [`Browser`] or a bare [`raw::Client`]. Nothing
+//! leaves the loopback interface; nothing waits a fixed time: [`wait::until`] asks again until a deadline.
+//!
+//! Origins and bare clients are written on sockets and threads, not on the libraries the gate is built with, so that a
+//! misreading of the protocol in those is not shared by both ends of a test.
+
+pub mod authority;
+pub mod binary;
+pub mod browser;
+pub mod curl;
+pub mod gate;
+pub mod latch;
+pub mod message;
+pub mod origin;
+pub mod ports;
+pub mod raw;
+pub mod record;
+pub mod setup;
+pub mod wait;
+
+pub use authority::Authority;
+pub use browser::Browser;
+pub use curl::Curl;
+pub use gate::Gate;
+pub use latch::Latch;
+pub use origin::{Answer, Origin, Seen};
+pub use record::Record;
+pub use setup::Setup;
+
+/// How long anything in a test may take before it counts as hung. Generous: reached only by what is broken.
+pub const LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
