@@ -1,4 +1,5 @@
 //! Octroi: the gate.
-#![allow(dead_code, reason="x")]
+#![allow(dead_code, unused_imports, reason = "being joined")]
+mod pages;
 mod wire;
 fn main() {}
