@@ -103,9 +103,18 @@ mod tests {
             .stderr(Stdio::piped())
             .spawn()
             .expect("pactester runs: it is in the Debian package libpacparser1");
-        engine.stdin.take().expect("piped").write_all(script.as_bytes()).expect("the script is read");
+        engine
+            .stdin
+            .take()
+            .expect("piped")
+            .write_all(script.as_bytes())
+            .expect("the script is read");
         let output = engine.wait_with_output().expect("pactester ends");
-        assert!(output.status.success(), "{host}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{host}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
     }
 
