@@ -8,6 +8,7 @@
 //! allowed), [`verdict`] (the decision).
 
 pub mod charter;
+pub mod document;
 pub mod index;
 pub mod lists;
 pub mod problem;

@@ -74,7 +74,14 @@ pub struct Compiler {}
 impl Compiler {
     /// Reads one file of a source. Good lines are kept, bad ones counted and reported.
     /// `file` is the name for reports. `source` is `list:category`, or the list's own name for a single-category list.
-    pub fn file(&mut self, _source: &str, _kind: Kind, _format: Format, _file: &str, _text: &[u8]) -> FileReport {
+    pub fn file(
+        &mut self,
+        _source: &str,
+        _kind: Kind,
+        _format: Format,
+        _file: &str,
+        _text: &[u8],
+    ) -> FileReport {
         todo!()
     }
     /// Another name of a source.
@@ -82,7 +89,11 @@ impl Compiler {
         todo!()
     }
     /// Writes the index.
-    pub fn write(self, _out: &mut dyn io::Write, _progress: &mut dyn FnMut(Progress)) -> io::Result<()> {
+    pub fn write(
+        self,
+        _out: &mut dyn io::Write,
+        _progress: &mut dyn FnMut(Progress),
+    ) -> io::Result<()> {
         todo!()
     }
 }

@@ -1,0 +1,209 @@
+//! Bodies passed on as they come, counted, with their framing checked on the way.
+use crate::wire::chunked::{Chunked, Step};
+use crate::wire::{Buffer, Framing, Malformed};
+use std::io;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+/// Room made for one read of a body.
+const ROOM: usize = 64 * 1024;
+/// Up to here the bytes that wait to be written first are joined with the body's, so that both leave in one write.
+const JOINED: usize = 16 * 1024;
+
+/// Why a body did not pass whole.
+#[derive(Debug)]
+pub(crate) enum BodyError {
+    /// The sender reset the connection, or ended it before the end of the body.
+    SenderGone,
+    /// The sender sent nothing for `idle_timeout`.
+    SenderSilent,
+    /// The receiver reset the connection, or took nothing for `idle_timeout`.
+    ReceiverGone,
+    /// The body is not framed as announced.
+    Malformed(Malformed),
+}
+
+/// What is left of a body.
+enum Left {
+    Length(u64),
+    Chunked(Chunked),
+    Close,
+}
+
+/// How the receiver gets a chunked body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Chunks {
+    /// With its chunks.
+    Kept,
+    /// Without them: the receiver speaks HTTP/1.0.
+    Removed,
+}
+
+/// Where a body comes from.
+pub(crate) struct Sender<'a, R> {
+    /// The socket.
+    pub(crate) reader: &'a mut R,
+    /// What was read of it already.
+    pub(crate) buffer: &'a mut Buffer,
+    /// What ends the body.
+    pub(crate) framing: Framing,
+}
+
+/// Writes `first` (a head), then the body, to `receiver`. `passed` is told payload bytes as they have been written.
+///
+/// Cancel safety: not safe; dropped, part of a body may have been written.
+pub(crate) async fn pass<R, W>(
+    sender: Sender<'_, R>,
+    receiver: &mut W,
+    mut first: Vec<u8>,
+    chunks: Chunks,
+    idle: Duration,
+    passed: impl Fn(u64),
+) -> Result<(), BodyError>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let Sender { reader, buffer, framing } = sender;
+    let mut left = match framing {
+        Framing::None => Left::Length(0),
+        Framing::Length(length) => Left::Length(length),
+        Framing::Chunked => Left::Chunked(Chunked::new()),
+        Framing::Close => Left::Close,
+    };
+    loop {
+        let part = left.take(buffer.bytes(), chunks, &mut first).map_err(BodyError::Malformed)?;
+        let verbatim = buffer.bytes().get(..part.verbatim).unwrap_or_default();
+        if first.is_empty() {
+            write(receiver, verbatim, idle).await?;
+        } else if first.len() + verbatim.len() <= JOINED {
+            first.extend_from_slice(verbatim);
+            write(receiver, &first, idle).await?;
+        } else {
+            write(receiver, &first, idle).await?;
+            write(receiver, verbatim, idle).await?;
+        }
+        first.clear();
+        buffer.consume(part.consumed);
+        if part.payload > 0 {
+            passed(part.payload);
+        }
+        if part.ended {
+            return Ok(());
+        }
+        match timeout(idle, buffer.fill(reader, ROOM)).await {
+            Err(_) => return Err(BodyError::SenderSilent),
+            Ok(Ok(0)) if matches!(left, Left::Close) => return Ok(()),
+            Ok(Ok(0) | Err(_)) => return Err(BodyError::SenderGone),
+            Ok(Ok(_)) => {}
+        }
+    }
+}
+
+/// Writes all of `bytes`; nothing when there are none.
+pub(crate) async fn write<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8], idle: Duration) -> Result<(), BodyError> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let written: Result<io::Result<()>, _> = timeout(idle, writer.write_all(bytes)).await;
+    match written {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) | Err(_) => Err(BodyError::ReceiverGone),
+    }
+}
+
+/// What of the bytes at hand belongs to the body.
+struct Part {
+    /// Bytes from the start that are written as they are.
+    verbatim: usize,
+    /// Bytes from the start that are done with.
+    consumed: usize,
+    /// Payload among them.
+    payload: u64,
+    /// The body is whole.
+    ended: bool,
+}
+
+impl Left {
+    fn take(&mut self, bytes: &[u8], chunks: Chunks, first: &mut Vec<u8>) -> Result<Part, Malformed> {
+        match self {
+            Left::Close => Ok(Part { verbatim: bytes.len(), consumed: bytes.len(), payload: bytes.len() as u64, ended: false }),
+            Left::Length(left) => {
+                let count = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                *left -= count as u64;
+                Ok(Part { verbatim: count, consumed: count, payload: count as u64, ended: *left == 0 })
+            }
+            Left::Chunked(chunked) => {
+                let (mut consumed, mut payload) = (0, 0u64);
+                let ended = loop {
+                    match chunked.step(bytes.get(consumed..).unwrap_or_default())? {
+                        Step::Frame(count) => consumed += count,
+                        Step::Data(range) => {
+                            if chunks == Chunks::Removed {
+                                let data = bytes.get(consumed..consumed + range.len()).unwrap_or_default();
+                                first.extend_from_slice(data);
+                            }
+                            payload += range.len() as u64;
+                            consumed += range.len();
+                        }
+                        Step::More => break false,
+                        Step::End => break true,
+                    }
+                };
+                let verbatim = if chunks == Chunks::Kept { consumed } else { 0 };
+                Ok(Part { verbatim, consumed, payload, ended })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BodyError, Chunks, Sender, pass};
+    use crate::wire::{Buffer, Framing};
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    async fn run(framing: Framing, sent: &[u8], chunks: Chunks) -> (Result<(), BodyError>, Vec<u8>, u64, usize) {
+        let (mut reader, mut buffer, mut out, count) = (sent, Buffer::default(), Vec::new(), Cell::new(0));
+        let sender = Sender { reader: &mut reader, buffer: &mut buffer, framing };
+        let passed = |bytes| count.set(count.get() + bytes);
+        let result = pass(sender, &mut out, b"HEAD ".to_vec(), chunks, Duration::from_secs(5), passed).await;
+        (result, out, count.get(), buffer.len())
+    }
+
+    #[tokio::test]
+    async fn a_body_ends_where_its_framing_says() {
+        let (result, out, count, rest) = run(Framing::Length(3), b"abcGET", Chunks::Kept).await;
+        assert!(result.is_ok());
+        assert_eq!((out.as_slice(), count, rest), (&b"HEAD abc"[..], 3, 3));
+
+        let (result, out, count, rest) = run(Framing::Chunked, b"3\r\nabc\r\n0\r\n\r\nGET", Chunks::Kept).await;
+        assert!(result.is_ok());
+        assert_eq!((out.as_slice(), count, rest), (&b"HEAD 3\r\nabc\r\n0\r\n\r\n"[..], 3, 3));
+
+        let (result, out, count, _) = run(Framing::Chunked, b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", Chunks::Removed).await;
+        assert!(result.is_ok());
+        assert_eq!((out.as_slice(), count), (&b"HEAD abcde"[..], 5));
+
+        let (result, out, count, _) = run(Framing::Close, b"abc", Chunks::Kept).await;
+        assert!(result.is_ok());
+        assert_eq!((out.as_slice(), count), (&b"HEAD abc"[..], 3));
+
+        let (result, out, count, rest) = run(Framing::None, b"GET", Chunks::Kept).await;
+        assert!(result.is_ok());
+        assert_eq!((out.as_slice(), count, rest), (&b"HEAD "[..], 0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_body_cut_short_or_misframed_is_said() {
+        let (result, out, count, _) = run(Framing::Length(9), b"abc", Chunks::Kept).await;
+        assert!(matches!(result, Err(BodyError::SenderGone)));
+        assert_eq!((out.as_slice(), count), (&b"HEAD abc"[..], 3));
+        let (result, ..) = run(Framing::Chunked, b"3\r\nabc\r\n", Chunks::Kept).await;
+        assert!(matches!(result, Err(BodyError::SenderGone)));
+        let (result, ..) = run(Framing::Chunked, b"3\r\nabcd", Chunks::Kept).await;
+        assert!(matches!(result, Err(BodyError::Malformed(_))));
+    }
+}

@@ -1,0 +1,237 @@
+//! The command line: what can be typed, and nothing of what it does.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// A filtering HTTP/HTTPS proxy that keeps a lawful register.
+#[derive(Debug, Parser)]
+#[command(
+    name = "octroi",
+    version,
+    about,
+    after_help = "Without a command, octroi runs the gate.\n\
+                  Exit status: 0 done; 1 the answer is no; 2 wrong usage or configuration.",
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// Configuration file [default: octroi.toml of the current folder, if there is one]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// What to do; none is [`Command::Run`].
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// One command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the gate
+    Run,
+    /// Check the configuration, the charter, its lists and its expectations
+    Check(Output),
+    /// Say what the gate would decide on an address, and why
+    Explain(Explain),
+    /// Category lists: fetch, compile, look up
+    #[command(subcommand)]
+    Lists(Lists),
+    /// Local accounts
+    #[command(subcommand)]
+    User(User),
+    /// Print the PAC file that browsers are given
+    Pac,
+    /// The register
+    #[command(subcommand)]
+    Log(Log),
+    /// Say how the running gate is doing
+    Status(Output),
+    /// Have the running gate read its files again
+    Reload(Output),
+}
+
+/// How a command that reads answers.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Output {
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `octroi explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// An address, or a host alone (https is then meant)
+    pub url: String,
+    /// The account that asks
+    #[arg(long)]
+    pub user: Option<String>,
+    /// A group of that account; may be repeated
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<String>,
+    /// The address it asks from
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub client: IpAddr,
+    /// When, as 2026-11-23T12:30:00+01:00 [default: now]
+    #[arg(long, value_name = "RFC3339")]
+    pub at: Option<Timestamp>,
+    /// The method [default: GET over http, CONNECT over https]
+    #[arg(long)]
+    pub method: Option<String>,
+    /// How to answer.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `octroi lists`.
+#[derive(Debug, Subcommand)]
+pub enum Lists {
+    /// Fetch the lists that have an address, then compile
+    Update(Output),
+    /// Compile what is there, fetching nothing
+    Compile(Output),
+    /// Say what each list holds, since when, and what is wrong with it
+    Status(Output),
+    /// Show every entry that covers a host or an address
+    Lookup(Lookup),
+}
+
+/// `octroi lists lookup`.
+#[derive(Debug, Args)]
+pub struct Lookup {
+    /// What to look up
+    #[arg(value_name = "HOST-OR-URL")]
+    pub what: String,
+    /// How to answer.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `octroi user`.
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Open an account, or reopen a disabled one
+    Add(Account),
+    /// Change an account's password
+    Passwd(Account),
+    /// Close an account without forgetting it
+    Disable {
+        /// The account
+        name: String,
+    },
+    /// List the accounts
+    List(Output),
+}
+
+/// An account and where its password comes from.
+#[derive(Debug, Args)]
+pub struct Account {
+    /// The account: lower-case letters, digits, `.`, `_`, `-`, `@`
+    pub name: String,
+    /// Read the password from standard input, one line, instead of asking
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// `octroi log`.
+#[derive(Debug, Subcommand)]
+pub enum Log {
+    /// Search the register; names are pseudonyms unless a purpose and a reason open them
+    Search(Search),
+}
+
+/// `octroi log search`.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// Records of this account: its pseudonym, or its name with --purpose and --reason
+    #[arg(long)]
+    pub user: Option<String>,
+    /// Records of this address: its pseudonym, or the address or network with --purpose and --reason
+    #[arg(long, value_name = "IP")]
+    pub client: Option<String>,
+    /// Records of this host and its subdomains
+    #[arg(long)]
+    pub host: Option<String>,
+    /// From this instant, or from the start of this day
+    #[arg(long, value_name = "WHEN")]
+    pub from: Option<String>,
+    /// Before this instant, or to the end of this day
+    #[arg(long, value_name = "WHEN")]
+    pub to: Option<String>,
+    /// The record of this number, as refusal pages show it
+    #[arg(long)]
+    pub id: Option<i64>,
+    /// At most so many records, the newest
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    pub limit: usize,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// Declared purpose for which names are shown
+    #[arg(long, value_name = "CODE", requires = "reason")]
+    pub purpose: Option<String>,
+    /// Why names are needed this time; kept in the audit trail
+    #[arg(long, value_name = "TEXT", requires = "purpose")]
+    pub reason: Option<String>,
+}
+
+/// The form of a search's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns for people
+    Table,
+    /// A JSON array, one record a line
+    Json,
+    /// CSV with a header line (RFC 4180)
+    Csv,
+    /// Squid's native access log
+    Squid,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_is_run_and_config_goes_anywhere() {
+        assert!(
+            Cli::try_parse_from(["octroi"])
+                .expect("parses")
+                .command
+                .is_none()
+        );
+        for line in [
+            ["octroi", "--config", "a.toml", "check"],
+            ["octroi", "check", "--config", "a.toml"],
+        ] {
+            let cli = Cli::try_parse_from(line).expect("parses");
+            assert_eq!(cli.config.as_deref(), Some(std::path::Path::new("a.toml")));
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_exit_2() {
+        for line in [
+            &["octroi", "fly"][..],
+            &["octroi", "explain"],
+            &["octroi", "explain", "x.fr", "--client", "nowhere"],
+            &["octroi", "explain", "x.fr", "--at", "noon"],
+            &["octroi", "log", "search", "--purpose", "security"],
+        ] {
+            assert_eq!(
+                Cli::try_parse_from(line).expect_err("refused").exit_code(),
+                2,
+                "{line:?}"
+            );
+        }
+    }
+}

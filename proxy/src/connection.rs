@@ -1,0 +1,124 @@
+//! One client connection: heads read one after the other, each given to the exchange.
+use crate::exchange;
+use crate::gate::Gate;
+use crate::pages::Fault;
+use crate::refuse;
+use crate::wire::{Buffer, Malformed, RequestHead};
+use std::io;
+use std::net::IpAddr;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout_at};
+
+/// Room made for one read of a head.
+const ROOM: usize = 4096;
+
+/// A client's connection, and what has been read of it.
+pub(crate) struct Connection<R, W> {
+    /// Its reading half.
+    pub(crate) reader: R,
+    /// Its writing half.
+    pub(crate) writer: W,
+    /// What was read and not yet consumed.
+    pub(crate) buffer: Buffer,
+    /// How long the head at the start of the buffer is, until [`Connection::take_head`].
+    pub(crate) head: usize,
+    /// The client's address.
+    pub(crate) peer: IpAddr,
+}
+
+impl<R, W> Connection<R, W> {
+    /// Takes the request's head from the buffer, once: the first step that is done with it calls this.
+    pub(crate) fn take_head(&mut self) {
+        self.buffer.consume(std::mem::take(&mut self.head));
+    }
+}
+
+/// What becomes of a connection after an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The next request may come.
+    Keep,
+    /// It ends: nothing more is read as a request.
+    Close,
+}
+
+/// How waiting for a head ended.
+enum Waited {
+    Head(RequestHead),
+    /// The client closed between two requests, or the gate is stopping and no request has begun.
+    Ended,
+    /// The connection broke, or ended within a head.
+    Broken,
+    Refused(Fault<'static>),
+}
+
+/// Serves a connection to its end.
+///
+/// Cancel safety: dropped, an exchange under way is settled as what happened.
+pub(crate) async fn serve<R, W>(gate: &Gate, connection: &mut Connection<R, W>)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    loop {
+        let next = match wait(gate, connection).await {
+            Waited::Head(head) => exchange::run(gate, connection, head).await,
+            Waited::Refused(fault) => refuse::unread(&gate.state(), connection, fault).await,
+            Waited::Ended | Waited::Broken => return,
+        };
+        if next == Next::Close {
+            return;
+        }
+    }
+}
+
+/// Waits for the next request: `idle_timeout` for its first byte, `header_timeout` from there to its whole head.
+async fn wait<R, W>(gate: &Gate, connection: &mut Connection<R, W>) -> Waited
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let (header_bytes, header_timeout, idle_timeout) = {
+        let limits = &gate.state().config.limits;
+        (limits.header_bytes, limits.header_timeout, limits.idle_timeout)
+    };
+    let buffer = &mut connection.buffer;
+    let mut begun = !buffer.is_empty();
+    let mut deadline = Instant::now() + if begun { header_timeout } else { idle_timeout };
+    let mut seen = 0;
+    loop {
+        // Looked at only when an empty line may have come: a head sent byte by byte costs no more than any other.
+        let fresh = buffer.bytes().get(seen..).unwrap_or_default();
+        if fresh.windows(2).any(|pair| pair == b"\n\n") || fresh.windows(3).any(|triple| triple == b"\n\r\n") {
+            match RequestHead::parse(buffer.bytes()) {
+                Ok(Some(head)) if head.len <= header_bytes => return Waited::Head(head),
+                Ok(Some(_)) => return Waited::Refused(Fault::HeaderTooLarge),
+                Ok(None) => {}
+                Err(Malformed::TooManyFields) => return Waited::Refused(Fault::HeaderTooLarge),
+                Err(why) => return Waited::Refused(Fault::BadRequest { why: why.why() }),
+            }
+        }
+        if buffer.len() > header_bytes {
+            return Waited::Refused(Fault::HeaderTooLarge);
+        }
+        seen = buffer.len().saturating_sub(2);
+        let filled = tokio::select! {
+            biased;
+            filled = timeout_at(deadline, buffer.fill(&mut connection.reader, ROOM)) => filled,
+            () = gate.stopping.cancelled(), if !begun => return Waited::Ended,
+        };
+        match filled {
+            Ok(Ok(0)) if begun => return Waited::Broken,
+            Ok(Ok(0)) => return Waited::Ended,
+            Ok(Ok(_)) if !begun => {
+                begun = true;
+                deadline = Instant::now() + header_timeout;
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(Err(_)) => return Waited::Broken,
+            Err(_) if begun => return Waited::Refused(Fault::RequestTimeout),
+            Err(_) => return Waited::Ended,
+        }
+    }
+}

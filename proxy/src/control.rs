@@ -1,0 +1,360 @@
+//! The control socket: how `octroi reload`, `status` and `log search` talk to the gate that runs on the same data folder.
+//!
+//! A Unix socket in the data folder, open to the gate's own account: one request as a line of JSON, one answer as a
+//! line of JSON, and the connection is over.
+
+use serde::{Deserialize, Serialize};
+use std::fs::{File, Permissions};
+use std::future::Future;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream as BlockingStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Longest line either side takes.
+const LINE_BYTES: u64 = 1 << 20;
+/// A client must have sent its request by then.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// A gate must have answered by then; a reload may have a whole list to compile.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
+/// Requests answered at once; more wait in the socket's queue.
+const AT_ONCE: usize = 16;
+
+/// What a command asks of the running gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "lowercase")]
+pub enum Request {
+    /// Read configuration, charter and lists again.
+    Reload,
+    /// Say how it is doing.
+    Status,
+    /// Answer when everything recorded so far can be found by a search.
+    Flush,
+}
+
+/// What the gate answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "lowercase")]
+pub enum Answer {
+    /// The new files are in force.
+    Reloaded {
+        /// `VERSION@HASH` of the charter now in force.
+        charter: String,
+        /// Entries of the lists now in force.
+        entries: u64,
+        /// What is worth knowing and stops nothing, a sentence each.
+        notes: Vec<String>,
+    },
+    /// The new files are not good; the old ones stay in force.
+    Refused {
+        /// Every problem, rendered for people.
+        problems: String,
+    },
+    /// How it is doing.
+    Status(Box<Status>),
+    /// Everything recorded so far can be found.
+    Flushed,
+    /// The gate could not do it.
+    Failed {
+        /// Why, in one sentence.
+        why: String,
+    },
+}
+
+/// How a gate is doing; nothing about a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Of the program.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// Where browsers connect, with the ports really bound.
+    pub proxy: Vec<SocketAddr>,
+    /// Where the console is.
+    pub console: SocketAddr,
+    /// Where its data is.
+    pub data_dir: PathBuf,
+    /// Whether it lets anything through: the register can be written and it is not shutting down.
+    pub ready: bool,
+    /// Why not, and what is missing although it is ready; a sentence each.
+    pub notes: Vec<String>,
+    /// The charter in force.
+    pub charter: CharterStatus,
+    /// The lists in force.
+    pub lists: ListsStatus,
+    /// Connections open now.
+    pub connections: u64,
+    /// Exchanges since the start.
+    pub exchanges: u64,
+    /// Of these, refused.
+    pub refused: u64,
+}
+
+/// The charter in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CharterStatus {
+    /// Its title.
+    pub title: String,
+    /// `VERSION@HASH`.
+    pub identity: String,
+    /// Since when, RFC 3339, UTC.
+    pub since: String,
+}
+
+/// The lists in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListsStatus {
+    /// Entries of all lists.
+    pub entries: u64,
+    /// Lists the charter names and the gate has not.
+    pub missing: Vec<String>,
+}
+
+/// Why the running gate gave no answer.
+#[derive(Debug)]
+pub enum AskError {
+    /// No gate runs on this data folder.
+    NoGate,
+    /// One does, or did, and the conversation broke.
+    Broken(io::Error),
+}
+
+impl std::fmt::Display for AskError {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            AskError::NoGate => out.write_str("no gate runs on this data folder"),
+            AskError::Broken(why) => write!(out, "the running gate gave no answer: {why}"),
+        }
+    }
+}
+
+/// Asks the gate that runs on a data folder. Blocks until it answers.
+pub fn ask(data_dir: &Path, request: Request) -> Result<Answer, AskError> {
+    let stream =
+        match Address::of(data_dir).and_then(|address| BlockingStream::connect(&address.path)) {
+            Ok(stream) => stream,
+            // Refused: the socket of a gate that was killed.
+            Err(why)
+                if matches!(
+                    why.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+                ) =>
+            {
+                return Err(AskError::NoGate);
+            }
+            Err(why) => return Err(AskError::Broken(why)),
+        };
+    converse(stream, request).map_err(AskError::Broken)
+}
+
+fn converse(mut stream: BlockingStream, request: Request) -> io::Result<Answer> {
+    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+    stream.set_write_timeout(Some(REQUEST_TIMEOUT))?;
+    stream.write_all(&line(&request))?;
+    let mut answer = String::new();
+    BufReader::new(stream.take(LINE_BYTES)).read_line(&mut answer)?;
+    if answer.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "it closed the conversation",
+        ));
+    }
+    serde_json::from_str(&answer).map_err(io::Error::other)
+}
+
+/// Opens the control socket of a data folder, in place of one that a killed gate left.
+///
+/// The caller holds the lock on the data folder: a socket found there is nobody's.
+pub fn bind(data_dir: &Path) -> io::Result<UnixListener> {
+    let address = Address::of(data_dir)?;
+    match std::fs::remove_file(&address.path) {
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+        _ => {}
+    }
+    let listener = UnixListener::bind(&address.path)?;
+    std::fs::set_permissions(&address.path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers commands until `stop`, then lets the answers under way end.
+///
+/// Cancel safety: dropped, the answers under way are cut.
+pub async fn serve<H, F>(listener: UnixListener, handler: H, stop: CancellationToken)
+where
+    H: Fn(Request) -> F + Clone + Send + 'static,
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let mut conversations = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = conversations.join_next() => {}
+            accepted = listener.accept(), if conversations.len() < AT_ONCE => match accepted {
+                Ok((stream, _)) => {
+                    conversations.spawn(answer(stream, handler.clone()));
+                }
+                Err(why) => {
+                    tracing::warn!(%why, "a command could not be heard");
+                    // Out of file descriptors, most often: trying again at once would only burn the processor.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+    while conversations.join_next().await.is_some() {}
+}
+
+async fn answer<H, F>(mut stream: UnixStream, handler: H)
+where
+    H: Fn(Request) -> F,
+    F: Future<Output = Answer>,
+{
+    let (read, mut write) = stream.split();
+    let mut request = String::new();
+    let mut bounded = tokio::io::BufReader::new(read.take(LINE_BYTES));
+    let read = tokio::time::timeout(REQUEST_TIMEOUT, bounded.read_line(&mut request)).await;
+    let answer = match read {
+        Ok(Ok(length)) if length > 0 => match serde_json::from_str(&request) {
+            Ok(request) => handler(request).await,
+            Err(why) => Answer::Failed {
+                why: format!("the request is not understood: {why}"),
+            },
+        },
+        // Nobody is left to be answered.
+        _ => return,
+    };
+    let sent = tokio::time::timeout(REQUEST_TIMEOUT, write.write_all(&line(&answer))).await;
+    if !matches!(sent, Ok(Ok(()))) {
+        tracing::debug!("a command did not wait for its answer");
+    }
+}
+
+fn line(message: &impl Serialize) -> Vec<u8> {
+    // These types hold no map with odd keys and nothing that fails to serialise.
+    let mut line = serde_json::to_vec(message).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+/// The socket's path, short enough for the kernel, which takes 107 bytes at most (`unix(7)`).
+struct Address {
+    path: PathBuf,
+    /// Keeps the detour of a long path alive.
+    _dir: Option<File>,
+}
+
+impl Address {
+    fn of(data_dir: &Path) -> io::Result<Address> {
+        let path = data_dir.join("control.sock");
+        if path.as_os_str().as_bytes().len() <= 107 {
+            return Ok(Address { path, _dir: None });
+        }
+        let dir = File::open(data_dir)?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}/control.sock", dir.as_raw_fd()));
+        Ok(Address {
+            path,
+            _dir: Some(dir),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn handler(request: Request) -> Answer {
+        match request {
+            Request::Flush => Answer::Flushed,
+            Request::Reload => Answer::Refused {
+                problems: "two\nlines".into(),
+            },
+            Request::Status => Answer::Failed { why: "é".into() },
+        }
+    }
+
+    async fn asked(dir: &Path, request: Request) -> Result<Answer, AskError> {
+        let dir = dir.to_owned();
+        tokio::task::spawn_blocking(move || ask(&dir, request))
+            .await
+            .expect("joined")
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn commands_are_answered_until_stop() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for data_dir in [dir.path().to_owned(), dir.path().join("long".repeat(40))] {
+            std::fs::create_dir_all(&data_dir).expect("created");
+            assert!(matches!(
+                asked(&data_dir, Request::Flush).await,
+                Err(AskError::NoGate)
+            ));
+            let stop = CancellationToken::new();
+            let listener = bind(&data_dir).expect("bound");
+            let mode = std::fs::metadata(data_dir.join("control.sock"))
+                .expect("there")
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o600);
+            let gate = tokio::spawn(serve(listener, handler, stop.clone()));
+            for request in [Request::Flush, Request::Reload, Request::Status] {
+                assert_eq!(
+                    asked(&data_dir, request).await.expect("answered"),
+                    handler(request).await
+                );
+            }
+            stop.cancel();
+            gate.await.expect("ended");
+            // The socket of a gate that is gone is no gate, and no obstacle to the next.
+            assert!(matches!(
+                asked(&data_dir, Request::Flush).await,
+                Err(AskError::NoGate)
+            ));
+            bind(&data_dir).expect("bound again");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn what_is_no_request_is_said_and_harms_nothing() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let stop = CancellationToken::new();
+        let gate = tokio::spawn(serve(
+            bind(dir.path()).expect("bound"),
+            handler,
+            stop.clone(),
+        ));
+        let answers = tokio::task::spawn_blocking({
+            let dir = dir.path().to_owned();
+            move || {
+                let said = |text: &str| {
+                    let mut stream =
+                        BlockingStream::connect(dir.join("control.sock")).expect("connected");
+                    stream.write_all(text.as_bytes()).expect("sent");
+                    stream.shutdown(std::net::Shutdown::Write).expect("shut");
+                    let mut answer = String::new();
+                    stream.read_to_string(&mut answer).expect("read");
+                    answer
+                };
+                [said("{\"ask\":\"fly\"}\n"), said("")]
+            }
+        });
+        let [unknown, nothing] = answers.await.expect("joined");
+        assert!(unknown.contains("not understood"), "{unknown}");
+        assert_eq!(nothing, "");
+        assert_eq!(
+            asked(dir.path(), Request::Flush).await.expect("answered"),
+            Answer::Flushed
+        );
+        stop.cancel();
+        gate.await.expect("ended");
+    }
+}

@@ -1,0 +1,141 @@
+//! The gate: every part of it, built once and joined here. Nothing is reached through a global.
+use crate::accounts::Accounts;
+use crate::config::Config;
+use crate::pages::Language;
+use crate::upstream::Upstream;
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use logstore::{Register, Unwritable};
+use policy::InForce;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio_util::sync::CancellationToken;
+
+/// What every exchange is given.
+pub(crate) struct Gate {
+    state: ArcSwap<State>,
+    /// The register.
+    pub(crate) register: Register,
+    /// Local accounts.
+    pub(crate) accounts: Arc<Accounts>,
+    /// Numbers about nobody.
+    pub(crate) counts: Counts,
+    /// Cancelled when the gate begins to stop: no new exchange begins.
+    pub(crate) stopping: CancellationToken,
+    /// The proxy's sockets.
+    pub(crate) proxy: Vec<SocketAddr>,
+    /// The console's socket.
+    pub(crate) console: SocketAddr,
+    /// When it started.
+    pub(crate) started_at: Timestamp,
+}
+
+/// What a reload replaces, all at once.
+pub(crate) struct State {
+    /// How the gate runs.
+    pub(crate) config: Config,
+    /// What the charter allows, over the lists.
+    pub(crate) in_force: InForce,
+    /// The charter's identity, as records keep it.
+    pub(crate) charter: Arc<str>,
+    /// Of pages, when the browser states none.
+    pub(crate) language: Language,
+    /// The way to the origins; shared with the state before when nothing of it has changed.
+    pub(crate) upstream: Arc<Upstream>,
+    /// What is missing although the gate runs, a sentence each.
+    pub(crate) notes: Vec<String>,
+    /// Since when it is in force.
+    pub(crate) since: Timestamp,
+}
+
+impl Gate {
+    /// Joins the parts.
+    pub(crate) fn new(
+        state: State,
+        register: Register,
+        accounts: Accounts,
+        proxy: Vec<SocketAddr>,
+        console: SocketAddr,
+    ) -> Gate {
+        Gate {
+            state: ArcSwap::from_pointee(state),
+            register,
+            accounts: Arc::new(accounts),
+            counts: Counts::default(),
+            stopping: CancellationToken::new(),
+            proxy,
+            console,
+            started_at: Timestamp::now(),
+        }
+    }
+
+    /// What is in force now. An exchange asks once and keeps the answer.
+    pub(crate) fn state(&self) -> Arc<State> {
+        self.state.load_full()
+    }
+
+    /// Puts another state in force. Exchanges under way keep theirs.
+    pub(crate) fn replace(&self, state: State) {
+        self.state.store(Arc::new(state));
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// The sockets no way may lead back to.
+    pub(crate) fn own(&self) -> Vec<SocketAddr> {
+        self.proxy.iter().copied().chain([self.console]).collect()
+    }
+}
+
+/// Numbers about nobody, for status and metrics.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    connections: AtomicU64,
+    exchanges: AtomicU64,
+    refused: AtomicU64,
+    register_closed: AtomicBool,
+}
+
+impl Counts {
+    /// A connection has been accepted; it counts until the returned value is dropped.
+    pub(crate) fn connected(&self) -> impl Drop + '_ {
+        struct Open<'a>(&'a AtomicU64);
+        impl Drop for Open<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Open(&self.connections)
+    }
+
+    /// An exchange has its record.
+    pub(crate) fn exchange(&self) {
+        self.exchanges.fetch_add(1, Ordering::Relaxed);
+        if self.register_closed.load(Ordering::Relaxed) && self.register_closed.swap(false, Ordering::Relaxed) {
+            tracing::info!("the register can be written again: the gate is open");
+        }
+    }
+
+    /// An exchange was refused.
+    pub(crate) fn refused(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An exchange was turned away because the register is closed: said once, until it opens again.
+    pub(crate) fn shut(&self, unwritable: &Unwritable) {
+        if !self.register_closed.swap(true, Ordering::Relaxed) {
+            tracing::error!(why = %unwritable.why, "the register cannot be written: the gate is shut");
+        }
+    }
+
+    /// Connections open, exchanges and refusals since the start.
+    pub(crate) fn read(&self) -> (u64, u64, u64) {
+        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        (read(&self.connections), read(&self.exchanges), read(&self.refused))
+    }
+}

@@ -1,0 +1,353 @@
+//! The pages of what went wrong: one sentence on what happened, one on what to do, whom to ask, under which reference.
+//!
+//! A [`Fault`] is named by what the person needs to know, and by nothing of the gate's inside. Each question about it
+//! (status, `Proxy-Status`, words) is one match without a catch-all, so that a new fault has to answer all of them.
+use super::contact::Contact;
+use super::{Language, render, shown};
+use askama::Template;
+use jiff::ZonedDateTime;
+
+/// Why there is no answer, seen from the person's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault<'a> {
+    /// The request is not well formed; `why` is for whoever looks after the software that sent it, in English.
+    BadRequest {
+        /// What is wrong with it.
+        why: &'a str,
+    },
+    /// The request did not arrive whole in time.
+    RequestTimeout,
+    /// The request line or the header fields are larger than the gate accepts.
+    HeaderTooLarge,
+    /// The request needs something the gate does not do.
+    NotImplemented,
+    /// The gate wants to know who asks.
+    AuthRequired,
+    /// The client's address is not one that the gate serves.
+    ClientNotAllowed,
+    /// The port asked for is not one that the gate opens.
+    PortNotAllowed,
+    /// The name leads to an address that the gate must not dial.
+    ForbiddenAddress,
+    /// No address exists for the name.
+    NameNotFound,
+    /// The name service did not answer in time.
+    NameTimeout,
+    /// The site did not answer in time.
+    NoAnswer,
+    /// The site refused or broke the connection.
+    Unreachable,
+    /// What the site answered is malformed or cut short.
+    OriginBroke,
+    /// The request came back to the gate that had sent it.
+    Loop,
+    /// Too many connections are open.
+    TooBusy,
+    /// The register cannot be written, so the gate stays shut.
+    RegisterClosed,
+    /// The gate itself failed.
+    Internal,
+}
+
+impl Fault<'_> {
+    /// The status code of the answer.
+    pub(crate) fn status(self) -> u16 {
+        match self {
+            Fault::BadRequest { .. } => 400,
+            Fault::ClientNotAllowed | Fault::PortNotAllowed | Fault::ForbiddenAddress => 403,
+            Fault::AuthRequired => 407,
+            Fault::RequestTimeout => 408,
+            Fault::HeaderTooLarge => 431,
+            Fault::Internal => 500,
+            Fault::NotImplemented => 501,
+            Fault::NameNotFound | Fault::Unreachable | Fault::OriginBroke | Fault::Loop => 502,
+            Fault::TooBusy | Fault::RegisterClosed => 503,
+            Fault::NameTimeout | Fault::NoAnswer => 504,
+        }
+    }
+
+    /// The error type of `Proxy-Status` (RFC 9209 §2.3).
+    pub(crate) fn proxy_status(self) -> &'static str {
+        match self {
+            Fault::BadRequest { .. } | Fault::RequestTimeout | Fault::HeaderTooLarge | Fault::NotImplemented => {
+                "http_request_error"
+            }
+            Fault::AuthRequired | Fault::ClientNotAllowed | Fault::PortNotAllowed => "http_request_denied",
+            Fault::ForbiddenAddress => "destination_ip_prohibited",
+            Fault::NameNotFound => "dns_error",
+            Fault::NameTimeout => "dns_timeout",
+            Fault::NoAnswer => "connection_timeout",
+            Fault::Unreachable => "destination_unavailable",
+            Fault::OriginBroke => "http_protocol_error",
+            Fault::Loop => "proxy_loop_detected",
+            Fault::TooBusy => "connection_limit_reached",
+            Fault::RegisterClosed | Fault::Internal => "proxy_internal_error",
+        }
+    }
+
+    /// What the page says, French then English.
+    #[rustfmt::skip]
+    fn wording(self) -> [Wording; 2] {
+        match self {
+            Fault::BadRequest { .. } => [
+                Wording {
+                    title: "Demande mal formée",
+                    happened: "La passerelle a reçu une demande qu’elle ne peut pas interpréter avec certitude\u{202f}; elle ne l’a pas transmise.",
+                    advice: "Vérifiez l’adresse saisie. Si elle est juste, le logiciel utilisé est sans doute en cause\u{202f}: signalez-le.",
+                },
+                Wording {
+                    title: "Malformed request",
+                    happened: "The gateway received a request it cannot read with certainty, and did not forward it.",
+                    advice: "Check the address you typed. If it is right, the software you are using is probably at fault: please report it.",
+                },
+            ],
+            Fault::RequestTimeout => [
+                Wording {
+                    title: "Demande incomplète",
+                    happened: "La demande n’est pas arrivée entière dans le délai prévu.",
+                    advice: "Rechargez la page. Si cela se répète, vérifiez la connexion de votre appareil au réseau.",
+                },
+                Wording {
+                    title: "Incomplete request",
+                    happened: "The request did not arrive whole in the time allowed.",
+                    advice: "Reload the page. If it happens again, check your device’s connection to the network.",
+                },
+            ],
+            Fault::HeaderTooLarge => [
+                Wording {
+                    title: "Demande trop volumineuse",
+                    happened: "L’adresse ou les en-têtes envoyés par le navigateur dépassent la taille admise.",
+                    advice: "Effacez les cookies de ce site, puis rechargez la page.",
+                },
+                Wording {
+                    title: "Request too large",
+                    happened: "The address or the header fields sent by the browser are larger than allowed.",
+                    advice: "Clear this site’s cookies, then reload the page.",
+                },
+            ],
+            Fault::NotImplemented => [
+                Wording {
+                    title: "Fonction non prise en charge",
+                    happened: "Le logiciel demande une fonction que la passerelle n’offre pas.",
+                    advice: "Recharger la page n’y changera rien. Si vous en avez besoin, signalez-le.",
+                },
+                Wording {
+                    title: "Not supported",
+                    happened: "The software asks for something the gateway does not offer.",
+                    advice: "Reloading the page will not help. If you need it, please report it.",
+                },
+            ],
+            Fault::AuthRequired => [
+                Wording {
+                    title: "Identification nécessaire",
+                    happened: "L’accès à Internet depuis ce réseau demande de s’identifier, et aucun compte valable n’a été présenté.",
+                    advice: "Rechargez la page, puis saisissez le nom et le mot de passe de votre compte.",
+                },
+                Wording {
+                    title: "Sign-in needed",
+                    happened: "Internet access from this network requires you to sign in, and no valid account was given.",
+                    advice: "Reload the page, then enter the name and password of your account.",
+                },
+            ],
+            Fault::ClientNotAllowed => [
+                Wording {
+                    title: "Appareil non desservi",
+                    happened: "L’adresse de cet appareil ne fait pas partie de celles que la passerelle dessert.",
+                    advice: "Vérifiez que l’appareil est bien connecté au réseau prévu pour lui.",
+                },
+                Wording {
+                    title: "Device not served",
+                    happened: "This device’s address is not among those the gateway serves.",
+                    advice: "Check that the device is connected to the network meant for it.",
+                },
+            ],
+            Fault::PortNotAllowed => [
+                Wording {
+                    title: "Port non autorisé",
+                    happened: "L’adresse demandée passe par un port que la passerelle n’ouvre pas.",
+                    advice: "Vérifiez le nombre qui suit le deux-points dans l’adresse. S’il est juste, vous pouvez demander son ouverture.",
+                },
+                Wording {
+                    title: "Port not allowed",
+                    happened: "The address uses a port that the gateway does not open.",
+                    advice: "Check the number after the colon in the address. If it is right, you may ask for it to be opened.",
+                },
+            ],
+            Fault::ForbiddenAddress => [
+                Wording {
+                    title: "Adresse réservée",
+                    happened: "Cette demande mène à une adresse interne ou réservée, que la passerelle ne joint pas.",
+                    advice: "S’il s’agit d’un service de votre organisation, demandez qu’il soit déclaré.",
+                },
+                Wording {
+                    title: "Reserved address",
+                    happened: "This request leads to an internal or reserved address, which the gateway does not reach.",
+                    advice: "If this is one of your organisation’s services, ask for it to be declared.",
+                },
+            ],
+            Fault::NameNotFound => [
+                Wording {
+                    title: "Site introuvable",
+                    happened: "Aucune adresse ne correspond à ce nom de site.",
+                    advice: "Vérifiez l’orthographe de l’adresse.",
+                },
+                Wording {
+                    title: "Site not found",
+                    happened: "No address exists for this site’s name.",
+                    advice: "Check the spelling of the address.",
+                },
+            ],
+            Fault::NameTimeout => [
+                Wording {
+                    title: "Nom de site non résolu",
+                    happened: "Le service qui donne l’adresse des sites (DNS) n’a pas répondu à temps.",
+                    advice: "Réessayez dans un instant. Si d’autres sites sont touchés, signalez-le.",
+                },
+                Wording {
+                    title: "Site name not resolved",
+                    happened: "The service that gives the address of sites (DNS) did not answer in time.",
+                    advice: "Try again in a moment. If other sites are affected, please report it.",
+                },
+            ],
+            Fault::NoAnswer => [
+                Wording {
+                    title: "Le site ne répond pas",
+                    happened: "Le site n’a pas répondu dans le délai prévu.",
+                    advice: "Il est peut-être surchargé ou en panne\u{202f}: réessayez dans quelques minutes.",
+                },
+                Wording {
+                    title: "The site is not answering",
+                    happened: "The site did not answer in the time allowed.",
+                    advice: "It may be overloaded or down: try again in a few minutes.",
+                },
+            ],
+            Fault::Unreachable => [
+                Wording {
+                    title: "Site injoignable",
+                    happened: "La connexion au site a été refusée ou interrompue.",
+                    advice: "Il est peut-être en panne\u{202f}: réessayez dans quelques minutes.",
+                },
+                Wording {
+                    title: "Site unreachable",
+                    happened: "The connection to the site was refused or broken.",
+                    advice: "It may be down: try again in a few minutes.",
+                },
+            ],
+            Fault::OriginBroke => [
+                Wording {
+                    title: "Réponse inexploitable",
+                    happened: "Le site a envoyé une réponse incomplète ou mal formée.",
+                    advice: "Rechargez la page. Si cela se répète, le site lui-même est en cause.",
+                },
+                Wording {
+                    title: "Unusable answer",
+                    happened: "The site sent an answer that is incomplete or malformed.",
+                    advice: "Reload the page. If it happens again, the site itself is at fault.",
+                },
+            ],
+            Fault::Loop => [
+                Wording {
+                    title: "Demande en boucle",
+                    happened: "La demande est revenue à la passerelle qui l’avait transmise.",
+                    advice: "Recharger la page n’y changera rien\u{202f}: un réglage du réseau est à corriger. Signalez-le.",
+                },
+                Wording {
+                    title: "Request going in circles",
+                    happened: "The request came back to the gateway that had forwarded it.",
+                    advice: "Reloading the page will not help: a network setting needs correcting. Please report it.",
+                },
+            ],
+            Fault::TooBusy => [
+                Wording {
+                    title: "Passerelle très sollicitée",
+                    happened: "Trop de connexions sont ouvertes en ce moment\u{202f}; la demande n’a pas été transmise.",
+                    advice: "Réessayez dans un instant.",
+                },
+                Wording {
+                    title: "Gateway busy",
+                    happened: "Too many connections are open at the moment; the request was not forwarded.",
+                    advice: "Try again in a moment.",
+                },
+            ],
+            Fault::RegisterClosed => [
+                Wording {
+                    title: "Accès à Internet suspendu",
+                    happened: "La passerelle ne parvient plus à tenir le registre des connexions\u{202f}; elle reste fermée tant qu’il en est ainsi.",
+                    advice: "Ni votre appareil ni le site ne sont en cause. L’accès reviendra de lui-même\u{202f}; si cela dure, signalez-le.",
+                },
+                Wording {
+                    title: "Internet access suspended",
+                    happened: "The gateway can no longer keep the register of connections, and stays shut until it can.",
+                    advice: "Neither your device nor the site is at fault. Access will come back by itself; if it does not, please report it.",
+                },
+            ],
+            Fault::Internal => [
+                Wording {
+                    title: "Erreur de la passerelle",
+                    happened: "Une erreur de la passerelle a interrompu la demande.",
+                    advice: "Rechargez la page. Si cela se répète, signalez-le.",
+                },
+                Wording {
+                    title: "Gateway error",
+                    happened: "An error of the gateway interrupted the request.",
+                    advice: "Reload the page. If it happens again, please report it.",
+                },
+            ],
+        }
+    }
+}
+
+/// What a page says of a fault, in one language.
+struct Wording {
+    title: &'static str,
+    happened: &'static str,
+    advice: &'static str,
+}
+
+/// A request that could not be answered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FaultPage<'a> {
+    /// What went wrong.
+    pub(crate) fault: Fault<'a>,
+    /// Name of the organisation; may be empty.
+    pub(crate) organisation: &'a str,
+    /// Who answers questions; may be empty.
+    pub(crate) contact: &'a str,
+    /// The data protection officer's address; may be empty.
+    pub(crate) dpo: &'a str,
+    /// The host asked for, in normal form; `None` when the request was not understood that far.
+    pub(crate) target: Option<&'a str>,
+    /// The record's number; `None` when nothing was recorded, and then the page says nothing of a record.
+    pub(crate) reference: Option<&'a str>,
+    /// When, in local time.
+    pub(crate) at: &'a ZonedDateTime,
+    /// How long the record is kept.
+    pub(crate) retention_days: u32,
+}
+
+/// The body of the answer; its status is [`Fault::status`].
+pub(crate) fn fault(lang: Language, page: &FaultPage<'_>) -> String {
+    let [french, english] = page.fault.wording();
+    render(&ErrorPage {
+        lang,
+        page,
+        wording: lang.pick(french, english),
+        why: match page.fault {
+            Fault::BadRequest { why } => Some(why),
+            _ => None,
+        },
+        help: Contact::new(&[page.contact], page.reference, lang),
+        rights: Contact::new(&[page.dpo, page.contact], page.reference, lang),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "error.html", whitespace = "minimize")]
+struct ErrorPage<'a> {
+    lang: Language,
+    page: &'a FaultPage<'a>,
+    wording: Wording,
+    why: Option<&'a str>,
+    help: Contact<'a>,
+    rights: Contact<'a>,
+}

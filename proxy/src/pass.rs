@@ -1,0 +1,324 @@
+//! Plain requests passed on to their origin, and the answers back (RFC 9110 §7.6, RFC 9112).
+//!
+//! A message leaves only as the gate understood it: the start line, Host, framing and Via are written anew, fields of one
+//! hop stay here, bodies are checked against their framing on the way.
+use crate::body::{self, BodyError, Chunks, Sender};
+use crate::connection::{Connection, Next};
+use crate::exchange::Asked;
+use crate::gate::{Gate, State};
+use crate::pages::Fault;
+use crate::refuse;
+use crate::upstream::Origin;
+use crate::wire::framing::content_length;
+use crate::wire::{Buffer, Framing, Known, Malformed, RequestHead, ResponseHead, Version};
+use logstore::{Outcome, OwedRecord};
+use std::io::Write as _;
+use std::pin::pin;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
+
+/// Fields the gate writes anew in every message.
+const OURS: [Known; 3] = [Known::Host, Known::ContentLength, Known::TransferEncoding];
+/// Room made for one read of an answer's head: most answers arrive in it whole.
+const ROOM: usize = 8192;
+
+/// Why an exchange did not end well.
+#[derive(Debug)]
+enum PassError {
+    /// The client closed, reset or stopped taking the answer.
+    ClientGone,
+    /// The client sent a body that is not framed as it announced.
+    ClientMalformed(Malformed),
+    /// The origin closed before it answered anything.
+    OriginClosed,
+    /// The origin answered nothing for `idle_timeout`.
+    OriginSilent,
+    /// The origin's answer is malformed.
+    OriginMalformed(Malformed),
+    /// The origin's answer was cut; part of it has reached the client, which sees the cut.
+    Cut,
+}
+
+/// How a whole exchange ended.
+struct Passed {
+    status: u16,
+    /// Both sides keep their connection.
+    client: Next,
+    origin: Next,
+}
+
+/// Passes one exchange.
+pub(crate) async fn run<R, W>(
+    gate: &Gate,
+    state: &State,
+    connection: &mut Connection<R, W>,
+    head: &RequestHead,
+    asked: &Asked,
+    record: &mut OwedRecord,
+) -> (Outcome, Next)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    // Only what may be sent twice goes on a kept connection, which the origin may just have closed (RFC 9110 §9.2.2).
+    let repeatable = asked.method.is_idempotent() && asked.framing == Framing::None;
+    let mut kept = if repeatable { state.upstream.kept(&asked.target) } else { None };
+    loop {
+        let mut origin = match kept.take() {
+            Some(origin) => origin,
+            None => match state.upstream.dial(&asked.target).await {
+                Ok(origin) => origin,
+                Err(error) => return refuse::unreachable(gate, state, connection, asked, &error, record).await,
+            },
+        };
+        record.went_to(origin.address.ip());
+        let error = match exchange(state, connection, head, asked, &mut origin, record).await {
+            Ok(passed) => {
+                record.answered(passed.status);
+                if passed.origin == Next::Keep {
+                    state.upstream.keep(&asked.target, origin);
+                }
+                return (Outcome::Completed, passed.client);
+            }
+            Err(PassError::OriginClosed) if repeatable && origin.kept => continue,
+            Err(error) => error,
+        };
+        let fault = match error {
+            PassError::ClientGone => return (Outcome::Abandoned, Next::Close),
+            PassError::Cut => return (Outcome::Failed, Next::Close),
+            PassError::ClientMalformed(why) => Fault::BadRequest { why: why.why() },
+            PassError::OriginClosed => Fault::Unreachable,
+            PassError::OriginSilent => Fault::NoAnswer,
+            PassError::OriginMalformed(why) => {
+                tracing::debug!(why = why.why(), "an origin's answer was malformed");
+                Fault::OriginBroke
+            }
+        };
+        return (Outcome::Failed, refuse::fault(state, connection, asked, fault, record).await);
+    }
+}
+
+/// Sends the request, relays the answer. Until the answer's head is written, the request's head stays in the client's
+/// buffer, so that the request can be sent again or refused.
+async fn exchange<R, W>(
+    state: &State,
+    connection: &mut Connection<R, W>,
+    head: &RequestHead,
+    asked: &Asked,
+    origin: &mut Origin,
+    record: &mut OwedRecord,
+) -> Result<Passed, PassError>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let idle = state.config.limits.idle_timeout;
+    let request = request_head(connection.buffer.bytes(), head, asked);
+    if asked.framing != Framing::None {
+        connection.take_head();
+    }
+    let Connection { reader, writer, buffer, .. } = connection;
+    let Origin { stream, buffer: answer, .. } = origin;
+    let (mut origin_reader, mut origin_writer) = stream.split();
+
+    // The body comes behind the head in the client's buffer. Without one, the head stays there for a second try.
+    let mut none = Buffer::default();
+    let body_buffer = if asked.framing == Framing::None { &mut none } else { &mut *buffer };
+    let sender = Sender { reader, buffer: body_buffer, framing: asked.framing };
+    let record = &*record;
+    let mut upload = pin!(body::pass(sender, &mut origin_writer, request, Chunks::Kept, idle, |bytes| record.sent(bytes)));
+    let mut uploaded: Option<Result<(), BodyError>> = None;
+
+    // The answer may come before the request is whole: both directions go on at once.
+    let response = loop {
+        let response = loop {
+            tokio::select! {
+                biased;
+                sent = &mut upload, if uploaded.is_none() => uploaded = Some(of_upload(sent)?),
+                read = answer_head(answer, &mut origin_reader, state.config.limits.header_bytes, idle) => break read?,
+            }
+        };
+        if response.status >= 200 {
+            break response;
+        }
+        interim(answer, &response, asked, writer, idle).await?;
+    };
+    let framing = Framing::of_response(answer.bytes(), &response.fields, response.version, response.status, asked.method.is_head())
+        .map_err(PassError::OriginMalformed)?;
+    let origin_keeps = framing != Framing::Close && response.persistent(answer.bytes());
+    let removed = framing == Framing::Chunked && asked.version == Version::Http10;
+    let mut client_keeps = asked.persistent && framing != Framing::Close && !removed;
+    if uploaded.is_none() {
+        // Whether the rest of the body will be read is not known yet: the next request could not be told from it.
+        client_keeps = false;
+    }
+    let first = response_head(answer.bytes(), &response, asked, framing, client_keeps, removed);
+    answer.consume(response.len);
+
+    let sender = Sender { reader: &mut origin_reader, buffer: answer, framing };
+    let chunks = if removed { Chunks::Removed } else { Chunks::Kept };
+    let mut download = pin!(body::pass(sender, writer, first, chunks, idle, |bytes| record.received(bytes)));
+    let downloaded = loop {
+        tokio::select! {
+            biased;
+            received = &mut download => break received,
+            sent = &mut upload, if uploaded.is_none() => {
+                // Part of the answer has left: there is no other to give.
+                uploaded = Some(of_upload(sent).map_err(|_| PassError::ClientGone)?);
+            }
+        }
+    };
+    downloaded.map_err(|error| match error {
+        BodyError::ReceiverGone => PassError::ClientGone,
+        BodyError::SenderGone | BodyError::SenderSilent | BodyError::Malformed(_) => PassError::Cut,
+    })?;
+    let whole = matches!(uploaded, Some(Ok(())));
+    connection.take_head();
+    Ok(Passed {
+        status: response.status,
+        client: if client_keeps && whole { Next::Keep } else { Next::Close },
+        // Bytes nobody asked for make the next answer doubtful.
+        origin: if origin_keeps && whole && origin.buffer.is_empty() { Next::Keep } else { Next::Close },
+    })
+}
+
+/// What the end of the upload means: an origin that stops reading may still have answered; a client that broke off or
+/// sent something else than it announced ends the exchange.
+fn of_upload(sent: Result<(), BodyError>) -> Result<Result<(), BodyError>, PassError> {
+    match sent {
+        Err(BodyError::SenderGone | BodyError::SenderSilent) => Err(PassError::ClientGone),
+        Err(BodyError::Malformed(why)) => Err(PassError::ClientMalformed(why)),
+        Ok(()) | Err(BodyError::ReceiverGone) => Ok(sent),
+    }
+}
+
+/// Reads the next head of the answer.
+///
+/// Cancel safety: what was read stays in `buffer`.
+async fn answer_head<R: AsyncRead + Unpin>(
+    buffer: &mut Buffer,
+    reader: &mut R,
+    limit: usize,
+    idle: Duration,
+) -> Result<ResponseHead, PassError> {
+    loop {
+        if !buffer.is_empty() {
+            match ResponseHead::parse(buffer.bytes()).map_err(PassError::OriginMalformed)? {
+                Some(head) if head.len <= limit => return Ok(head),
+                None if buffer.len() <= limit => {}
+                _ => return Err(PassError::OriginMalformed(Malformed::TooManyFields)),
+            }
+        }
+        match timeout(idle, buffer.fill(reader, ROOM)).await {
+            Err(_) => return Err(PassError::OriginSilent),
+            Ok(Ok(0) | Err(_)) if buffer.is_empty() => return Err(PassError::OriginClosed),
+            Ok(Ok(0) | Err(_)) => return Err(PassError::OriginMalformed(Malformed::StartLine)),
+            Ok(Ok(_)) => {}
+        }
+    }
+}
+
+/// Passes on a 1xx answer (RFC 9110 §15.2), which clients of HTTP/1.0 do not know. A switch of protocols was not asked for:
+/// Upgrade stays at this hop.
+async fn interim<W: AsyncWrite + Unpin>(
+    buffer: &mut Buffer,
+    response: &ResponseHead,
+    asked: &Asked,
+    writer: &mut W,
+    idle: Duration,
+) -> Result<(), PassError> {
+    if response.status == 101 {
+        return Err(PassError::OriginMalformed(Malformed::StartLine));
+    }
+    if asked.version == Version::Http11 {
+        let mut out = Vec::with_capacity(response.len + 64);
+        status_line(&mut out, buffer.bytes(), response);
+        response.fields.forward(buffer.bytes(), &mut out, &OURS[1..]);
+        out.extend_from_slice(b"\r\n");
+        body::write(writer, &out, idle).await.map_err(|_| PassError::ClientGone)?;
+    }
+    buffer.consume(response.len);
+    Ok(())
+}
+
+/// The request's head as it goes to the origin.
+fn request_head(bytes: &[u8], head: &RequestHead, asked: &Asked) -> Vec<u8> {
+    let mut out = Vec::with_capacity(head.len + 128);
+    let target = &asked.target;
+    // Writing into a Vec does not fail, here and below.
+    let _ = write!(
+        out,
+        "{} {} HTTP/1.1\r\nHost: {}\r\n",
+        asked.method.as_str(),
+        target.path_and_query(),
+        target.authority()
+    );
+    head.fields.forward(bytes, &mut out, &OURS);
+    via(&mut out, head.version);
+    match asked.framing {
+        // A length of nought is passed on: to POST and PUT it means an empty body.
+        Framing::None if head.fields.first(bytes, Known::ContentLength).is_some() => {
+            out.extend_from_slice(b"Content-Length: 0\r\n");
+        }
+        framing => frame(&mut out, framing),
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+/// The answer's head as it goes to the client.
+fn response_head(
+    bytes: &[u8],
+    response: &ResponseHead,
+    asked: &Asked,
+    framing: Framing,
+    client_keeps: bool,
+    chunks_removed: bool,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(response.len + 96);
+    status_line(&mut out, bytes, response);
+    response.fields.forward(bytes, &mut out, &OURS[1..]);
+    via(&mut out, response.version);
+    match framing {
+        // Answers without a body may say how long it would have been (RFC 9110 §8.6), 204 may not.
+        Framing::None if response.status != 204 => {
+            if let Ok(Some(length)) = content_length(bytes, &response.fields) {
+                frame(&mut out, Framing::Length(length));
+            }
+        }
+        _ if chunks_removed => {}
+        framing => frame(&mut out, framing),
+    }
+    if !client_keeps {
+        out.extend_from_slice(b"Connection: close\r\n");
+    } else if asked.version == Version::Http10 {
+        out.extend_from_slice(b"Connection: keep-alive\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+fn status_line(out: &mut Vec<u8>, bytes: &[u8], response: &ResponseHead) {
+    let _ = write!(out, "HTTP/1.1 {} ", response.status);
+    out.extend_from_slice(bytes.get(response.reason.clone()).unwrap_or_default());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// RFC 9110 §7.6.3: the version received, and who passed it on. The pseudonym says nothing of the network behind it.
+fn via(out: &mut Vec<u8>, received: Version) {
+    out.extend_from_slice(match received {
+        Version::Http10 => b"Via: 1.0 octroi\r\n",
+        Version::Http11 => b"Via: 1.1 octroi\r\n",
+    });
+}
+
+fn frame(out: &mut Vec<u8>, framing: Framing) {
+    match framing {
+        Framing::Length(length) => {
+            let _ = write!(out, "Content-Length: {length}\r\n");
+        }
+        Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        Framing::None | Framing::Close => {}
+    }
+}

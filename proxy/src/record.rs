@@ -1,0 +1,98 @@
+//! Translates between the tariff's words and the register's: the only file that knows both.
+use crate::config::Detail;
+use crate::exchange::Asked;
+use crate::gate::State;
+use crate::identify::Client;
+use jiff::Timestamp;
+use logstore::{Action, Entry, Verdict};
+use policy::{Decision, Target};
+use std::sync::{Arc, LazyLock};
+
+/// A method, as requests and records write it. The usual ones are shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Method(Arc<str>);
+
+/// The methods of RFC 9110 §9.3 and RFC 5789, shared by all records.
+static USUAL: LazyLock<[Arc<str>; 9]> = LazyLock::new(|| {
+    ["GET", "POST", "HEAD", "CONNECT", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"].map(Arc::from)
+});
+
+impl Method {
+    /// The method of these bytes, which the request line's grammar has checked to be a token.
+    pub(crate) fn of(bytes: &[u8]) -> Method {
+        match USUAL.iter().find(|usual| usual.as_bytes() == bytes) {
+            Some(usual) => Method(usual.clone()),
+            None => Method(Arc::from(String::from_utf8_lossy(bytes))),
+        }
+    }
+
+    /// As text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it asks for a tunnel.
+    pub(crate) fn is_connect(&self) -> bool {
+        self.as_str() == "CONNECT"
+    }
+
+    /// Whether answers have no body.
+    pub(crate) fn is_head(&self) -> bool {
+        self.as_str() == "HEAD"
+    }
+
+    /// Whether doing it twice is as good as doing it once (RFC 9110 §9.2.2).
+    pub(crate) fn is_idempotent(&self) -> bool {
+        matches!(self.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
+    }
+}
+
+/// What was decided, in the register's words. `turned`: the exchange is refused, be it by the charter or by the ports
+/// the gate opens.
+pub(crate) fn verdict(state: &State, decision: &Decision, turned: bool) -> Verdict {
+    let in_force = &state.in_force;
+    let text = |text: Option<&str>| text.map(Arc::from);
+    Verdict {
+        action: match decision.action {
+            policy::Action::Allow if turned => Action::Block,
+            policy::Action::Allow => Action::Allow,
+            policy::Action::Block => Action::Block,
+        },
+        rule: text(in_force.rule(decision)),
+        article: text(in_force.article(decision)),
+        category: text(in_force.category(decision)),
+        charter: state.charter.clone(),
+    }
+}
+
+/// A refusal that no rule of the charter made: a port, or an address this gate must not dial.
+pub(crate) fn refused_by_the_gate(state: &State) -> Verdict {
+    Verdict { action: Action::Block, rule: None, article: None, category: None, charter: state.charter.clone() }
+}
+
+/// What is known of an exchange when it begins.
+pub(crate) fn entry(state: &State, asked: &Asked, client: &Client, at: Timestamp, verdict: Verdict) -> Entry {
+    Entry {
+        opened_at: at.as_microsecond(),
+        user: client.user.clone(),
+        auth: client.auth,
+        client_ip: client.address,
+        method: asked.method.0.clone(),
+        scheme: asked.target.scheme().as_str(),
+        host: Some(asked.target.host().into()),
+        port: asked.target.port(),
+        path: path(state.config.log.detail, &asked.target),
+        masked: None,
+        verdict,
+    }
+}
+
+/// As much of the path as `[log] detail` asks for.
+fn path(detail: Detail, target: &Target) -> Option<Box<str>> {
+    match detail {
+        Detail::Host => None,
+        Detail::Path => Some(target.path().into()),
+        Detail::Url => Some(target.path_and_query().into()),
+    }
+    .filter(|path: &Box<str>| !path.is_empty())
+}

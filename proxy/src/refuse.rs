@@ -1,0 +1,310 @@
+//! Answers of the gate's own: refusals by the charter, the register, the ports; errors; the request for a name.
+//!
+//! Each is a whole answer with a page in the client's language and a Proxy-Status field (RFC 9209). What a client was
+//! still sending is not read as a request: unless there was no body, the connection ends.
+use crate::body;
+use crate::connection::{Connection, Next};
+use crate::exchange::Asked;
+use crate::gate::{Gate, State};
+use crate::identify::Client;
+use crate::pages::{self, Fault, FaultPage, Language, Refusal};
+use crate::record;
+use crate::wire::Framing;
+use jiff::Timestamp;
+use logstore::{Outcome, OwedRecord, Unwritable};
+use policy::Decision;
+use std::fmt::Write as _;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+/// Why an exchange is turned back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Why {
+    /// By the charter.
+    Charter(Decision),
+    /// The port is none the gate opens.
+    Port,
+}
+
+/// How long, and how much, a client that is still sending is listened to after it was answered, so that the answer is
+/// not lost to the reset that closing a connection with unread bytes causes (RFC 9112 §9.6).
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: u64 = 1 << 20;
+
+/// Turns an exchange back, its record already owed.
+#[expect(clippy::too_many_arguments, reason = "the one value of the street, in its parts")]
+pub(crate) async fn answer<R, W>(
+    gate: &Gate,
+    state: &State,
+    connection: &mut Connection<R, W>,
+    asked: &Asked,
+    client: &Client,
+    why: Why,
+    record: &mut OwedRecord,
+) -> (Outcome, Next)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    gate.counts.refused();
+    let fault = match why {
+        Why::Charter(decision) => {
+            let page = charter_page(gate, state, asked, client, &decision, record.id());
+            record.answered(403);
+            let next = send(state, connection, Some(asked), page).await;
+            return (Outcome::Refused, next);
+        }
+        Why::Port => Fault::PortNotAllowed,
+    };
+    (Outcome::Refused, self::fault(state, connection, asked, fault, record).await)
+}
+
+/// Answers an exchange that failed, its record already owed. Notes the status in the record.
+pub(crate) async fn fault<R, W>(
+    state: &State,
+    connection: &mut Connection<R, W>,
+    asked: &Asked,
+    fault: Fault<'_>,
+    record: &mut OwedRecord,
+) -> Next
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    record.answered(fault.status());
+    let reference = record.id().to_string();
+    let page = fault_page(state, asked.language, fault, Some(asked), Some(&reference));
+    send(state, connection, Some(asked), page).await
+}
+
+/// Answers what could not be understood; nothing is forwarded, nothing recorded, the connection ends.
+pub(crate) async fn unread<R, W>(
+    state: &State,
+    connection: &mut Connection<R, W>,
+    fault: Fault<'_>,
+) -> Next
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    tracing::debug!(status = fault.status(), "a request was not understood");
+    let page = fault_page(state, state.language, fault, None, None);
+    send(state, connection, None, page).await
+}
+
+/// Asks the client who it is (407).
+pub(crate) async fn challenge<R, W>(
+    state: &State,
+    connection: &mut Connection<R, W>,
+    asked: &Asked,
+) -> Next
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let lang = asked.language;
+    let mut page = fault_page(state, lang, Fault::AuthRequired, Some(asked), None);
+    // The configuration has checked that the realm needs no escaping inside quotes.
+    let _ = write!(page.fields, "Proxy-Authenticate: Basic realm=\"{}\", charset=\"UTF-8\"\r\n", state.config.identity.realm);
+    send(state, connection, Some(asked), page).await
+}
+
+/// Says that the register is closed, and so is the gate.
+pub(crate) async fn register_closed<R, W>(
+    gate: &Gate,
+    state: &State,
+    connection: &mut Connection<R, W>,
+    asked: &Asked,
+    unwritable: &Unwritable,
+) -> Next
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    gate.counts.shut(unwritable);
+    let lang = asked.language;
+    let mut page = fault_page(state, lang, Fault::RegisterClosed, Some(asked), None);
+    page.fields.push_str("Retry-After: 5\r\n");
+    send(state, connection, Some(asked), page).await
+}
+
+/// A page and what goes with it.
+struct Page {
+    status: u16,
+    error: &'static str,
+    lang: Language,
+    fields: String,
+    body: String,
+}
+
+/// The page that names the charter's rule.
+#[expect(clippy::too_many_arguments, reason = "the one value of the street, in its parts")]
+fn charter_page(
+    gate: &Gate,
+    state: &State,
+    asked: &Asked,
+    client: &Client,
+    decision: &Decision,
+    id: i64,
+) -> Page {
+    let (in_force, organisation) = (&state.in_force, &state.config.organisation);
+    let lang = asked.language;
+    let body = pages::refusal(
+        lang,
+        &Refusal {
+            organisation: &organisation.name,
+            contact: &organisation.contact,
+            dpo: &organisation.dpo,
+            information: None,
+            target: asked.target.host(),
+            charter_title: in_force.charter().title(),
+            charter: &state.charter,
+            rule: in_force.rule(decision),
+            article: in_force.article(decision),
+            category: in_force.category(decision),
+            category_label: in_force.category_label(decision),
+            reason: in_force.reason(decision),
+            reference: &id.to_string(),
+            at: &local(state, gate.now()),
+            retention_days: state.config.log.retention_days.into(),
+            user: client.user.as_deref(),
+        },
+    );
+    Page { status: 403, error: "http_request_denied", lang, fields: String::new(), body }
+}
+
+fn fault_page(state: &State, lang: Language, fault: Fault<'_>, asked: Option<&Asked>, reference: Option<&str>) -> Page {
+    let organisation = &state.config.organisation;
+    let page = FaultPage {
+        fault,
+        organisation: &organisation.name,
+        contact: &organisation.contact,
+        dpo: &organisation.dpo,
+        target: asked.map(|asked| asked.target.host()),
+        reference,
+        at: &local(state, Timestamp::now()),
+        retention_days: state.config.log.retention_days.into(),
+    };
+    let body = pages::fault(lang, &page);
+    Page { status: fault.status(), error: fault.proxy_status(), lang, fields: String::new(), body }
+}
+
+fn local(state: &State, at: Timestamp) -> jiff::ZonedDateTime {
+    at.to_zoned(state.config.time_zone.clone())
+}
+
+/// Writes a page. The connection is kept when the whole request has been read and the client keeps it.
+async fn send<R, W>(
+    state: &State,
+    connection: &mut Connection<R, W>,
+    request: Option<&Asked>,
+    page: Page,
+) -> Next
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    // Bytes behind a refused CONNECT belong to a tunnel that does not exist; they are never read as requests.
+    let kept = request
+        .is_some_and(|asked| asked.persistent && asked.framing == Framing::None && !asked.method.is_connect());
+    let mut out = String::with_capacity(page.body.len() + 512);
+    let Page { status, error, lang, fields, body } = page;
+    // Writing into a String does not fail.
+    let _ = write!(
+        out,
+        "HTTP/1.1 {status} {reason}\r\nContent-Type: {media}\r\nContent-Length: {length}\r\nContent-Language: {tag}\r\n\
+         Vary: Accept-Language\r\nCache-Control: no-store\r\nContent-Security-Policy: {policy}\r\n\
+         X-Content-Type-Options: nosniff\r\nProxy-Status: octroi; error={error}\r\n{fields}Connection: {connection}\r\n\r\n",
+        reason = reason(status),
+        media = pages::MEDIA_TYPE,
+        length = body.len(),
+        tag = lang.tag(),
+        policy = pages::CONTENT_SECURITY_POLICY,
+        connection = if kept { "keep-alive" } else { "close" },
+    );
+    if !request.is_some_and(|asked| asked.method.is_head()) {
+        out.push_str(&body);
+    }
+    connection.take_head();
+    if body::write(&mut connection.writer, out.as_bytes(), state.config.limits.idle_timeout).await.is_err() {
+        return Next::Close;
+    }
+    if kept {
+        return Next::Keep;
+    }
+    linger(connection).await;
+    Next::Close
+}
+
+/// Ends our side and listens a little, so that the client reads the answer before it learns that nobody listens.
+async fn linger<R, W>(connection: &mut Connection<R, W>)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let until_the_end = async {
+        connection.writer.shutdown().await?;
+        let mut heard = 0;
+        while heard < LINGER_BYTES {
+            connection.buffer.consume(connection.buffer.len());
+            match connection.buffer.fill(&mut connection.reader, 16 * 1024).await? {
+                0 => break,
+                count => heard += count as u64,
+            }
+        }
+        Ok::<(), std::io::Error>(())
+    };
+    // Whatever happens here, the connection is closed next.
+    let _ = timeout(LINGER, until_the_end).await;
+}
+
+/// The usual reason phrase of the statuses the gate itself gives.
+fn reason(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        403 => "Forbidden",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => "Internal Server Error",
+    }
+}
+
+/// The fault page's view of a connection that could not be made, and whether the gate itself refused it.
+pub(crate) fn of_connect_error(error: &crate::upstream::ConnectError) -> (Fault<'static>, Outcome) {
+    use crate::upstream::ConnectError;
+    match error {
+        ConnectError::NameNotFound => (Fault::NameNotFound, Outcome::Failed),
+        ConnectError::NameUnanswered => (Fault::NameTimeout, Outcome::Failed),
+        ConnectError::ForbiddenAddress(_) => (Fault::ForbiddenAddress, Outcome::Refused),
+        ConnectError::Unreachable(_) => (Fault::Unreachable, Outcome::Failed),
+        ConnectError::TimedOut => (Fault::NoAnswer, Outcome::Failed),
+    }
+}
+
+/// Answers an exchange whose origin could not be reached.
+pub(crate) async fn unreachable<R, W>(
+    gate: &Gate,
+    state: &State,
+    connection: &mut Connection<R, W>,
+    asked: &Asked,
+    error: &crate::upstream::ConnectError,
+    record: &mut OwedRecord,
+) -> (Outcome, Next)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let (fault, outcome) = of_connect_error(error);
+    if let crate::upstream::ConnectError::ForbiddenAddress(ip) = error {
+        gate.counts.refused();
+        record.went_to(*ip);
+        record.decided_again(record::refused_by_the_gate(state), None);
+    }
+    (outcome, self::fault(state, connection, asked, fault, record).await)
+}

@@ -1,0 +1,126 @@
+//! The way to the origins: names resolved, addresses checked, connections dialled, kept and lent again.
+//!
+//! Only addresses that [`guard::Guard`] let through are dialled, and it looks at the address really dialled: a name
+//! that resolves to a private address now, or on the second look (DNS rebinding), leads nowhere (promise 8).
+pub(crate) mod guard;
+mod pool;
+mod resolve;
+
+use crate::config::Config;
+use crate::wire::Buffer;
+use guard::Guard;
+use policy::Target;
+use pool::Pool;
+use resolve::Resolver;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+/// A connection to an origin.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    /// The socket.
+    pub(crate) stream: TcpStream,
+    /// What it sent and nobody has taken yet; empty when it is lent.
+    pub(crate) buffer: Buffer,
+    /// The address dialled.
+    pub(crate) address: SocketAddr,
+    /// It has answered before: it may have been closed meanwhile without our knowing.
+    pub(crate) kept: bool,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum ConnectError {
+    /// The name has no address.
+    NameNotFound,
+    /// The name servers did not answer in time, or failed.
+    NameUnanswered,
+    /// Every address of the name is one this gate must not dial.
+    ForbiddenAddress(IpAddr),
+    /// No address accepted; why the last one did not.
+    Unreachable(io::Error),
+    /// No address accepted in time.
+    TimedOut,
+}
+
+/// Everything needed to reach origins. Made anew when the configuration changes.
+pub(crate) struct Upstream {
+    resolver: Resolver,
+    guard: Guard,
+    pool: Pool,
+    connect_timeout: Duration,
+}
+
+impl Upstream {
+    /// From the configuration; `own` are the sockets this gate listens on, to which no way may lead back.
+    pub(crate) fn new(config: &Config, own: Vec<SocketAddr>) -> Result<Upstream, io::Error> {
+        Ok(Upstream {
+            resolver: Resolver::new(&config.dns)?,
+            guard: Guard::new(config.destinations.allow_private.clone(), own),
+            pool: Pool::default(),
+            connect_timeout: config.limits.connect_timeout,
+        })
+    }
+
+    /// A connection kept from before, if a live one is there.
+    pub(crate) fn kept(&self, target: &Target) -> Option<Origin> {
+        self.pool.take(target)
+    }
+
+    /// A new connection.
+    ///
+    /// Cancel safety: dropped, the dialling stops.
+    pub(crate) async fn dial(&self, target: &Target) -> Result<Origin, ConnectError> {
+        let deadline = Instant::now() + self.connect_timeout;
+        let addresses = match timeout(self.connect_timeout, self.resolver.addresses(target)).await {
+            Ok(found) => found?,
+            Err(_) => return Err(ConnectError::NameUnanswered),
+        };
+        let mut forbidden = None;
+        let mut last = ConnectError::NameNotFound;
+        let vetted: Vec<SocketAddr> = addresses
+            .iter()
+            .map(|ip| SocketAddr::new(*ip, target.port()))
+            .filter(|address| {
+                let allowed = self.guard.allows(*address);
+                if !allowed {
+                    forbidden = Some(address.ip());
+                }
+                allowed
+            })
+            .collect();
+        for (tried, address) in vetted.iter().enumerate() {
+            // What time is left is shared among the addresses not yet tried, so that a dead first one leaves some.
+            let left = deadline.saturating_duration_since(Instant::now());
+            let share = left / u32::try_from(vetted.len() - tried).unwrap_or(u32::MAX);
+            last = match timeout(share, TcpStream::connect(*address)).await {
+                Err(_) => ConnectError::TimedOut,
+                Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => ConnectError::TimedOut,
+                Ok(Err(error)) => ConnectError::Unreachable(error),
+                Ok(Ok(stream)) if self.guard.is_own(&stream) => ConnectError::ForbiddenAddress(address.ip()),
+                Ok(Ok(stream)) => {
+                    // Small writes leave at once: a relay that waits for more adds its own delay to the origin's.
+                    stream.set_nodelay(true).map_err(ConnectError::Unreachable)?;
+                    return Ok(Origin { stream, buffer: Buffer::default(), address: *address, kept: false });
+                }
+            };
+        }
+        match forbidden {
+            Some(ip) if vetted.is_empty() => Err(ConnectError::ForbiddenAddress(ip)),
+            _ => Err(last),
+        }
+    }
+
+    /// Keeps a connection for the next exchange with the same origin. It must be at the end of an answer.
+    pub(crate) fn keep(&self, target: &Target, origin: Origin) {
+        self.pool.put(target, origin);
+    }
+
+    /// Closes kept connections that have been idle too long; called now and then.
+    pub(crate) fn sweep(&self) {
+        self.pool.sweep();
+    }
+}

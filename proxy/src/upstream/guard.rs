@@ -1,0 +1,131 @@
+//! Which addresses may be dialled.
+use crate::config::Networks;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tokio::net::TcpStream;
+
+/// Refuses addresses that are not the public Internet, unless the configuration lists them, and always the gate's own
+/// sockets.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    allow_private: Networks,
+    own: Vec<SocketAddr>,
+}
+
+impl Guard {
+    /// `own`: the sockets this gate listens on.
+    pub(crate) fn new(allow_private: Networks, own: Vec<SocketAddr>) -> Guard {
+        Guard { allow_private, own }
+    }
+
+    /// Whether this address may be dialled.
+    pub(crate) fn allows(&self, address: SocketAddr) -> bool {
+        let ip = address.ip().to_canonical();
+        let own = self.own.iter().any(|own| own.port() == address.port() && own.ip().to_canonical() == ip);
+        !own && (is_public(ip) || self.allow_private.contains(ip))
+    }
+
+    /// Whether a connection has come back to this gate by an address of this machine that [`Guard::allows`] could not
+    /// know: a socket bound to every address is reached by each of them.
+    pub(crate) fn is_own(&self, stream: &TcpStream) -> bool {
+        let (Ok(local), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else { return true };
+        // The system picks as source the very address it dials when that address is its own, or another loopback one.
+        let this_machine = local.ip() == peer.ip() || peer.ip().to_canonical().is_loopback();
+        this_machine && self.own.iter().any(|own| own.port() == peer.port() && own.ip().is_unspecified())
+    }
+}
+
+/// Whether an address belongs to the public Internet: IANA's special-purpose registries (RFC 6890) left out, and with
+/// them cloud metadata services, which live on link-local addresses. IPv6 addresses that carry an IPv4 one (mapped,
+/// NAT64, 6to4) are judged by it too.
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => is_public_v4(ip),
+        IpAddr::V6(ip) => is_public_v6(ip),
+    }
+}
+
+fn is_public_v4(ip: Ipv4Addr) -> bool {
+    let [a, b, c, _] = ip.octets();
+    !(ip.is_private()
+        || ip.is_loopback()
+        || ip.is_link_local()
+        || ip.is_multicast()
+        || ip.is_broadcast()
+        || ip.is_documentation()
+        || a == 0 // "this network"
+        || (a == 100 && (64..128).contains(&b)) // carrier-grade NAT, RFC 6598; also a provider's metadata service
+        || (a == 192 && b == 0 && c == 0) // protocol assignments
+        || (a == 192 && b == 88 && c == 99) // 6to4 relays, withdrawn
+        || (a == 198 && (b == 18 || b == 19)) // benchmarking
+        || a >= 240) // reserved
+}
+
+fn is_public_v6(ip: Ipv6Addr) -> bool {
+    let segments = ip.segments();
+    let carried = match segments {
+        [0, 0, 0, 0, 0, 0xffff, high, low] // mapped
+        | [0, 0, 0, 0, 0, 0, high, low] // compatible, withdrawn; :: and ::1 fall here too
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] // NAT64, RFC 6052
+        | [0x2002, high, low, ..] => Some((high, low)), // 6to4
+        _ => None,
+    };
+    if let Some((high, low)) = carried {
+        let [a, b] = high.to_be_bytes();
+        let [c, d] = low.to_be_bytes();
+        return is_public_v4(Ipv4Addr::new(a, b, c, d));
+    }
+    // Only 2000::/3 is handed out as global unicast; the rest is local, multicast or nobody's.
+    let global = segments[0] & 0xe000 == 0x2000;
+    let special = (segments[0] == 0x2001 && segments[1] < 0x200) // Teredo, ORCHID, protocol assignments
+        || (segments[0] == 0x2001 && segments[1] == 0xdb8) // documentation
+        || (segments[0] == 0x3fff && segments[1] < 0x1000); // documentation, RFC 9637
+    global && !special
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Guard;
+    use crate::config::Networks;
+    use std::net::SocketAddr;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn only_the_public_internet_by_default() {
+        let guard = Guard::new(Networks::new(Vec::new()), Vec::new());
+        for public in ["193.51.208.13:80", "[2001:660:5301::13]:443", "100.63.0.1:80", "[2002:c133:d00d::1]:80"] {
+            assert!(guard.allows(address(public)), "{public}");
+        }
+        for other in [
+            "0.0.0.0:80", "0.1.2.3:80", "10.0.0.1:80", "100.64.0.1:80", "127.0.0.1:80", "127.255.255.254:80",
+            "169.254.169.254:80", "172.16.0.1:80", "192.0.0.1:80", "192.168.1.1:80", "198.18.0.1:80", "224.0.0.1:80",
+            "255.255.255.255:80", "240.0.0.1:80", "[::]:80", "[::1]:80", "[::ffff:127.0.0.1]:80", "[::7f00:1]:80",
+            "[64:ff9b::7f00:1]:80", "[64:ff9b:1::a00:1]:80", "[2002:7f00:1::]:80", "[fc00::1]:80", "[fe80::1]:80",
+            "[fec0::1]:80", "[ff02::1]:80", "[2001:db8::1]:80", "[2001::1]:80", "[100::1]:80", "[5f00::1]:80",
+        ] {
+            assert!(!guard.allows(address(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_the_configuration_lists_is_reachable_but_never_the_gate_itself() {
+        let lan = Networks::new(vec!["127.0.0.0/8".parse().expect("a network")]);
+        let guard = Guard::new(lan, vec![address("127.0.0.1:3128")]);
+        assert!(guard.allows(address("127.0.0.1:80")));
+        assert!(guard.allows(address("[::ffff:127.0.0.1]:80")));
+        assert!(!guard.allows(address("127.0.0.1:3128")));
+        assert!(!guard.allows(address("[::ffff:127.0.0.1]:3128")));
+        assert!(!guard.allows(address("10.0.0.1:80")));
+    }
+
+    #[tokio::test]
+    async fn a_socket_bound_to_every_address_is_recognised_by_its_port() {
+        let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.expect("a free port");
+        let own = listener.local_addr().expect("bound");
+        let guard = Guard::new(Networks::new(vec!["127.0.0.0/8".parse().expect("a network")]), vec![own]);
+        let stream = tokio::net::TcpStream::connect(("127.0.0.2", own.port())).await.expect("listening");
+        assert!(guard.is_own(&stream));
+    }
+}

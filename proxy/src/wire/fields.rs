@@ -1,0 +1,234 @@
+//! Field lines (RFC 9110 §5, RFC 9112 §5): read strictly, kept as positions in the bytes they stand in.
+use super::Malformed;
+use std::ops::Range;
+
+/// How many field lines a message may have.
+pub(crate) const MAX_FIELDS: usize = 256;
+
+/// Fields the gate itself acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Accept-Language: the language of our pages.
+    AcceptLanguage,
+    /// Connection: names further hop-by-hop fields.
+    Connection,
+    /// Content-Length: framing.
+    ContentLength,
+    /// Expect: 100-continue.
+    Expect,
+    /// Host: must agree with the target.
+    Host,
+    /// Fields that belong to this hop alone and are never passed on: Keep-Alive, Proxy-Connection,
+    /// Proxy-Authenticate, Proxy-Authentication-Info, TE, Upgrade (RFC 9110 §7.6.1).
+    HopByHop,
+    /// Proxy-Authorization: who is asking; for us, never for the origin.
+    ProxyAuthorization,
+    /// Transfer-Encoding: framing.
+    TransferEncoding,
+    /// Anything else, passed on as it is.
+    Other,
+}
+
+impl Known {
+    fn of(name: &[u8]) -> Known {
+        let is = |word: &[u8]| name.eq_ignore_ascii_case(word);
+        match name.len() {
+            2 if is(b"te") => Known::HopByHop,
+            4 if is(b"host") => Known::Host,
+            6 if is(b"expect") => Known::Expect,
+            7 if is(b"upgrade") => Known::HopByHop,
+            10 if is(b"connection") => Known::Connection,
+            10 if is(b"keep-alive") => Known::HopByHop,
+            14 if is(b"content-length") => Known::ContentLength,
+            15 if is(b"accept-language") => Known::AcceptLanguage,
+            16 if is(b"proxy-connection") => Known::HopByHop,
+            17 if is(b"transfer-encoding") => Known::TransferEncoding,
+            18 if is(b"proxy-authenticate") => Known::HopByHop,
+            19 if is(b"proxy-authorization") => Known::ProxyAuthorization,
+            25 if is(b"proxy-authentication-info") => Known::HopByHop,
+            _ => Known::Other,
+        }
+    }
+}
+
+/// One field line, as positions in the head's bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    /// What it is to us.
+    pub(crate) known: Known,
+    /// The whole line with its CRLF.
+    pub(crate) line: Range<usize>,
+    /// The name.
+    pub(crate) name: Range<usize>,
+    /// The value, without the white space round it.
+    pub(crate) value: Range<usize>,
+}
+
+/// The field lines of one head.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fields {
+    lines: Vec<Field>,
+}
+
+impl Fields {
+    /// Reads field lines from `at` to the empty line, which `head` ends with. Called once the whole head is there.
+    pub(crate) fn parse(head: &[u8], mut at: usize) -> Result<Fields, Malformed> {
+        let mut lines = Vec::with_capacity(16);
+        loop {
+            let rest = head.get(at..).ok_or(Malformed::FieldLine)?;
+            if rest == b"\r\n" {
+                return Ok(Fields { lines });
+            }
+            if lines.len() == MAX_FIELDS {
+                return Err(Malformed::TooManyFields);
+            }
+            let name_len = rest.iter().position(|&b| !is_token_byte(b)).ok_or(Malformed::FieldLine)?;
+            if name_len == 0 || rest.get(name_len) != Some(&b':') {
+                return Err(Malformed::FieldLine);
+            }
+            let value_at = name_len + 1;
+            let text = rest.get(value_at..).unwrap_or_default();
+            let end = text.iter().position(|&b| !is_value_byte(b)).ok_or(Malformed::FieldLine)?;
+            match text.get(end..end + 2) {
+                Some(b"\r\n") => {}
+                _ if text.get(end) == Some(&b'\n') => return Err(Malformed::BareLineFeed),
+                _ => return Err(Malformed::FieldLine),
+            }
+            let value = text.get(..end).unwrap_or_default();
+            let lead = value.iter().take_while(|b| is_blank(**b)).count();
+            let tail = value.iter().skip(lead).rev().take_while(|b| is_blank(**b)).count();
+            let value_at = at + value_at;
+            lines.push(Field {
+                known: Known::of(rest.get(..name_len).unwrap_or_default()),
+                line: at..value_at + end + 2,
+                name: at..at + name_len,
+                value: value_at + lead..value_at + end - tail,
+            });
+            at = value_at + end + 2;
+        }
+    }
+
+    /// All lines in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Field> {
+        self.lines.iter()
+    }
+
+    /// The values of one field, in order.
+    pub(crate) fn values<'a>(&'a self, head: &'a [u8], known: Known) -> impl Iterator<Item = &'a [u8]> + 'a {
+        self.lines
+            .iter()
+            .filter(move |field| field.known == known)
+            .map(|field| head.get(field.value.clone()).unwrap_or_default())
+    }
+
+    /// The first value of one field.
+    pub(crate) fn first<'a>(&'a self, head: &'a [u8], known: Known) -> Option<&'a [u8]> {
+        self.values(head, known).next()
+    }
+
+    /// Whether Connection carries this option.
+    pub(crate) fn connection_has(&self, head: &[u8], option: &[u8]) -> bool {
+        self.values(head, Known::Connection).flat_map(list).any(|item| item.eq_ignore_ascii_case(option))
+    }
+
+    /// Copies to `out` what goes to the next hop: everything but the fields of this hop, those Connection names
+    /// (RFC 9110 §7.6.1), and those that `ours` says are written anew.
+    pub(crate) fn forward(&self, head: &[u8], out: &mut Vec<u8>, ours: &[Known]) {
+        let named = self.lines.iter().any(|field| field.known == Known::Connection);
+        for field in &self.lines {
+            let ours = ours.contains(&field.known)
+                || matches!(field.known, Known::Connection | Known::HopByHop | Known::ProxyAuthorization);
+            let name = head.get(field.name.clone()).unwrap_or_default();
+            // Content-Length is never given up on the word of Connection: what frames the message is ours to say.
+            if ours || (named && field.known != Known::ContentLength && self.connection_has(head, name)) {
+                continue;
+            }
+            out.extend_from_slice(head.get(field.line.clone()).unwrap_or_default());
+        }
+    }
+}
+
+/// The items of a comma-separated list, white space and empty items left out (RFC 9110 §5.6.1).
+pub(crate) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&b| b == b',').map(|item| item.trim_ascii()).filter(|item| !item.is_empty())
+}
+
+/// RFC 9110 §5.6.2, `tchar`.
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
+}
+
+/// RFC 9110 §5.5: visible characters, obs-text, space and tab.
+fn is_value_byte(byte: u8) -> bool {
+    matches!(byte, b'\t' | b' '..=b'~' | 0x80..=0xff)
+}
+
+fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fields, Known, list};
+    use crate::wire::Malformed;
+
+    fn parse(text: &str) -> Result<Fields, Malformed> {
+        Fields::parse(text.as_bytes(), 0)
+    }
+
+    #[test]
+    fn values_lose_the_blanks_round_them() {
+        let head = "Host: \t a.example \t\r\nX-Empty:\r\n\r\n";
+        let fields = parse(head).expect("well formed");
+        assert_eq!(fields.first(head.as_bytes(), Known::Host), Some(&b"a.example"[..]));
+        assert_eq!(fields.first(head.as_bytes(), Known::Other), Some(&b""[..]));
+    }
+
+    #[test]
+    fn what_others_could_read_otherwise_is_refused() {
+        for (text, why) in [
+            ("Host : a\r\n\r\n", Malformed::FieldLine),
+            (" Host: a\r\n\r\n", Malformed::FieldLine),
+            ("Host: a\r\n folded\r\n\r\n", Malformed::FieldLine),
+            ("Host: a\n\r\n", Malformed::BareLineFeed),
+            ("Host: a\rb\r\n\r\n", Malformed::FieldLine),
+            ("Host: a\0b\r\n\r\n", Malformed::FieldLine),
+            ("Host\r\n\r\n", Malformed::FieldLine),
+            (": a\r\n\r\n", Malformed::FieldLine),
+            ("Ho\u{e9}st: a\r\n\r\n", Malformed::FieldLine),
+        ] {
+            assert_eq!(parse(text).err(), Some(why), "{text:?}");
+        }
+        let many = "A: b\r\n".repeat(super::MAX_FIELDS + 1) + "\r\n";
+        assert_eq!(parse(&many).err(), Some(Malformed::TooManyFields));
+    }
+
+    #[test]
+    fn fields_of_this_hop_and_those_connection_names_stay_here() {
+        let head = "Host: a\r\nConnection: close, X-Private\r\nx-private: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\n\
+                    Proxy-Authorization: Basic eA==\r\nUpgrade: h2c\r\nX-Kept: 2\r\nContent-Length: 0\r\n\r\n";
+        let fields = parse(head).expect("well formed");
+        let mut out = Vec::new();
+        fields.forward(head.as_bytes(), &mut out, &[Known::Host]);
+        assert_eq!(String::from_utf8_lossy(&out), "X-Kept: 2\r\nContent-Length: 0\r\n");
+    }
+
+    #[test]
+    fn content_length_is_not_dropped_on_the_word_of_connection() {
+        let head = "Connection: Content-Length\r\nContent-Length: 3\r\n\r\n";
+        let fields = parse(head).expect("well formed");
+        let mut out = Vec::new();
+        fields.forward(head.as_bytes(), &mut out, &[]);
+        assert_eq!(out, b"Content-Length: 3\r\n");
+    }
+
+    #[test]
+    fn lists_lose_blanks_and_empty_items() {
+        let items: Vec<_> = list(b" a, ,b ,").collect();
+        assert_eq!(items, [b"a", b"b"]);
+    }
+}

@@ -1,0 +1,154 @@
+//! How long a body is (RFC 9112 §6).
+use super::fields::{Fields, Known, list};
+use super::{Malformed, Version};
+
+/// What ends a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// There is none.
+    None,
+    /// So many bytes.
+    Length(u64),
+    /// The last chunk.
+    Chunked,
+    /// The end of the connection: answers only.
+    Close,
+}
+
+impl Framing {
+    /// Of a request. What two readers could frame differently is malformed.
+    pub(crate) fn of_request(head: &[u8], fields: &Fields, version: Version) -> Result<Framing, Malformed> {
+        let length = content_length(head, fields)?;
+        match (chunked(head, fields)?, length) {
+            (false, None | Some(0)) => Ok(Framing::None),
+            (false, Some(length)) => Ok(Framing::Length(length)),
+            (true, None) if version == Version::Http11 => Ok(Framing::Chunked),
+            (true, _) => Err(Malformed::TransferEncoding),
+        }
+    }
+
+    /// Of an answer with this status to a request with this method.
+    pub(crate) fn of_response(
+        head: &[u8],
+        fields: &Fields,
+        version: Version,
+        status: u16,
+        to_head: bool,
+    ) -> Result<Framing, Malformed> {
+        let length = content_length(head, fields)?;
+        let chunked = chunked(head, fields)?;
+        if chunked && (length.is_some() || version == Version::Http10) {
+            return Err(Malformed::TransferEncoding);
+        }
+        if to_head || status < 200 || status == 204 || status == 304 {
+            return Ok(Framing::None);
+        }
+        Ok(match (chunked, length) {
+            (true, _) => Framing::Chunked,
+            (false, Some(0)) => Framing::None,
+            (false, Some(length)) => Framing::Length(length),
+            (false, None) => Framing::Close,
+        })
+    }
+}
+
+/// The one number all Content-Length values agree on. A list of equal numbers is read as that number.
+pub(crate) fn content_length(head: &[u8], fields: &Fields) -> Result<Option<u64>, Malformed> {
+    let mut length = None;
+    for value in fields.values(head, Known::ContentLength) {
+        let mut items = list(value).peekable();
+        if items.peek().is_none() {
+            return Err(Malformed::ContentLength);
+        }
+        for item in items {
+            let number = number(item).ok_or(Malformed::ContentLength)?;
+            if length.replace(number).is_some_and(|before| before != number) {
+                return Err(Malformed::ContentLength);
+            }
+        }
+    }
+    Ok(length)
+}
+
+/// Digits only: no sign, no white space, no overflow.
+fn number(text: &[u8]) -> Option<u64> {
+    text.iter().try_fold(0u64, |sum, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// Whether the coding is `chunked`, once and alone. Other codings were not negotiated by this gate, which sends no TE.
+fn chunked(head: &[u8], fields: &Fields) -> Result<bool, Malformed> {
+    let mut codings = fields.values(head, Known::TransferEncoding).peekable();
+    if codings.peek().is_none() {
+        return Ok(false);
+    }
+    let mut items = codings.flat_map(list);
+    match (items.next(), items.next()) {
+        (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(true),
+        _ => Err(Malformed::TransferEncoding),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Framing;
+    use crate::wire::{Fields, Malformed, Version};
+
+    fn request(text: &str) -> Result<Framing, Malformed> {
+        let head = format!("{text}\r\n");
+        let fields = Fields::parse(head.as_bytes(), 0)?;
+        Framing::of_request(head.as_bytes(), &fields, Version::Http11)
+    }
+
+    fn response(text: &str, status: u16, to_head: bool) -> Result<Framing, Malformed> {
+        let head = format!("{text}\r\n");
+        let fields = Fields::parse(head.as_bytes(), 0)?;
+        Framing::of_response(head.as_bytes(), &fields, Version::Http11, status, to_head)
+    }
+
+    #[test]
+    fn requests() {
+        assert_eq!(request(""), Ok(Framing::None));
+        assert_eq!(request("Content-Length: 5\r\n"), Ok(Framing::Length(5)));
+        assert_eq!(request("Content-Length: 5\r\nContent-Length: 5\r\n"), Ok(Framing::Length(5)));
+        assert_eq!(request("Transfer-Encoding: chunked\r\n"), Ok(Framing::Chunked));
+    }
+
+    #[test]
+    fn what_smuggles_is_malformed() {
+        for text in [
+            "Content-Length: 5\r\nContent-Length: 6\r\n",
+            "Content-Length: 5, 6\r\n",
+            "Content-Length: +5\r\n",
+            "Content-Length: 5 5\r\n",
+            "Content-Length: 0x5\r\n",
+            "Content-Length:\r\n",
+            "Content-Length: 99999999999999999999\r\n",
+        ] {
+            assert_eq!(request(text), Err(Malformed::ContentLength), "{text:?}");
+        }
+        for text in [
+            "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "Transfer-Encoding: chunked, chunked\r\n",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: xchunked\r\n",
+            "Transfer-Encoding:\r\n",
+        ] {
+            assert_eq!(request(text), Err(Malformed::TransferEncoding), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn responses() {
+        assert_eq!(response("", 200, false), Ok(Framing::Close));
+        assert_eq!(response("Content-Length: 7\r\n", 200, false), Ok(Framing::Length(7)));
+        assert_eq!(response("Content-Length: 7\r\n", 200, true), Ok(Framing::None));
+        assert_eq!(response("Content-Length: 7\r\n", 304, false), Ok(Framing::None));
+        assert_eq!(response("Transfer-Encoding: chunked\r\n", 204, false), Ok(Framing::None));
+        assert_eq!(response("Transfer-Encoding: Chunked\r\n", 200, false), Ok(Framing::Chunked));
+        assert!(response("Transfer-Encoding: chunked\r\nContent-Length: 1\r\n", 200, false).is_err());
+    }
+}
