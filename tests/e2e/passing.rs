@@ -255,6 +255,10 @@ fn fields_of_one_connection_stay_on_it() {
         "written as the client wrote it: {seen:?}"
     );
     assert_eq!(seen.all("x-twice"), ["a", "b"]);
+    assert!(
+        seen.field("via").is_some_and(|value| value.starts_with("1.1 ")),
+        "RFC 9110 §7.6.3: {seen:?}"
+    );
     for gone in ["X-Back", "Keep-Alive", "Proxy-Authenticate"] {
         assert_eq!(
             answer.head.field(gone),
