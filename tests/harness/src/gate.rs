@@ -47,7 +47,7 @@ impl Gate {
             console,
             process: None,
         };
-        gate.write("octroi.toml", &setup.config_text());
+        gate.write("octroi.toml", setup.config_text());
         if let Some(charter) = setup.charter_text() {
             gate.write("charter.toml", charter);
         }
