@@ -1,6 +1,7 @@
 //! The head of a request (RFC 9112 §3).
 use super::fields::{Fields, Known, is_token_byte};
 use super::{Malformed, Version};
+use memchr::{memchr, memchr_iter};
 use std::ops::Range;
 
 /// A request's head, as positions in the bytes it stands in.
@@ -25,7 +26,7 @@ impl RequestHead {
         let skipped = bytes.chunks(2).take(2).take_while(|pair| *pair == b"\r\n").count() * 2;
         let Some(len) = end_of_head(bytes, skipped)? else { return Ok(None) };
         let head = bytes.get(..len).unwrap_or_default();
-        let line_end = head.iter().skip(skipped).position(|&b| b == b'\r').ok_or(Malformed::StartLine)? + skipped;
+        let line_end = memchr(b'\r', head.get(skipped..).unwrap_or_default()).ok_or(Malformed::StartLine)? + skipped;
         let line = head.get(skipped..line_end).unwrap_or_default();
         let mut words = line.split(|&b| b == b' ');
         let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
@@ -76,12 +77,18 @@ impl RequestHead {
     }
 }
 
+/// Whether an empty line may have ended a head behind `seen`, so that looking at the whole of it is worth while.
+pub(crate) fn may_end(bytes: &[u8], seen: usize) -> bool {
+    let fresh = bytes.get(seen.saturating_sub(2)..).unwrap_or_default();
+    memchr_iter(b'\n', fresh).any(|at| matches!(fresh.get(at + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..])))
+}
+
 /// Where the empty line ends the head; an error when a line ends with LF alone.
 pub(super) fn end_of_head(bytes: &[u8], from: usize) -> Result<Option<usize>, Malformed> {
     let mut at = from;
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
-        let Some(lf) = rest.iter().position(|&b| b == b'\n') else { return Ok(None) };
+        let Some(lf) = memchr(b'\n', rest) else { return Ok(None) };
         match lf.checked_sub(1).and_then(|before| rest.get(before)) {
             Some(b'\r') if lf == 1 && at > from => return Ok(Some(at + 2)),
             Some(b'\r') => at += lf + 1,
