@@ -56,7 +56,7 @@ fn full_refusal(lang: Language) -> String {
             contact: "informatique@exemple.fr",
             dpo: "dpo@exemple.fr",
             information: Some("http://octroi.exemple.fr:3180/"),
-            target: "paris-en-ligne.example",
+            target: "jeux-et-paris.example",
             charter_title: "Charte informatique de la Société Exemple",
             charter: "2026-11@3f9a1c07be52",
             rule: Some("contenus-interdits"),
