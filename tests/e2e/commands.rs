@@ -12,10 +12,7 @@ fn check_says_yes_no_or_that_the_files_are_wrong() {
     gate.say(&["check"]);
     gate.write(
         "charter.toml",
-        format!(
-            "{}\n[[expect]]\nurl = \"http://blocked.test/\"\naction = \"allow\"\n",
-            setup::CHARTER
-        ),
+        format!("{}\n[[expect]]\nurl = \"http://blocked.test/\"\naction = \"allow\"\n", setup::CHARTER),
     );
     assert_eq!(gate.octroi(&["check"]).status.code(), Some(1), "an expectation fails");
     gate.write("charter.toml", "title = ");
@@ -33,20 +30,12 @@ fn the_built_in_charter_passes_its_own_expectations() {
 fn explain_states_every_field() {
     let gate = Setup::new().prepare();
     let said = json(&gate.say(&["explain", "--json", "blocked.test"]));
-    let fields = [
-        "action", "rule", "article", "category", "evidence", "user", "groups", "schedule", "charter",
-    ];
+    let fields = ["action", "rule", "article", "category", "evidence", "user", "groups", "schedule", "charter"];
     for field in fields {
         assert!(said.get(field).is_some(), "{field} is missing: {said}");
     }
-    assert_eq!(
-        (&said["action"], &said["rule"], &said["user"]),
-        (&"block".into(), &"interdits".into(), &Value::Null)
-    );
-    assert!(
-        gate.say(&["explain", "blocked.test"]).contains("interdits"),
-        "in words too"
-    );
+    assert_eq!((&said["action"], &said["rule"], &said["user"]), (&"block".into(), &"interdits".into(), &Value::Null));
+    assert!(gate.say(&["explain", "blocked.test"]).contains("interdits"), "in words too");
 }
 
 #[test]
@@ -74,15 +63,9 @@ fn searches_narrow_by_who_where_and_when() {
     assert_eq!(gate.log_search(&["--client", "127.0.0.1"]).len(), 2);
     assert_eq!(gate.log_search(&["--client", "10.0.0.1"]), []);
     let csv = gate.say(&["log", "search", "--format", "csv"]);
-    assert!(
-        csv.lines().count() == 3 && csv.lines().next().is_some_and(|line| line.contains("opened_at")),
-        "{csv}"
-    );
+    assert!(csv.lines().count() == 3 && csv.lines().next().is_some_and(|line| line.contains("opened_at")), "{csv}");
     let squid = gate.say(&["log", "search", "--format", "squid"]);
-    assert!(
-        squid.contains("TCP_MISS/200") && squid.contains("TCP_DENIED/403"),
-        "{squid}"
-    );
+    assert!(squid.contains("TCP_MISS/200") && squid.contains("TCP_DENIED/403"), "{squid}");
 }
 
 #[test]
@@ -97,12 +80,7 @@ fn status_speaks_of_the_running_gate() {
 #[test]
 fn what_is_no_command_is_a_usage_error() {
     let gate = Setup::new().prepare();
-    for args in [
-        &["fly"][..],
-        &["explain"],
-        &["log", "search", "--limit", "many"],
-        &["lists"],
-    ] {
+    for args in [&["fly"][..], &["explain"], &["log", "search", "--limit", "many"], &["lists"]] {
         assert_eq!(gate.octroi(args).status.code(), Some(2), "{args:?}");
     }
 }
@@ -131,11 +109,6 @@ fn the_commands_of_the_readme_are_understood() {
     for command in commands {
         // With --help nothing is done, and every word before it must be understood.
         let words: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
-        assert_eq!(
-            gate.octroi(&words).status.code(),
-            Some(0),
-            "octroi {}",
-            command.join(" ")
-        );
+        assert_eq!(gate.octroi(&words).status.code(), Some(0), "octroi {}", command.join(" "));
     }
 }

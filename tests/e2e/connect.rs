@@ -15,12 +15,7 @@ fn tls_passes_through_a_tunnel_untouched() {
     let authority = Authority::new();
     let origin = Origin::https(&authority, &["allowed.test"], |seen| Answer::ok(seen.target()));
     let brought = trusting(&gate, &authority).get(&origin.url_tls("allowed.test", "/hidden?from=the+gate"));
-    assert_eq!(
-        (brought.exit, brought.connect_status, brought.status),
-        (0, 200, 200),
-        "{}",
-        brought.complaint
-    );
+    assert_eq!((brought.exit, brought.connect_status, brought.status), (0, 200, 200), "{}", brought.complaint);
     assert_eq!(brought.text(), "/hidden?from=the+gate");
 
     let record = &gate.log_of(1)[0];
@@ -29,10 +24,7 @@ fn tls_passes_through_a_tunnel_untouched() {
         (record.host.as_deref(), record.port, record.path.as_deref()),
         (Some("allowed.test"), origin.port(), None)
     );
-    assert_eq!(
-        (record.action.as_str(), record.outcome.as_str(), record.status),
-        ("allow", "completed", Some(200))
-    );
+    assert_eq!((record.action.as_str(), record.outcome.as_str(), record.status), ("allow", "completed", Some(200)));
     assert!(record.bytes_sent > 200 && record.bytes_received > 500, "{record:?}");
 }
 
@@ -42,26 +34,15 @@ fn a_refused_tunnel_never_leaves_the_gate() {
     let authority = Authority::new();
     let origin = Origin::https(&authority, &["blocked.test"], |_| Answer::ok("never"));
     let refused = trusting(&gate, &authority).get(&origin.url_tls("blocked.test", "/"));
-    assert_eq!(
-        (refused.exit, refused.connect_status),
-        (56, 403),
-        "56: the proxy refused the tunnel"
-    );
-    assert!(
-        refused.heads[0]
-            .field("proxy-status")
-            .is_some_and(|value| value.contains("http_request_denied"))
-    );
+    assert_eq!((refused.exit, refused.connect_status), (56, 403), "56: the proxy refused the tunnel");
+    assert!(refused.heads[0].field("proxy-status").is_some_and(|value| value.contains("http_request_denied")));
     assert_eq!(origin.connections(), 0);
     let record = &gate.log_of(1)[0];
     assert_eq!(
         (record.method.as_str(), record.action.as_str(), record.outcome.as_str()),
         ("CONNECT", "block", "refused")
     );
-    assert_eq!(
-        (record.host.as_deref(), record.rule.as_deref()),
-        (Some("blocked.test"), Some("interdits"))
-    );
+    assert_eq!((record.host.as_deref(), record.rule.as_deref()), (Some("blocked.test"), Some("interdits")));
 }
 
 #[test]
@@ -72,17 +53,11 @@ fn a_forbidden_name_behind_an_allowed_one_is_cut() {
     let to = format!("allowed.test:{}", origin.port());
     let mut client = gate.client();
     assert_eq!(client.connect_to(&to).expect("an answer").status(), 200);
-    let hidden = client
-        .tls(authority.client(), "blocked.test")
-        .and_then(|mut tls| tls.get("blocked.test", "/"));
+    let hidden = client.tls(authority.client(), "blocked.test").and_then(|mut tls| tls.get("blocked.test", "/"));
     assert!(hidden.is_err(), "the name in the ClientHello is decided on too");
     assert!(origin.seen().is_empty(), "no request got through");
     let record = &gate.log_of(1)[0];
-    assert_eq!(
-        (record.action.as_str(), record.outcome.as_str()),
-        ("block", "refused"),
-        "{record:?}"
-    );
+    assert_eq!((record.action.as_str(), record.outcome.as_str()), ("block", "refused"), "{record:?}");
     assert_eq!(record.rule.as_deref(), Some("interdits"));
 }
 
@@ -92,13 +67,7 @@ fn another_allowed_name_behind_an_allowed_one_passes() {
     let authority = Authority::new();
     let origin = Origin::https(&authority, &["other.test"], |_| Answer::ok("fine"));
     let mut client = gate.client();
-    assert_eq!(
-        client
-            .connect_to(&format!("allowed.test:{}", origin.port()))
-            .expect("an answer")
-            .status(),
-        200
-    );
+    assert_eq!(client.connect_to(&format!("allowed.test:{}", origin.port())).expect("an answer").status(), 200);
     let mut tls = client.tls(authority.client(), "other.test").expect("TLS");
     assert_eq!(tls.get("other.test", "/").expect("an answer").text(), "fine");
 }
@@ -114,10 +83,7 @@ fn a_client_hello_in_many_pieces_is_read_whole() {
     let config = authority.client();
     let sender = std::thread::spawn(move || {
         let client = Client::connect(address).expect("the catcher listens");
-        client
-            .tls(config, "blocked.test")
-            .and_then(|mut tls| tls.get("blocked.test", "/"))
-            .is_err()
+        client.tls(config, "blocked.test").and_then(|mut tls| tls.get("blocked.test", "/")).is_err()
     });
     let (mut caught, _) = catcher.accept().expect("a client");
     let mut hello = vec![0; 65_536];
@@ -127,13 +93,7 @@ fn a_client_hello_in_many_pieces_is_read_whole() {
     assert!(sender.join().expect("the sender ends"));
 
     let mut client = gate.client();
-    assert_eq!(
-        client
-            .connect_to(&format!("allowed.test:{}", origin.port()))
-            .expect("an answer")
-            .status(),
-        200
-    );
+    assert_eq!(client.connect_to(&format!("allowed.test:{}", origin.port())).expect("an answer").status(), 200);
     for byte in hello {
         if client.send([byte]).is_err() {
             break;
@@ -158,22 +118,13 @@ fn bytes_are_counted_both_ways_and_half_closed_tunnels_go_on() {
         received.len()
     });
     let mut client = gate.client();
-    assert_eq!(
-        client
-            .connect_to(&format!("allowed.test:{port}"))
-            .expect("an answer")
-            .status(),
-        200
-    );
+    assert_eq!(client.connect_to(&format!("allowed.test:{port}")).expect("an answer").status(), 200);
     client.send(vec![b's'; 100_000]).expect("the tunnel takes it");
     client.finish().expect("half closed");
     assert_eq!(client.rest().expect("the other half").len(), 200_000);
     assert_eq!(server.join().expect("the server ends"), 100_000);
     let record = &gate.log_of(1)[0];
-    assert_eq!(
-        (record.bytes_sent, record.bytes_received, record.outcome.as_str()),
-        (100_000, 200_000, "completed")
-    );
+    assert_eq!((record.bytes_sent, record.bytes_received, record.outcome.as_str()), (100_000, 200_000, "completed"));
 }
 
 #[test]
@@ -206,10 +157,7 @@ fn ports_that_are_not_open_to_tunnels_are_refused() {
 #[test]
 fn a_tunnel_to_nobody_is_answered_for() {
     let gate = Setup::new().start();
-    let answer = gate
-        .client()
-        .connect_to(&format!("allowed.test:{}", harness::ports::free()))
-        .expect("an answer");
+    let answer = gate.client().connect_to(&format!("allowed.test:{}", harness::ports::free())).expect("an answer");
     assert_eq!(answer.status(), 502);
     assert_eq!(gate.log_of(1)[0].outcome, "failed");
 }

@@ -42,17 +42,13 @@ fn every_spelling_of_the_loopback_address_is_one() {
         "localhost",
         "LOCALHOST.",
     ];
-    let passed: Vec<String> = spellings
-        .iter()
-        .filter_map(|host| refused(&gate, &origin.url(host, "/")).err())
-        .collect();
+    let passed: Vec<String> =
+        spellings.iter().filter_map(|host| refused(&gate, &origin.url(host, "/")).err()).collect();
     assert!(passed.is_empty(), "{passed:#?}");
     assert_eq!(origin.connections(), 0);
     let records = gate.log_of(spellings.len());
     assert!(
-        records
-            .iter()
-            .all(|record| record.outcome == "refused" && record.destination_ip.is_none()),
+        records.iter().all(|record| record.outcome == "refused" && record.destination_ip.is_none()),
         "{records:#?}"
     );
 }
@@ -84,10 +80,8 @@ fn networks_that_are_nobodys_web_are_refused() {
         "[2002:7f00:1::]",
         "[2002:a00:1::]",
     ];
-    let passed: Vec<String> = addresses
-        .iter()
-        .filter_map(|host| refused(&gate, &format!("http://{host}/")).err())
-        .collect();
+    let passed: Vec<String> =
+        addresses.iter().filter_map(|host| refused(&gate, &format!("http://{host}/")).err()).collect();
     assert!(passed.is_empty(), "{passed:#?}");
 }
 
@@ -109,10 +103,7 @@ fn a_name_is_only_as_good_as_where_it_leads() {
     let origin = Origin::http(|_| Answer::ok("never"));
     for (name, _) in leads {
         refused(&gate, &origin.url(name, "/")).expect("refused");
-        let tunnel = gate
-            .client()
-            .connect_to(&format!("{name}:{}", origin.port()))
-            .expect("an answer");
+        let tunnel = gate.client().connect_to(&format!("{name}:{}", origin.port())).expect("an answer");
         assert_eq!(tunnel.status(), 403, "{name}");
     }
     assert_eq!(origin.connections(), 0);
@@ -137,10 +128,7 @@ fn there_is_no_way_back_into_the_gate() {
     for port in [gate.proxy().port(), gate.console().port()] {
         refused(&gate, &format!("http://allowed.test:{port}/")).expect("refused");
         refused(&gate, &format!("http://127.0.0.1:{port}/")).expect("refused");
-        let tunnel = gate
-            .client()
-            .connect_to(&format!("allowed.test:{port}"))
-            .expect("an answer");
+        let tunnel = gate.client().connect_to(&format!("allowed.test:{port}")).expect("an answer");
         assert_eq!(tunnel.status(), 403, "port {port}");
     }
 }
@@ -150,9 +138,6 @@ fn clients_from_elsewhere_are_not_served() {
     let gate = Setup::new().config("[clients]\nallow = [\"10.0.0.0/8\"]").start();
     let origin = Origin::http(|_| Answer::ok("never"));
     let answer = gate.client().get(&origin.url("allowed.test", "/"));
-    assert!(
-        answer.as_ref().map_or(true, |answer| answer.status() == 403),
-        "{answer:?}"
-    );
+    assert!(answer.as_ref().map_or(true, |answer| answer.status() == 403), "{answer:?}");
     assert_eq!(origin.connections(), 0);
 }

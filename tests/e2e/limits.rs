@@ -7,18 +7,14 @@ use std::time::Duration;
 fn a_head_that_never_ends_has_a_deadline() {
     let gate = Setup::new().config("[limits]\nheader_timeout = \"1s\"").start();
     let mut client = gate.client();
-    client
-        .send("GET http://allowed.test/ HTTP/1.1\r\nHost: allow")
-        .expect("half a head");
+    client.send("GET http://allowed.test/ HTTP/1.1\r\nHost: allow").expect("half a head");
     let answer = String::from_utf8(client.rest().expect("the gate ends it")).expect("text");
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
 }
 
 #[test]
 fn a_client_that_says_nothing_has_one_too() {
-    let gate = Setup::new()
-        .config("[limits]\nheader_timeout = \"1s\"\nidle_timeout = \"1s\"")
-        .start();
+    let gate = Setup::new().config("[limits]\nheader_timeout = \"1s\"\nidle_timeout = \"1s\"").start();
     let silent = gate.client().rest().expect("the gate ends it");
     let answer = String::from_utf8_lossy(&silent).into_owned();
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "{answer}");
@@ -33,9 +29,7 @@ fn a_tunnel_without_traffic_is_ended() {
     let to = format!("allowed.test:{}", origin.port());
     let mut client = gate.client();
     assert_eq!(client.connect_to(&to).expect("an answer").status(), 200);
-    client
-        .send(format!("GET / HTTP/1.1\r\nHost: {to}\r\n\r\n"))
-        .expect("the tunnel takes it");
+    client.send(format!("GET / HTTP/1.1\r\nHost: {to}\r\n\r\n")).expect("the tunnel takes it");
     assert!(client.ended(), "ended by the gate");
     latch.open();
     assert_eq!(gate.log_of(1).len(), 1);
@@ -63,12 +57,7 @@ fn one_client_does_not_take_every_place() {
         assert_eq!(client.get(&url).expect("an answer").status(), 200);
     }
     let one_more = gate.client().get(&url);
-    assert!(
-        one_more
-            .as_ref()
-            .map_or(true, |answer| answer.status() == 503 || answer.status() == 429),
-        "{one_more:?}"
-    );
+    assert!(one_more.as_ref().map_or(true, |answer| answer.status() == 503 || answer.status() == 429), "{one_more:?}");
     drop(kept);
     harness::wait::until("a place to be free again", harness::LIMIT, || {
         gate.client().get(&url).ok().filter(|answer| answer.status() == 200)
@@ -85,10 +74,7 @@ fn an_address_where_nobody_answers_has_a_deadline() {
     while let Ok(waiting) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
         queue.push(waiting);
     }
-    let answer = gate
-        .client()
-        .get(&format!("http://allowed.test:{}/", address.port()))
-        .expect("an answer");
+    let answer = gate.client().get(&format!("http://allowed.test:{}/", address.port())).expect("an answer");
     assert_eq!(answer.status(), 504);
     assert_eq!(gate.log_of(1)[0].outcome, "failed");
 }

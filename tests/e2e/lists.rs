@@ -21,13 +21,9 @@ fn archive() -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
-        tar.append_data(&mut header, path, text.as_bytes())
-            .expect("memory takes it");
+        tar.append_data(&mut header, path, text.as_bytes()).expect("memory takes it");
     };
-    file(
-        "blacklists/adult/domains",
-        "adult-site.test\nother-adult.test\nnot a name\n",
-    );
+    file("blacklists/adult/domains", "adult-site.test\nother-adult.test\nnot a name\n");
     file("blacklists/adult/usage", "black\n");
     file("blacklists/gambling/domains", "casino.test\n");
     file("blacklists/warez/urls", "downloads.test/cracks\n");
@@ -36,8 +32,7 @@ fn archive() -> Vec<u8> {
     let mut link = tar::Header::new_gnu();
     link.set_entry_type(tar::EntryType::Symlink);
     link.set_size(0);
-    tar.append_link(&mut link, "blacklists/porn", "adult")
-        .expect("memory takes it");
+    tar.append_link(&mut link, "blacklists/porn", "adult").expect("memory takes it");
     tar.into_inner().and_then(GzEncoder::finish).expect("memory takes it")
 }
 
@@ -64,11 +59,7 @@ fn charter(source: &str) -> String {
 fn served() -> (Setup, Origin) {
     let server = Origin::http(|seen| match seen.head.field("if-none-match") {
         Some("\"v1\"") => Answer::raw("HTTP/1.1 304 Not Modified\r\nETag: \"v1\"\r\n\r\n"),
-        _ => Answer::with(
-            "200 OK",
-            &[("ETag", "\"v1\""), ("Content-Type", "application/gzip")],
-            archive(),
-        ),
+        _ => Answer::with("200 OK", &[("ETag", "\"v1\""), ("Content-Type", "application/gzip")], archive()),
     });
     let mut setup = Setup::new().charter(&charter(&server.url("127.0.0.1", "/blacklists.tar.gz")));
     for (_, host, _) in CATEGORIES {
@@ -91,19 +82,12 @@ fn agree(gate: &Gate) {
         let refused = *category != "press";
         assert_eq!(said["action"], if refused { "block" } else { "allow" }, "{url}: {said}");
         assert_eq!(answer.status, if refused { 403 } else { 200 }, "{url}: {said}");
-        assert_eq!(
-            (&said["category"], &said["article"]),
-            (&Value::from(*category), &Value::from("3"))
-        );
+        assert_eq!((&said["category"], &said["article"]), (&Value::from(*category), &Value::from("3")));
         let evidence = said["evidence"].as_str().unwrap_or("");
         assert!(evidence.starts_with(&format!("ut1:{category} {kind} ")), "{evidence}");
         let record = &gate.log_of(place + 1)[place];
         assert_eq!(record.host.as_deref(), Some(*host));
-        for (field, kept) in [
-            ("rule", &record.rule),
-            ("article", &record.article),
-            ("category", &record.category),
-        ] {
+        for (field, kept) in [("rule", &record.rule), ("article", &record.article), ("category", &record.category)] {
             assert_eq!(said[field].as_str(), kept.as_deref(), "{url}: {field}");
         }
         assert_eq!(said["charter"].as_str(), Some(record.charter.as_str()));
@@ -124,19 +108,10 @@ fn explain_and_a_real_request_agree_for_every_category() {
     gate.start();
     agree(&gate);
     let status = gate.say(&["lists", "status"]);
-    assert!(
-        status.contains("ut1") && status.contains("not a name"),
-        "bad lines are shown: {status}"
-    );
+    assert!(status.contains("ut1") && status.contains("not a name"), "bad lines are shown: {status}");
     let lookup = gate.say(&["lists", "lookup", "www.adult-site.test"]);
-    assert!(
-        lookup.contains("ut1:adult") && lookup.contains("adult-site.test"),
-        "{lookup}"
-    );
-    assert_eq!(
-        gate.octroi(&["lists", "lookup", "unlisted.test"]).status.code(),
-        Some(1)
-    );
+    assert!(lookup.contains("ut1:adult") && lookup.contains("adult-site.test"), "{lookup}");
+    assert_eq!(gate.octroi(&["lists", "lookup", "unlisted.test"]).status.code(), Some(1));
 }
 
 #[test]
@@ -147,12 +122,7 @@ fn a_running_gate_takes_new_lists_up() {
     let url = origin.url("casino.test", "/");
     assert_eq!(Curl::through(&gate).get(&url).status, 200, "not listed yet");
     let ready = gate.page("/readyz");
-    assert!(
-        ready.text().contains("ut1"),
-        "a missing source is named: {} {}",
-        ready.status(),
-        ready.text()
-    );
+    assert!(ready.text().contains("ut1"), "a missing source is named: {} {}", ready.status(), ready.text());
     gate.say(&["lists", "update"]);
     assert_eq!(Curl::through(&gate).get(&url).status, 403, "listed now");
     assert!(!gate.page("/readyz").text().contains("ut1"));
@@ -171,14 +141,12 @@ fn a_list_that_did_not_change_is_not_fetched_again() {
 #[test]
 fn a_failed_download_keeps_the_lists_there_are() {
     let failing = std::sync::atomic::AtomicUsize::new(0);
-    let server = Origin::http(
-        move |_| match failing.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
-            0 => Answer::ok(archive()),
-            1 => Answer::with("500 Internal Server Error", &[], "no"),
-            2 => Answer::cut(1_000_000, 1000),
-            _ => Answer::with("200 OK", &[("Content-Type", "text/html")], "<html>please log in</html>"),
-        },
-    );
+    let server = Origin::http(move |_| match failing.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+        0 => Answer::ok(archive()),
+        1 => Answer::with("500 Internal Server Error", &[], "no"),
+        2 => Answer::cut(1_000_000, 1000),
+        _ => Answer::with("200 OK", &[("Content-Type", "text/html")], "<html>please log in</html>"),
+    });
     let mut setup = Setup::new().charter(&charter(&server.url("127.0.0.1", "/blacklists.tar.gz")));
     for (_, host, _) in CATEGORIES {
         setup = setup.host(host, "127.0.0.1");
@@ -213,21 +181,9 @@ fn a_damaged_index_is_said_and_rebuilt() {
         fs::write(&index, bytes).expect("the folder is writable");
         gate.start();
         let origin = Origin::http(|_| Answer::ok(""));
-        assert_eq!(
-            Curl::through(&gate).get(&origin.url("casino.test", "/")).status,
-            403,
-            "{damage}"
-        );
-        assert!(
-            gate.printed().contains("index"),
-            "{damage}: said clearly: {}",
-            gate.printed()
-        );
-        assert_eq!(
-            fs::read(&index).expect("rebuilt"),
-            whole,
-            "{damage}: rebuilt from its sources"
-        );
+        assert_eq!(Curl::through(&gate).get(&origin.url("casino.test", "/")).status, 403, "{damage}");
+        assert!(gate.printed().contains("index"), "{damage}: said clearly: {}", gate.printed());
+        assert_eq!(fs::read(&index).expect("rebuilt"), whole, "{damage}: rebuilt from its sources");
         gate.terminate();
         assert_eq!(gate.wait().code, Some(0));
     }
@@ -248,41 +204,21 @@ fn plain_lists_and_hosts_files_are_lists_too() {
     gate.write("own.txt", "# ours\r\nOwn.Test\r\n");
     gate.write("hosts.txt", "127.0.0.1 localhost\n0.0.0.0 pest.test ads.test # both\n");
     let action = |url: &str| explain(&gate, url)["action"].as_str().map(str::to_owned);
-    for url in [
-        "http://own.test/",
-        "https://www.own.test/",
-        "http://pest.test/",
-        "http://x.ads.test/",
-    ] {
+    for url in ["http://own.test/", "https://www.own.test/", "http://pest.test/", "http://x.ads.test/"] {
         assert_eq!(action(url).as_deref(), Some("block"), "{url}");
     }
-    assert_eq!(
-        action("http://fine.pest.test/").as_deref(),
-        Some("allow"),
-        "taken out by the charter"
-    );
+    assert_eq!(action("http://fine.pest.test/").as_deref(), Some("allow"), "taken out by the charter");
 }
 
 #[test]
 fn the_starter_list_bites_before_the_first_download() {
     let gate = Setup::new().built_in_charter().start();
-    for url in [
-        "https://www.youporn.com/",
-        "https://thepiratebay.org/",
-        "https://dns.google/dns-query",
-    ] {
+    for url in ["https://www.youporn.com/", "https://thepiratebay.org/", "https://dns.google/dns-query"] {
         let said = explain(&gate, url);
         assert_eq!(said["action"], "block", "{said}");
-        assert!(
-            said["article"].is_string() && said["category"].is_string() && said["rule"].is_string(),
-            "{said}"
-        );
+        assert!(said["article"].is_string() && said["category"].is_string() && said["rule"].is_string(), "{said}");
         let authority = format!("{}:443", url.split('/').nth(2).expect("a host"));
-        assert_eq!(
-            gate.client().connect_to(&authority).expect("an answer").status(),
-            403,
-            "{url}"
-        );
+        assert_eq!(gate.client().connect_to(&authority).expect("an answer").status(), 403, "{url}");
     }
     assert_eq!(explain(&gate, "https://www.service-public.fr/")["action"], "allow");
 }

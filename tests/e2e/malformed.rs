@@ -6,86 +6,29 @@ use harness::{Answer, Origin, Setup, raw};
 
 /// `{o}` stands for the authority of an origin that must see nothing, `~` for a line end.
 const REFUSED: &[(&str, &str)] = &[
-    (
-        "length and chunks",
-        "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: 4~Transfer-Encoding: chunked~~0~~",
-    ),
-    (
-        "two lengths",
-        "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: 1~Content-Length: 2~~xx",
-    ),
-    (
-        "two lengths in one field",
-        "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: 1, 2~~xx",
-    ),
-    (
-        "a signed length",
-        "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: +2~~xx",
-    ),
-    (
-        "a negative length",
-        "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: -2~~xx",
-    ),
-    (
-        "a length in hexadecimal",
-        "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: 0x2~~xx",
-    ),
-    (
-        "a length past 64 bits",
-        "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: 99999999999999999999~~xx",
-    ),
-    (
-        "an empty length",
-        "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: ~~xx",
-    ),
-    (
-        "chunked twice",
-        "POST http://{o}/ HTTP/1.1~Host: {o}~Transfer-Encoding: chunked, chunked~~0~~",
-    ),
-    (
-        "chunked, then something else",
-        "POST http://{o}/ HTTP/1.1~Host: {o}~Transfer-Encoding: chunked, identity~~0~~",
-    ),
-    (
-        "a coding nobody knows",
-        "POST http://{o}/ HTTP/1.1~Host: {o}~Transfer-Encoding: xchunked~~0~~",
-    ),
-    (
-        "chunks in HTTP/1.0",
-        "POST http://{o}/ HTTP/1.0~Host: {o}~Transfer-Encoding: chunked~~0~~",
-    ),
+    ("length and chunks", "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: 4~Transfer-Encoding: chunked~~0~~"),
+    ("two lengths", "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: 1~Content-Length: 2~~xx"),
+    ("two lengths in one field", "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: 1, 2~~xx"),
+    ("a signed length", "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: +2~~xx"),
+    ("a negative length", "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: -2~~xx"),
+    ("a length in hexadecimal", "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: 0x2~~xx"),
+    ("a length past 64 bits", "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: 99999999999999999999~~xx"),
+    ("an empty length", "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length: ~~xx"),
+    ("chunked twice", "POST http://{o}/ HTTP/1.1~Host: {o}~Transfer-Encoding: chunked, chunked~~0~~"),
+    ("chunked, then something else", "POST http://{o}/ HTTP/1.1~Host: {o}~Transfer-Encoding: chunked, identity~~0~~"),
+    ("a coding nobody knows", "POST http://{o}/ HTTP/1.1~Host: {o}~Transfer-Encoding: xchunked~~0~~"),
+    ("chunks in HTTP/1.0", "POST http://{o}/ HTTP/1.0~Host: {o}~Transfer-Encoding: chunked~~0~~"),
     ("a folded field", "GET http://{o}/ HTTP/1.1~Host: {o}~X-A: b~ c~~"),
-    (
-        "a folded length",
-        "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length:~ 2~~xx",
-    ),
-    (
-        "a space before the colon",
-        "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length : 2~~xx",
-    ),
-    (
-        "a space before the first field",
-        "GET http://{o}/ HTTP/1.1~ Host: {o}~~",
-    ),
-    (
-        "a field without a colon",
-        "GET http://{o}/ HTTP/1.1~Host: {o}~Nonsense~~",
-    ),
+    ("a folded length", "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length:~ 2~~xx"),
+    ("a space before the colon", "POST http://{o}/ HTTP/1.1~Host: {o}~Content-Length : 2~~xx"),
+    ("a space before the first field", "GET http://{o}/ HTTP/1.1~ Host: {o}~~"),
+    ("a field without a colon", "GET http://{o}/ HTTP/1.1~Host: {o}~Nonsense~~"),
     ("a field without a name", "GET http://{o}/ HTTP/1.1~Host: {o}~: x~~"),
-    (
-        "a name that is no token",
-        "GET http://{o}/ HTTP/1.1~Host: {o}~X(A): b~~",
-    ),
+    ("a name that is no token", "GET http://{o}/ HTTP/1.1~Host: {o}~X(A): b~~"),
     ("a NUL in a value", "GET http://{o}/ HTTP/1.1~Host: {o}~X-A: b\0c~~"),
-    (
-        "a carriage return in a value",
-        "GET http://{o}/ HTTP/1.1~Host: {o}~X-A: b\rc~~",
-    ),
+    ("a carriage return in a value", "GET http://{o}/ HTTP/1.1~Host: {o}~X-A: b\rc~~"),
     ("line feeds alone", "GET http://{o}/ HTTP/1.1\nHost: {o}\n\n"),
-    (
-        "a line feed alone in the middle",
-        "GET http://{o}/ HTTP/1.1~Host: {o}\nX-A: b~~",
-    ),
+    ("a line feed alone in the middle", "GET http://{o}/ HTTP/1.1~Host: {o}\nX-A: b~~"),
     ("no Host", "GET http://{o}/ HTTP/1.1~~"),
     ("two Hosts", "GET http://{o}/ HTTP/1.1~Host: {o}~Host: {o}~~"),
     ("a Host that is none", "GET http://{o}/ HTTP/1.1~Host: a b~~"),
@@ -96,27 +39,15 @@ const REFUSED: &[(&str, &str)] = &[
     ("a space in the target", "GET http://{o}/a b HTTP/1.1~Host: {o}~~"),
     ("a tab in the target", "GET http://{o}/a\tb HTTP/1.1~Host: {o}~~"),
     ("two spaces", "GET  http://{o}/ HTTP/1.1~Host: {o}~~"),
-    (
-        "a control character in the target",
-        "GET http://{o}/a\u{1}b HTTP/1.1~Host: {o}~~",
-    ),
+    ("a control character in the target", "GET http://{o}/a\u{1}b HTTP/1.1~Host: {o}~~"),
     ("the form for origins", "GET / HTTP/1.1~Host: {o}~~"),
     ("the form for nobody", "GET * HTTP/1.1~Host: {o}~~"),
     ("a scheme of another kind", "GET ftp://{o}/ HTTP/1.1~Host: {o}~~"),
-    (
-        "an account in the target",
-        "GET http://someone:secret@{o}/ HTTP/1.1~Host: {o}~~",
-    ),
+    ("an account in the target", "GET http://someone:secret@{o}/ HTTP/1.1~Host: {o}~~"),
     ("no host", "GET http:///path HTTP/1.1~Host: {o}~~"),
     ("port 0", "GET http://allowed.test:0/ HTTP/1.1~Host: {o}~~"),
-    (
-        "a port past the last",
-        "GET http://allowed.test:65536/ HTTP/1.1~Host: {o}~~",
-    ),
-    (
-        "a tunnel without a port",
-        "CONNECT allowed.test HTTP/1.1~Host: allowed.test~~",
-    ),
+    ("a port past the last", "GET http://allowed.test:65536/ HTTP/1.1~Host: {o}~~"),
+    ("a tunnel without a port", "CONNECT allowed.test HTTP/1.1~Host: allowed.test~~"),
     ("a tunnel to a path", "CONNECT {o}/path HTTP/1.1~Host: {o}~~"),
     ("a tunnel to a URL", "CONNECT http://{o}/ HTTP/1.1~Host: {o}~~"),
     ("a tunnel with an account", "CONNECT someone@{o} HTTP/1.1~Host: {o}~~"),
@@ -164,16 +95,9 @@ fn a_body_in_bad_chunks_never_becomes_a_request() {
         let smuggled = format!("GET http://{authority}/smuggled HTTP/1.1\r\nHost: {authority}\r\n\r\n");
         let answer = raw::exchange(gate.proxy(), format!("{head}{chunks}{smuggled}"));
         let answer = answer.unwrap_or_else(|error| panic!("{what}: the connection stays open: {error}"));
-        assert!(
-            answer.is_empty() || answer.starts_with("HTTP/1.1 400 "),
-            "{what}: {answer}"
-        );
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400 "), "{what}: {answer}");
     }
-    assert!(
-        origin.seen().is_empty(),
-        "a whole request came out of a broken one: {:?}",
-        origin.seen()
-    );
+    assert!(origin.seen().is_empty(), "a whole request came out of a broken one: {:?}", origin.seen());
 }
 
 #[test]
@@ -199,10 +123,7 @@ fn a_head_past_the_limit_is_refused_before_it_is_whole() {
     let origin = Origin::http(|_| Answer::ok(""));
     let url = origin.url("allowed.test", "/");
     let request = |filler: usize| {
-        format!(
-            "GET {url} HTTP/1.1\r\nHost: a.test\r\nX: {}\r\nConnection: close\r\n\r\n",
-            "x".repeat(filler)
-        )
+        format!("GET {url} HTTP/1.1\r\nHost: a.test\r\nX: {}\r\nConnection: close\r\n\r\n", "x".repeat(filler))
     };
     let fits = raw::exchange(gate.proxy(), request(7000)).expect("an answer");
     assert!(fits.starts_with("HTTP/1.1 200 "), "{fits}");

@@ -6,9 +6,7 @@ use std::thread;
 
 /// The charter of the tests, `other.test` refused as well.
 fn stricter() -> String {
-    setup::CHARTER
-        .replace("[\"blocked.test\"]", "[\"blocked.test\", \"other.test\"]")
-        .replace("essai-1", "essai-2")
+    setup::CHARTER.replace("[\"blocked.test\"]", "[\"blocked.test\", \"other.test\"]").replace("essai-1", "essai-2")
 }
 
 #[test]
@@ -36,11 +34,7 @@ fn a_reload_under_load_fails_no_request() {
         let clients: Vec<_> = (0..16).map(|n| scope.spawn(move || load(n % 2 == 0))).collect();
         for round in 0..10 {
             let before = served.load(Ordering::SeqCst);
-            let (charter, expected) = if round % 2 == 0 {
-                (stricter(), 403)
-            } else {
-                (setup::CHARTER.to_owned(), 200)
-            };
+            let (charter, expected) = if round % 2 == 0 { (stricter(), 403) } else { (setup::CHARTER.to_owned(), 200) };
             gate.write("charter.toml", charter);
             if round % 4 < 2 {
                 gate.say(&["reload"]);
@@ -50,25 +44,16 @@ fn a_reload_under_load_fails_no_request() {
             wait::until("the new charter in force", LIMIT, || {
                 (Curl::through(&gate).get(&other).status == expected).then_some(())
             });
-            wait::until("more requests", LIMIT, || {
-                (served.load(Ordering::SeqCst) > before + 50).then_some(())
-            });
+            wait::until("more requests", LIMIT, || (served.load(Ordering::SeqCst) > before + 50).then_some(()));
         }
         stop.store(true, Ordering::SeqCst);
         for client in clients {
             client.join().expect("no panic").expect("no request failed");
         }
     });
-    let charters: std::collections::BTreeSet<String> = gate
-        .log()
-        .iter()
-        .map(|record| record.charter.split('@').next().unwrap_or("").to_owned())
-        .collect();
-    assert_eq!(
-        charters.into_iter().collect::<Vec<_>>(),
-        ["essai-1", "essai-2"],
-        "each decided under its own"
-    );
+    let charters: std::collections::BTreeSet<String> =
+        gate.log().iter().map(|record| record.charter.split('@').next().unwrap_or("").to_owned()).collect();
+    assert_eq!(charters.into_iter().collect::<Vec<_>>(), ["essai-1", "essai-2"], "each decided under its own");
 }
 
 fn still_as_before(gate: &Gate, origin: &Origin) {
@@ -80,26 +65,14 @@ fn still_as_before(gate: &Gate, origin: &Origin) {
 fn a_charter_that_does_not_parse_is_refused_and_the_old_one_stays() {
     let gate = Setup::new().start();
     let origin = Origin::http(|_| Answer::ok(""));
-    gate.write(
-        "charter.toml",
-        stricter().replace("categories = [\"interdit\"]", "categories = [\"interdits\"]"),
-    );
+    gate.write("charter.toml", stricter().replace("categories = [\"interdit\"]", "categories = [\"interdits\"]"));
     let refused = gate.octroi(&["reload"]);
-    let told = format!(
-        "{}{}",
-        String::from_utf8_lossy(&refused.stdout),
-        String::from_utf8_lossy(&refused.stderr)
-    );
+    let told = format!("{}{}", String::from_utf8_lossy(&refused.stdout), String::from_utf8_lossy(&refused.stderr));
     assert_eq!(refused.status.code(), Some(1), "{told}");
-    assert!(
-        told.contains("charter.toml:") && told.contains("`interdits`") && told.contains("`interdit`"),
-        "{told}"
-    );
+    assert!(told.contains("charter.toml:") && told.contains("`interdits`") && told.contains("`interdit`"), "{told}");
     still_as_before(&gate, &origin);
     gate.hang_up();
-    wait::until("the refusal in what the gate prints", LIMIT, || {
-        gate.printed().contains("interdits").then_some(())
-    });
+    wait::until("the refusal in what the gate prints", LIMIT, || gate.printed().contains("interdits").then_some(()));
     still_as_before(&gate, &origin);
 }
 

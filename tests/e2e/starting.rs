@@ -24,17 +24,11 @@ fn a_port_in_use_is_named() {
 #[test]
 fn one_gate_to_a_data_folder() {
     let mut first = Setup::new().prepare();
-    let second = Setup::new()
-        .config(&format!("data_dir = {:?}", first.path("data").display().to_string()))
-        .prepare();
+    let second = Setup::new().config(&format!("data_dir = {:?}", first.path("data").display().to_string())).prepare();
     first.start();
     let printed = refuses_to_start(&second);
     assert!(printed.contains(&first.path("data").display().to_string()), "{printed}");
-    assert_eq!(
-        Curl::through(&first).get("http://blocked.test/").status,
-        403,
-        "the first goes on"
-    );
+    assert_eq!(Curl::through(&first).get("http://blocked.test/").status, 403, "the first goes on");
 }
 
 #[test]
@@ -54,33 +48,14 @@ fn all_problems_are_told_at_once() {
         .charter(charter)
         .prepare();
     let printed = refuses_to_start(&gate);
-    for told in [
-        "octroi.toml:",
-        "\"de\"",
-        "soon",
-        "conections",
-        "connections",
-        "charter.toml:",
-        "maybe",
-        "nowhere",
-    ] {
+    for told in ["octroi.toml:", "\"de\"", "soon", "conections", "connections", "charter.toml:", "maybe", "nowhere"] {
         assert!(printed.contains(told), "{told:?} is not told:\n{printed}");
     }
     let checked = gate.octroi(&["check"]);
     assert_eq!(checked.status.code(), Some(2));
-    let told = format!(
-        "{}{}",
-        String::from_utf8_lossy(&checked.stdout),
-        String::from_utf8_lossy(&checked.stderr)
-    );
-    assert!(
-        told.contains("conections") && told.contains("nowhere"),
-        "`check` tells the same: {told}"
-    );
-    assert!(
-        !gate.path("data").exists(),
-        "nothing was made before all was proven good"
-    );
+    let told = format!("{}{}", String::from_utf8_lossy(&checked.stdout), String::from_utf8_lossy(&checked.stderr));
+    assert!(told.contains("conections") && told.contains("nowhere"), "`check` tells the same: {told}");
+    assert!(!gate.path("data").exists(), "nothing was made before all was proven good");
 }
 
 #[test]
@@ -120,9 +95,7 @@ fn a_start_says_where_what_and_what_next() {
         assert!(printed.contains(&told), "{told:?} is not told:\n{printed}");
     }
     let mode = std::os::unix::fs::PermissionsExt::mode(
-        &std::fs::metadata(gate.path("data"))
-            .expect("the data folder")
-            .permissions(),
+        &std::fs::metadata(gate.path("data")).expect("the data folder").permissions(),
     );
     assert_eq!(mode & 0o777, 0o700, "nobody else reads the data folder");
 }

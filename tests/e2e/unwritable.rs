@@ -15,10 +15,7 @@ fn a_full_disk_shuts_the_gate_until_there_is_room() {
     assert_eq!(shut.status, 503, "no byte without a record: {}", shut.text());
     assert!(shut.text().contains("<html"), "a page for people");
     assert!(shut.field("proxy-status").is_some());
-    let tunnel = gate
-        .client()
-        .connect_to(&format!("allowed.test:{}", origin.port()))
-        .expect("an answer");
+    let tunnel = gate.client().connect_to(&format!("allowed.test:{}", origin.port())).expect("an answer");
     assert_eq!(tunnel.status(), 503);
     assert_eq!(origin.seen().len(), before, "the origin saw nothing");
     let ready = gate.page("/readyz");
@@ -27,16 +24,8 @@ fn a_full_disk_shuts_the_gate_until_there_is_room() {
     assert_eq!(gate.page("/healthz").status(), 200, "the process itself is well");
 
     gate.free_disk();
-    wait::until("the gate to open again", LIMIT, || {
-        (Curl::through(&gate).get(&url).status == 200).then_some(())
-    });
-    wait::until("readiness", LIMIT, || {
-        (gate.page("/readyz").status() == 200).then_some(())
-    });
+    wait::until("the gate to open again", LIMIT, || (Curl::through(&gate).get(&url).status == 200).then_some(()));
+    wait::until("readiness", LIMIT, || (gate.page("/readyz").status() == 200).then_some(()));
     let allowed = gate.log().iter().filter(|record| record.outcome == "completed").count();
-    assert_eq!(
-        allowed,
-        origin.seen().len(),
-        "one record for each request that went out"
-    );
+    assert_eq!(allowed, origin.seen().len(), "one record for each request that went out");
 }

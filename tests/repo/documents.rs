@@ -75,15 +75,9 @@ fn terms() -> Vec<String> {
 fn every_term_of_the_glossary_is_used() {
     let terms = terms();
     assert!(terms.len() > 10, "{terms:?}: this rule looks at nothing");
-    let used: String = tree::files(".rs")
-        .iter()
-        .map(|file| file.text().to_lowercase())
-        .collect();
+    let used: String = tree::files(".rs").iter().map(|file| file.text().to_lowercase()).collect();
     let unused: Vec<&String> = terms.iter().filter(|term| !used.contains(term.as_str())).collect();
-    assert!(
-        unused.is_empty(),
-        "in docs/GLOSSARY.md and nowhere in the sources: {unused:?}"
-    );
+    assert!(unused.is_empty(), "in docs/GLOSSARY.md and nowhere in the sources: {unused:?}");
 }
 
 #[test]
@@ -101,12 +95,7 @@ fn changes_are_dated_or_not_released() {
     let headings: Vec<&str> = changes.lines().filter_map(|line| line.strip_prefix("## ")).collect();
     assert!(!headings.is_empty(), "CHANGELOG.md has no heading of a version");
     for heading in headings {
-        let dated = heading
-            .split_once(", ")
-            .is_some_and(|(_, date)| date.len() == 10 && date.starts_with("20"));
-        assert!(
-            heading == "Not released" || dated,
-            "{heading:?} is neither `Not released` nor `VERSION, YYYY-MM-DD`"
-        );
+        let dated = heading.split_once(", ").is_some_and(|(_, date)| date.len() == 10 && date.starts_with("20"));
+        assert!(heading == "Not released" || dated, "{heading:?} is neither `Not released` nor `VERSION, YYYY-MM-DD`");
     }
 }

@@ -13,10 +13,7 @@ fn sources() -> Vec<File> {
 
 /// The files for which `wrong` says what is wrong.
 fn complaints(files: Vec<File>, wrong: impl Fn(&File, &str) -> Option<String>) -> Vec<String> {
-    files
-        .iter()
-        .filter_map(|file| wrong(file, &file.text()).map(|what| format!("{}: {what}", file.0)))
-        .collect()
+    files.iter().filter_map(|file| wrong(file, &file.text()).map(|what| format!("{}: {what}", file.0))).collect()
 }
 
 fn none(complaints: &[String]) {
@@ -34,9 +31,7 @@ fn every_file_opens_by_saying_what_it_is() {
 
 #[test]
 fn a_folder_is_opened_by_the_file_of_its_name() {
-    none(&complaints(sources(), |file, _| {
-        (file.name() == "mod.rs").then(|| "name it after its folder".into())
-    }));
+    none(&complaints(sources(), |file, _| (file.name() == "mod.rs").then(|| "name it after its folder".into())));
 }
 
 #[test]
@@ -47,10 +42,7 @@ fn a_file_has_one_subject() {
         (lines > LONGEST && !excused).then(|| format!("{lines} lines"))
     }));
     for (path, why) in LONG {
-        assert!(
-            tree::exists(path) && !why.is_empty(),
-            "{path} is excused and doesn't exist, or without a reason"
-        );
+        assert!(tree::exists(path) && !why.is_empty(), "{path} is excused and doesn't exist, or without a reason");
     }
 }
 
@@ -59,10 +51,7 @@ fn no_test_is_set_aside_or_made_to_fail() {
     // Spelled in two halves, so that this file doesn't accuse itself.
     let set_aside = [concat!("#[", "ignore"), concat!("#[", "should_panic")];
     none(&complaints(sources(), |_, text| {
-        set_aside
-            .iter()
-            .find(|mark| text.contains(**mark))
-            .map(|m| (*m).to_owned())
+        set_aside.iter().find(|mark| text.contains(**mark)).map(|m| (*m).to_owned())
     }));
 }
 
@@ -72,11 +61,7 @@ fn nothing_waits_a_fixed_time() {
     let pauses = [concat!("time::", "sleep("), concat!("thread::", "sleep(")];
     none(&complaints(sources(), |file, text| {
         let (code, tests) = text.split_once("#[cfg(test)]").unwrap_or((text, ""));
-        let tests = if file.0.starts_with("tests/") || file.0.contains("/tests/") {
-            code
-        } else {
-            tests
-        };
+        let tests = if file.0.starts_with("tests/") || file.0.contains("/tests/") { code } else { tests };
         let waits_for_a_condition = file.0 == "tests/harness/src/wait.rs";
         (!waits_for_a_condition && pauses.iter().any(|pause| tests.contains(pause))).then(|| "a fixed pause".into())
     }));
@@ -87,15 +72,10 @@ fn the_project_speaks_of_itself_alone() {
     // Folders of somebody's machine have no meaning on another.
     let places = [concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/wo", "rk/")];
     let texts = tree::all().into_iter().filter(|file| {
-        [".rs", ".md", ".toml", ".html", ".sh", ".py"]
-            .iter()
-            .any(|ending| file.0.ends_with(ending))
+        [".rs", ".md", ".toml", ".html", ".sh", ".py"].iter().any(|ending| file.0.ends_with(ending))
             || ["tests/run", ".ci/run"].contains(&file.0.as_str())
     });
     none(&complaints(texts.collect(), |_, text| {
-        places
-            .iter()
-            .find(|place| text.contains(**place))
-            .map(|place| format!("names {place}"))
+        places.iter().find(|place| text.contains(**place)).map(|place| format!("names {place}"))
     }));
 }

@@ -5,10 +5,7 @@ use std::{fs, str};
 
 /// The folder of the workspace.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .expect("this crate stands in tests/repo")
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("this crate stands in tests/repo")
 }
 
 /// A file, by its path from the root.
@@ -31,10 +28,7 @@ impl File {
 /// All files whose name ends so (`.rs`), sorted.
 pub(crate) fn files(ending: &str) -> Vec<File> {
     let mut files: Vec<File> = all().into_iter().filter(|file| file.0.ends_with(ending)).collect();
-    assert!(
-        !files.is_empty(),
-        "no file ends in {ending}: this rule looks at nothing"
-    );
+    assert!(!files.is_empty(), "no file ends in {ending}: this rule looks at nothing");
     files.sort();
     files
 }
@@ -48,11 +42,7 @@ pub(crate) fn all() -> Vec<File> {
         .expect("git is installed");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let listed = str::from_utf8(&output.stdout).expect("paths of the tree are UTF-8");
-    listed
-        .split_terminator('\0')
-        .filter(|path| root().join(path).exists())
-        .map(|path| File(path.to_owned()))
-        .collect()
+    listed.split_terminator('\0').filter(|path| root().join(path).exists()).map(|path| File(path.to_owned())).collect()
 }
 
 /// Whether a path from the root leads to a file or a folder.

@@ -14,9 +14,8 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         .expect("cargo runs its own tests");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON");
-    let names: BTreeMap<&str, &str> = array(&metadata["packages"])
-        .map(|package| (text(&package["id"]), text(&package["name"])))
-        .collect();
+    let names: BTreeMap<&str, &str> =
+        array(&metadata["packages"]).map(|package| (text(&package["id"]), text(&package["name"]))).collect();
     let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for node in array(&metadata["resolve"]["nodes"]) {
         // Two versions of a crate share a name; for a wall that is no difference.
@@ -93,32 +92,16 @@ fn the_tariff_reaches_no_socket_file_database_or_runtime() {
 fn the_register_knows_nothing_of_http_nor_of_the_tariff() {
     not_reached(
         "logstore",
-        &[
-            "policy",
-            "octroi",
-            "hyper",
-            "hyper-util",
-            "http",
-            "http-body",
-            "httparse",
-            "h2",
-            "rustls",
-        ],
+        &["policy", "octroi", "hyper", "hyper-util", "http", "http-body", "httparse", "h2", "rustls"],
     );
 }
 
 #[test]
 fn the_gate_speaks_no_sql_itself() {
     let own = &dependencies()["octroi"];
-    assert!(
-        own.contains("logstore") && own.contains("policy"),
-        "the gate depends on both other rooms"
-    );
+    assert!(own.contains("logstore") && own.contains("policy"), "the gate depends on both other rooms");
     for driver in ["sqlx", "sqlx-core", "sqlx-sqlite", "libsqlite3-sys", "rusqlite"] {
-        assert!(
-            !own.contains(driver),
-            "proxy/ depends on {driver}: SQL belongs to logstore/"
-        );
+        assert!(!own.contains(driver), "proxy/ depends on {driver}: SQL belongs to logstore/");
     }
 }
 
@@ -141,11 +124,7 @@ fn one_file_translates_between_tariff_and_register() {
         })
         .map(|file| file.0)
         .collect();
-    assert_eq!(
-        both,
-        ["proxy/src/record.rs"],
-        "what the tariff decided becomes what the register keeps in one file"
-    );
+    assert_eq!(both, ["proxy/src/record.rs"], "what the tariff decided becomes what the register keeps in one file");
 }
 
 /// Types of the tariff that a record is made from.
@@ -170,18 +149,13 @@ fn names(code: &str, room: &str, items: &[&str]) -> bool {
             rest.find(|c: char| !c.is_alphanumeric() && !"_:".contains(c))
         };
         let named = &rest[..end.unwrap_or(rest.len())];
-        named
-            .split(|c: char| !c.is_alphanumeric() && c != '_')
-            .any(|word| items.contains(&word))
+        named.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| items.contains(&word))
     })
 }
 
 /// The text without its comments, so that documentation may name both rooms.
 fn code(text: &str) -> String {
-    text.lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -189,9 +163,5 @@ fn names_sees_paths_and_lists() {
     assert!(names("use policy::{Charter, Decision};", "policy", &["Decision"]));
     assert!(names("fn f(d: &policy::verdict::Decision) {}", "policy", &["Decision"]));
     assert!(!names("use policy::Target; struct Decision;", "policy", &["Decision"]));
-    assert!(!names(
-        "use policy::{Charter}; use other::Decision;",
-        "policy",
-        &["Decision"]
-    ));
+    assert!(!names("use policy::{Charter}; use other::Decision;", "policy", &["Decision"]));
 }
