@@ -14,6 +14,7 @@ use crate::wire::{Buffer, Framing, Known, Malformed, RequestHead, ResponseHead, 
 use logstore::{Outcome, OwedRecord};
 use std::io::Write as _;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
@@ -150,19 +151,14 @@ where
     let Connection { reader, writer, buffer, .. } = connection;
     let Origin { stream, buffer: answer, .. } = origin;
     let (mut origin_reader, mut origin_writer) = stream.split();
-    let mut none = Buffer::default();
-    let buffer = if asked.framing == Framing::None { &mut none } else { buffer };
-    let sender = Sender { reader, buffer, framing: asked.framing };
-    let mut upload = pin!(body::pass(sender, &mut origin_writer, request, Chunks::Kept, idle, |bytes| record.sent(bytes)));
-    let mut uploaded: Option<Result<(), BodyError>> = None;
+    let whole = AtomicBool::new(false);
+    let mut client = pin!(from_client(reader, buffer, asked.framing, &mut origin_writer, request, idle, record, &whole));
 
     let response = loop {
-        let response = loop {
-            tokio::select! {
-                biased;
-                sent = &mut upload, if uploaded.is_none() => uploaded = Some(of_upload(sent)?),
-                read = answer_head(answer, &mut origin_reader, limits.header_bytes, idle) => break read?,
-            }
+        let response = tokio::select! {
+            biased;
+            gone = &mut client => return Err(gone),
+            read = answer_head(answer, &mut origin_reader, limits.header_bytes, idle) => read?,
         };
         if response.status >= 200 {
             break response;
@@ -177,40 +173,66 @@ where
         (Framing::Chunked, Version::Http10) => Chunks::Removed,
         _ => Chunks::Kept,
     };
-    // Whether the rest of the body will be read is not known yet: the next request could not be told from it.
-    let client_keeps =
-        asked.persistent && framing != Framing::Close && chunks == Chunks::Kept && uploaded.is_some();
+    // Before the whole body has come, the next request could not be told from the rest of it.
+    let client_keeps = asked.persistent
+        && framing != Framing::Close
+        && chunks == Chunks::Kept
+        && whole.load(Ordering::Relaxed);
     let first = response_head(answer.bytes(), &response, asked, framing, client_keeps, chunks);
     answer.consume(response.len);
 
     let sender = Sender { reader: &mut origin_reader, buffer: answer, framing };
     let mut download = pin!(body::pass(sender, writer, first, chunks, idle, |bytes| record.received(bytes)));
-    let downloaded = loop {
-        tokio::select! {
-            biased;
-            received = &mut download => break received,
-            sent = &mut upload, if uploaded.is_none() => {
-                // Part of the answer has left: there is no other to give.
-                uploaded = Some(of_upload(sent).map_err(|_| PassError::ClientGone(Some(status)))?);
-            }
-        }
+    let downloaded = tokio::select! {
+        biased;
+        downloaded = &mut download => downloaded,
+        // Part of the answer has left: there is no other to give.
+        _ = &mut client => Err(BodyError::ReceiverGone),
     };
     downloaded.map_err(|error| match error {
         BodyError::ReceiverGone => PassError::ClientGone(Some(status)),
         BodyError::SenderGone | BodyError::SenderSilent | BodyError::Malformed(_) => PassError::Cut(status),
     })?;
-    let whole = matches!(uploaded, Some(Ok(())));
-    let next = |keeps| if keeps && whole { Next::Keep } else { Next::Close };
+    let next = |keeps| if keeps && whole.load(Ordering::Relaxed) { Next::Keep } else { Next::Close };
     Ok(Passed { status, client: next(client_keeps), origin: next(origin_keeps) })
 }
 
-/// What the end of the upload means: an origin that stops reading may still have answered; a client that broke off or
-/// sent something else than it announced ends the exchange.
-fn of_upload(sent: Result<(), BodyError>) -> Result<Result<(), BodyError>, PassError> {
+/// Sends the request, then watches the client until the answer is relayed: it returns only when the exchange is over
+/// before its answer is. `whole` is set once the origin has the whole request.
+///
+/// A client that ends its side while it waits has left, as far as can be told; other proxies take it so too.
+#[expect(clippy::too_many_arguments, reason = "both ends of one direction, and what is known of it")]
+async fn from_client<R, O>(
+    reader: &mut R,
+    buffer: &mut Buffer,
+    framing: Framing,
+    origin: &mut O,
+    request: Vec<u8>,
+    idle: Duration,
+    record: &OwedRecord,
+    whole: &AtomicBool,
+) -> PassError
+where
+    R: AsyncRead + Unpin,
+    O: AsyncWrite + Unpin,
+{
+    let sent = if framing == Framing::None {
+        body::write(origin, &request, idle).await
+    } else {
+        let sender = Sender { reader: &mut *reader, buffer: &mut *buffer, framing };
+        body::pass(sender, origin, request, Chunks::Kept, idle, |bytes| record.sent(bytes)).await
+    };
     match sent {
-        Err(BodyError::SenderGone | BodyError::SenderSilent) => Err(PassError::ClientGone(None)),
-        Err(BodyError::Malformed(why)) => Err(PassError::ClientMalformed(why)),
-        Ok(()) | Err(BodyError::ReceiverGone) => Ok(sent),
+        Ok(()) => whole.store(true, Ordering::Relaxed),
+        // An origin that stops reading may still have answered.
+        Err(BodyError::ReceiverGone) => {}
+        Err(BodyError::SenderGone | BodyError::SenderSilent) => return PassError::ClientGone(None),
+        Err(BodyError::Malformed(why)) => return PassError::ClientMalformed(why),
+    }
+    match buffer.fill(reader, ROOM).await {
+        Ok(0) | Err(_) => PassError::ClientGone(None),
+        // The next request, sent ahead: it waits in the buffer, and whoever sent it is there.
+        Ok(_) => std::future::pending().await,
     }
 }
 

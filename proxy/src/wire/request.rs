@@ -53,7 +53,7 @@ impl RequestHead {
     pub(crate) fn host<'a>(&'a self, head: &'a [u8]) -> Result<Option<&'a [u8]>, Malformed> {
         let mut hosts = self.fields.values(head, Known::Host);
         match (hosts.next(), hosts.next()) {
-            (Some(host), None) => Ok(Some(host)),
+            (Some(host), None) if host.iter().all(|&byte| is_host_byte(byte)) => Ok(Some(host)),
             (None, None) if self.version == Version::Http10 => Ok(None),
             _ => Err(Malformed::Host),
         }
@@ -75,6 +75,11 @@ impl RequestHead {
             Version::Http10 => says(b"keep-alive") && !says(b"close"),
         }
     }
+}
+
+/// What `uri-host [":" port]` is written with (RFC 3986 §3.2.2, §3.2.3), and the bytes of names not yet encoded.
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80 || b"-._~%!$&'()*+,;=:[]".contains(&byte)
 }
 
 /// Whether an empty line may have ended a head behind `seen`, so that looking at the whole of it is worth while.
@@ -163,6 +168,8 @@ mod tests {
         };
         assert_eq!(hosts("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(Some(b"a".to_vec())));
         assert_eq!(hosts("GET / HTTP/1.1\r\n\r\n"), Err(Malformed::Host));
+        assert_eq!(hosts("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), Err(Malformed::Host));
+        assert_eq!(hosts("GET / HTTP/1.1\r\nHost: a@b\r\n\r\n"), Err(Malformed::Host));
         assert_eq!(hosts("GET / HTTP/1.0\r\n\r\n"), Ok(None));
         assert_eq!(hosts("GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n"), Err(Malformed::Host));
     }
