@@ -8,6 +8,7 @@
 //! allowed), [`verdict`] (the decision).
 
 pub mod charter;
+mod expressions;
 pub mod index;
 pub mod lists;
 pub mod problem;
