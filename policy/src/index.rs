@@ -1,8 +1,25 @@
 //! One read-only index over all lists, read from bytes the caller owns.
-use crate::Target;
+//!
+//! All names of all lists stand in one finite state transducer, last byte first, each with the set of sources that hold
+//! it: one walk over a host from its end meets every listed suffix, and a meeting counts where a label begins. URL
+//! entries stand in a second one as host and path; addresses stand among the names under `=`, which no name holds, and
+//! only match whole. Expressions are kept as text and compiled when the index is opened.
+
+mod build;
+mod format;
+mod lookup;
+mod runs;
+
+pub(crate) use build::Builder;
+pub use format::IndexError;
+
+use crate::expressions::Expressions;
+use fst::raw::Fst;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
-/// The bytes of an index: a mapped file, a vector, a static slice.
+/// The bytes of an index: a mapped file, a vector, a static slice. They must not change while the index is open.
 pub type Data = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 /// A set of sources sharing the same entries; see [`Index::set`].
@@ -57,53 +74,130 @@ pub struct SourceInfo {
     pub entries: u64,
 }
 
-/// Why bytes are no index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IndexError {}
-
 /// An opened index.
-pub struct Index {}
+pub struct Index {
+    names: Fst<Section>,
+    urls: Fst<Section>,
+    sources: Vec<SourceInfo>,
+    /// Sources and aliases.
+    callable: BTreeMap<String, SourceId>,
+    sets: Vec<Vec<SourceId>>,
+    expressions: Expressions,
+    expression_texts: Vec<(SetId, String)>,
+    entries: u64,
+}
 
 impl Index {
     /// Opens an index: header, version, length and checksum are verified, so that a corrupt, truncated or foreign file
     /// is never half used.
-    pub fn open(_data: Data) -> Result<Index, IndexError> {
-        todo!()
+    pub fn open(data: Data) -> Result<Index, IndexError> {
+        let (names, urls, contents) = format::read((*data).as_ref())?;
+        let section = |range| {
+            Fst::new(Section {
+                data: Arc::clone(&data),
+                range,
+            })
+            .map_err(|_| IndexError::Contents)
+        };
+        let expressions = Expressions::new(contents.expressions.iter().map(|(_, text)| text.as_str()))
+            .map_err(IndexError::Expressions)?;
+        Ok(Index {
+            names: section(names)?,
+            urls: section(urls)?,
+            callable: callable(&contents.sources, &contents.aliases),
+            entries: contents.sources.iter().map(|source| source.entries).sum(),
+            sources: contents.sources,
+            sets: contents.sets,
+            expressions,
+            expression_texts: contents.expressions,
+        })
     }
+
     /// An index without entries.
     pub fn empty() -> Index {
-        todo!()
+        let mut bytes = Vec::new();
+        Builder::default()
+            .write(&mut bytes, &mut |_| {})
+            .expect("writing to a vector cannot fail");
+        Index::open(Arc::new(bytes)).expect("what was just written can be read")
     }
+
     /// All sources, in the order of [`SourceId`].
     pub fn sources(&self) -> &[SourceInfo] {
-        todo!()
+        &self.sources
     }
-    /// The source of that name, aliases (`ut1:porn` for `ut1:adult`) followed.
-    pub fn source(&self, _name: &str) -> Option<SourceId> {
-        todo!()
+
+    /// The source of that name, aliases (`ut1:porn` for `ut1:adult`) followed. Its exceptions are another source, of
+    /// the same name: see [`Index::exceptions`].
+    pub fn source(&self, name: &str) -> Option<SourceId> {
+        self.callable.get(name).copied()
     }
+
+    /// The source that holds the exceptions (`!example.fr`) of a source, when there are any.
+    pub fn exceptions(&self, source: SourceId) -> Option<SourceId> {
+        let name = &self.sources.get(usize::from(source.0))?.name;
+        let twin = self
+            .sources
+            .iter()
+            .position(|twin| twin.removes && twin.name == *name)?;
+        u16::try_from(twin).ok().map(SourceId)
+    }
+
     /// All names by which sources can be called: sources and aliases, sorted.
     pub fn names(&self) -> Vec<String> {
-        todo!()
+        self.callable.keys().cloned().collect()
     }
+
     /// How many sets there are; `SetId`s run from 0 to this.
     pub fn sets(&self) -> usize {
-        todo!()
+        self.sets.len()
     }
-    /// The sources of a set.
-    pub fn set(&self, _set: SetId) -> &[SourceId] {
-        todo!()
+
+    /// The sources of a set, in order. Empty for a set of another index.
+    pub fn set(&self, set: SetId) -> &[SourceId] {
+        self.sets.get(set.0 as usize).map_or(&[], Vec::as_slice)
     }
-    /// Entries kept, of all kinds.
+
+    /// Entries kept, of all kinds; one that stands in several sources counts in each.
     pub fn entries(&self) -> u64 {
-        todo!()
-    }
-    /// Adds every entry that covers the target: names at label boundaries, URLs by host and path prefix, expressions.
-    pub fn hits(&self, _target: &Target, _hits: &mut Vec<Hit>) {
-        todo!()
-    }
-    /// The text of the entry behind a hit: `youporn.com`, `example.com/dir`, `(sex|porn)`.
-    pub fn entry(&self, _target: &Target, _hit: Hit) -> String {
-        todo!()
+        self.entries
     }
 }
+
+/// Names to sources. Aliases of aliases are followed; one that leads nowhere, or in a circle, is no name.
+fn callable(sources: &[SourceInfo], aliases: &BTreeMap<String, String>) -> BTreeMap<String, SourceId> {
+    let mut callable: BTreeMap<String, SourceId> = (0..)
+        .zip(sources)
+        .filter(|(_, s)| !s.removes)
+        .map(|(id, s)| (s.name.clone(), SourceId(id)))
+        .collect();
+    for alias in aliases.keys() {
+        let mut name = alias;
+        for _ in 0..=aliases.len() {
+            if let Some(id) = callable.get(name).copied() {
+                callable.insert(alias.clone(), id);
+                break;
+            }
+            match aliases.get(name) {
+                Some(next) => name = next,
+                None => break,
+            }
+        }
+    }
+    callable
+}
+
+/// A part of the data.
+struct Section {
+    data: Data,
+    range: Range<usize>,
+}
+
+impl AsRef<[u8]> for Section {
+    fn as_ref(&self) -> &[u8] {
+        &(*self.data).as_ref()[self.range.clone()]
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@
 
 pub mod charter;
 pub mod document;
+mod expressions;
 pub mod index;
 pub mod lists;
 pub mod problem;

@@ -9,6 +9,7 @@ mod host;
 mod path;
 
 pub use error::TargetError;
+pub(crate) use host::push_listed;
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -106,22 +107,19 @@ impl Target {
         let (host, port) = split_authority(authority)?;
         match port {
             None | Some("") => Err(TargetError::MissingPort),
-            Some(port) => Target::tunnel(host, parse_port(port)?),
+            Some(port) => Target::tunnel(host, parse_port(port)?, host::push),
         }
     }
 
     /// From a host alone, as lists and people write it: the tunnel to its port 443. An IPv6 address may go without
     /// brackets.
     pub fn of_host(host: &str) -> Result<Target, TargetError> {
-        if !host.starts_with('[') && host.bytes().filter(|b| *b == b':').count() > 1 {
-            return Target::tunnel(&format!("[{host}]"), 443);
-        }
-        Target::tunnel(host, 443)
+        Target::tunnel(host, 443, host::push_listed)
     }
 
-    fn tunnel(host: &str, port: u16) -> Result<Target, TargetError> {
+    fn tunnel(host: &str, port: u16, push: host::Push) -> Result<Target, TargetError> {
         let mut text = String::with_capacity(host.len());
-        let ip = host::push(host, &mut text)?;
+        let ip = push(host, &mut text)?;
         let end = offset(text.len())?;
         Ok(Target {
             scheme: Scheme::Https,

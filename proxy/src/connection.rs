@@ -3,6 +3,7 @@ use crate::exchange;
 use crate::gate::Gate;
 use crate::pages::Fault;
 use crate::refuse;
+use crate::wire::request::may_end;
 use crate::wire::{Buffer, Malformed, RequestHead};
 use std::io;
 use std::net::IpAddr;
@@ -88,8 +89,7 @@ where
     let mut seen = 0;
     loop {
         // Looked at only when an empty line may have come: a head sent byte by byte costs no more than any other.
-        let fresh = buffer.bytes().get(seen..).unwrap_or_default();
-        if fresh.windows(2).any(|pair| pair == b"\n\n") || fresh.windows(3).any(|triple| triple == b"\n\r\n") {
+        if may_end(buffer.bytes(), seen) {
             match RequestHead::parse(buffer.bytes()) {
                 Ok(Some(head)) if head.len <= header_bytes => return Waited::Head(head),
                 Ok(Some(_)) => return Waited::Refused(Fault::HeaderTooLarge),
@@ -101,7 +101,7 @@ where
         if buffer.len() > header_bytes {
             return Waited::Refused(Fault::HeaderTooLarge);
         }
-        seen = buffer.len().saturating_sub(2);
+        seen = buffer.len();
         let filled = tokio::select! {
             biased;
             filled = timeout_at(deadline, buffer.fill(&mut connection.reader, ROOM)) => filled,

@@ -14,6 +14,7 @@ use crate::wire::{Buffer, Framing, Known, Malformed, RequestHead, ResponseHead, 
 use logstore::{Outcome, OwedRecord};
 use std::io::Write as _;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
@@ -26,8 +27,8 @@ const ROOM: usize = 8192;
 /// Why an exchange did not end well.
 #[derive(Debug)]
 enum PassError {
-    /// The client closed, reset or stopped taking the answer.
-    ClientGone,
+    /// The client closed, reset or stopped taking the answer, whose status is known if one had come.
+    ClientGone(Option<u16>),
     /// The client sent a body that is not framed as it announced.
     ClientMalformed(Malformed),
     /// The origin closed before it answered anything.
@@ -36,8 +37,8 @@ enum PassError {
     OriginSilent,
     /// The origin's answer is malformed.
     OriginMalformed(Malformed),
-    /// The origin's answer was cut; part of it has reached the client, which sees the cut.
-    Cut,
+    /// The origin's answer, of this status, was cut; part of it has reached the client, which sees the cut.
+    Cut(u16),
 }
 
 /// How a whole exchange ended.
@@ -85,8 +86,14 @@ where
             Err(error) => error,
         };
         let fault = match error {
-            PassError::ClientGone => return (Outcome::Abandoned, Next::Close),
-            PassError::Cut => return (Outcome::Failed, Next::Close),
+            PassError::ClientGone(status) => {
+                status.into_iter().for_each(|status| record.answered(status));
+                return (Outcome::Abandoned, Next::Close);
+            }
+            PassError::Cut(status) => {
+                record.answered(status);
+                return (Outcome::Failed, Next::Close);
+            }
             PassError::ClientMalformed(why) => Fault::BadRequest { why: why.why() },
             PassError::OriginClosed => Fault::Unreachable,
             PassError::OriginSilent => Fault::NoAnswer,
@@ -99,97 +106,133 @@ where
     }
 }
 
-/// Sends the request, relays the answer. Until the answer's head is written, the request's head stays in the client's
-/// buffer, so that the request can be sent again or refused.
+/// One try: the request sent, the answer relayed. Without a body, the request's head stays in the client's buffer until
+/// all went well, so that it can be sent again or refused.
 async fn exchange<R, W>(
     state: &State,
     connection: &mut Connection<R, W>,
     head: &RequestHead,
     asked: &Asked,
     origin: &mut Origin,
-    record: &mut OwedRecord,
+    record: &OwedRecord,
 ) -> Result<Passed, PassError>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let idle = state.config.limits.idle_timeout;
     let request = request_head(connection.buffer.bytes(), head, asked);
     if asked.framing != Framing::None {
         connection.take_head();
     }
+    let mut passed = converse(state, connection, asked, request, origin, record).await?;
+    connection.take_head();
+    if !origin.buffer.is_empty() {
+        // Bytes nobody asked for make the next answer doubtful.
+        passed.origin = Next::Close;
+    }
+    Ok(passed)
+}
+
+/// Both directions at once: the answer may come before the request is whole.
+async fn converse<R, W>(
+    state: &State,
+    connection: &mut Connection<R, W>,
+    asked: &Asked,
+    request: Vec<u8>,
+    origin: &mut Origin,
+    record: &OwedRecord,
+) -> Result<Passed, PassError>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let limits = &state.config.limits;
+    let idle = limits.idle_timeout;
     let Connection { reader, writer, buffer, .. } = connection;
     let Origin { stream, buffer: answer, .. } = origin;
     let (mut origin_reader, mut origin_writer) = stream.split();
+    let whole = AtomicBool::new(false);
+    let mut client = pin!(from_client(reader, buffer, asked.framing, &mut origin_writer, request, idle, record, &whole));
 
-    // The body comes behind the head in the client's buffer. Without one, the head stays there for a second try.
-    let mut none = Buffer::default();
-    let body_buffer = if asked.framing == Framing::None { &mut none } else { &mut *buffer };
-    let sender = Sender { reader, buffer: body_buffer, framing: asked.framing };
-    let record = &*record;
-    let mut upload = pin!(body::pass(sender, &mut origin_writer, request, Chunks::Kept, idle, |bytes| record.sent(bytes)));
-    let mut uploaded: Option<Result<(), BodyError>> = None;
-
-    // The answer may come before the request is whole: both directions go on at once.
     let response = loop {
-        let response = loop {
-            tokio::select! {
-                biased;
-                sent = &mut upload, if uploaded.is_none() => uploaded = Some(of_upload(sent)?),
-                read = answer_head(answer, &mut origin_reader, state.config.limits.header_bytes, idle) => break read?,
-            }
+        let response = tokio::select! {
+            biased;
+            gone = &mut client => return Err(gone),
+            read = answer_head(answer, &mut origin_reader, limits.header_bytes, idle) => read?,
         };
         if response.status >= 200 {
             break response;
         }
         interim(answer, &response, asked, writer, idle).await?;
     };
-    let framing = Framing::of_response(answer.bytes(), &response.fields, response.version, response.status, asked.method.is_head())
+    let (status, to_head) = (response.status, asked.method.is_head());
+    let framing = Framing::of_response(answer.bytes(), &response.fields, response.version, status, to_head)
         .map_err(PassError::OriginMalformed)?;
     let origin_keeps = framing != Framing::Close && response.persistent(answer.bytes());
-    let removed = framing == Framing::Chunked && asked.version == Version::Http10;
-    let mut client_keeps = asked.persistent && framing != Framing::Close && !removed;
-    if uploaded.is_none() {
-        // Whether the rest of the body will be read is not known yet: the next request could not be told from it.
-        client_keeps = false;
-    }
-    let first = response_head(answer.bytes(), &response, asked, framing, client_keeps, removed);
+    let chunks = match (framing, asked.version) {
+        (Framing::Chunked, Version::Http10) => Chunks::Removed,
+        _ => Chunks::Kept,
+    };
+    // Before the whole body has come, the next request could not be told from the rest of it.
+    let client_keeps = asked.persistent
+        && framing != Framing::Close
+        && chunks == Chunks::Kept
+        && whole.load(Ordering::Relaxed);
+    let first = response_head(answer.bytes(), &response, asked, framing, client_keeps, chunks);
     answer.consume(response.len);
 
     let sender = Sender { reader: &mut origin_reader, buffer: answer, framing };
-    let chunks = if removed { Chunks::Removed } else { Chunks::Kept };
     let mut download = pin!(body::pass(sender, writer, first, chunks, idle, |bytes| record.received(bytes)));
-    let downloaded = loop {
-        tokio::select! {
-            biased;
-            received = &mut download => break received,
-            sent = &mut upload, if uploaded.is_none() => {
-                // Part of the answer has left: there is no other to give.
-                uploaded = Some(of_upload(sent).map_err(|_| PassError::ClientGone)?);
-            }
-        }
+    let downloaded = tokio::select! {
+        biased;
+        downloaded = &mut download => downloaded,
+        // Part of the answer has left: there is no other to give.
+        _ = &mut client => Err(BodyError::ReceiverGone),
     };
     downloaded.map_err(|error| match error {
-        BodyError::ReceiverGone => PassError::ClientGone,
-        BodyError::SenderGone | BodyError::SenderSilent | BodyError::Malformed(_) => PassError::Cut,
+        BodyError::ReceiverGone => PassError::ClientGone(Some(status)),
+        BodyError::SenderGone | BodyError::SenderSilent | BodyError::Malformed(_) => PassError::Cut(status),
     })?;
-    let whole = matches!(uploaded, Some(Ok(())));
-    connection.take_head();
-    Ok(Passed {
-        status: response.status,
-        client: if client_keeps && whole { Next::Keep } else { Next::Close },
-        // Bytes nobody asked for make the next answer doubtful.
-        origin: if origin_keeps && whole && origin.buffer.is_empty() { Next::Keep } else { Next::Close },
-    })
+    let next = |keeps| if keeps && whole.load(Ordering::Relaxed) { Next::Keep } else { Next::Close };
+    Ok(Passed { status, client: next(client_keeps), origin: next(origin_keeps) })
 }
 
-/// What the end of the upload means: an origin that stops reading may still have answered; a client that broke off or
-/// sent something else than it announced ends the exchange.
-fn of_upload(sent: Result<(), BodyError>) -> Result<Result<(), BodyError>, PassError> {
+/// Sends the request, then watches the client until the answer is relayed: it returns only when the exchange is over
+/// before its answer is. `whole` is set once the origin has the whole request.
+///
+/// A client that ends its side while it waits has left, as far as can be told; other proxies take it so too.
+#[expect(clippy::too_many_arguments, reason = "both ends of one direction, and what is known of it")]
+async fn from_client<R, O>(
+    reader: &mut R,
+    buffer: &mut Buffer,
+    framing: Framing,
+    origin: &mut O,
+    request: Vec<u8>,
+    idle: Duration,
+    record: &OwedRecord,
+    whole: &AtomicBool,
+) -> PassError
+where
+    R: AsyncRead + Unpin,
+    O: AsyncWrite + Unpin,
+{
+    let sent = if framing == Framing::None {
+        body::write(origin, &request, idle).await
+    } else {
+        let sender = Sender { reader: &mut *reader, buffer: &mut *buffer, framing };
+        body::pass(sender, origin, request, Chunks::Kept, idle, |bytes| record.sent(bytes)).await
+    };
     match sent {
-        Err(BodyError::SenderGone | BodyError::SenderSilent) => Err(PassError::ClientGone),
-        Err(BodyError::Malformed(why)) => Err(PassError::ClientMalformed(why)),
-        Ok(()) | Err(BodyError::ReceiverGone) => Ok(sent),
+        Ok(()) => whole.store(true, Ordering::Relaxed),
+        // An origin that stops reading may still have answered.
+        Err(BodyError::ReceiverGone) => {}
+        Err(BodyError::SenderGone | BodyError::SenderSilent) => return PassError::ClientGone(None),
+        Err(BodyError::Malformed(why)) => return PassError::ClientMalformed(why),
+    }
+    match buffer.fill(reader, ROOM).await {
+        Ok(0) | Err(_) => PassError::ClientGone(None),
+        // The next request, sent ahead: it waits in the buffer, and whoever sent it is there.
+        Ok(_) => std::future::pending().await,
     }
 }
 
@@ -236,7 +279,7 @@ async fn interim<W: AsyncWrite + Unpin>(
         status_line(&mut out, buffer.bytes(), response);
         response.fields.forward(buffer.bytes(), &mut out, &OURS[1..]);
         out.extend_from_slice(b"\r\n");
-        body::write(writer, &out, idle).await.map_err(|_| PassError::ClientGone)?;
+        body::write(writer, &out, idle).await.map_err(|_| PassError::ClientGone(None))?;
     }
     buffer.consume(response.len);
     Ok(())
@@ -274,7 +317,7 @@ fn response_head(
     asked: &Asked,
     framing: Framing,
     client_keeps: bool,
-    chunks_removed: bool,
+    chunks: Chunks,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(response.len + 96);
     status_line(&mut out, bytes, response);
@@ -287,7 +330,7 @@ fn response_head(
                 frame(&mut out, Framing::Length(length));
             }
         }
-        _ if chunks_removed => {}
+        _ if chunks == Chunks::Removed => {}
         framing => frame(&mut out, framing),
     }
     if !client_keeps {

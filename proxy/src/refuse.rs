@@ -191,7 +191,7 @@ fn fault_page(state: &State, lang: Language, fault: Fault<'_>, asked: Option<&As
 }
 
 fn local(state: &State, at: Timestamp) -> jiff::ZonedDateTime {
-    at.to_zoned(state.config.time_zone.clone())
+    at.to_zoned_datetime(state.config.time_zone.clone())
 }
 
 /// Writes a page. The connection is kept when the whole request has been read and the client keeps it.

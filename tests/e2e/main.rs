@@ -1,1 +1,49 @@
-//! Placeholder.
+//! The whole gate, driven by real clients: the binary, on loopback, with curl, Chromium and bare sockets.
+
+// Plain requests that are let through: bodies, fields, connections, and what goes wrong on the way.
+mod passing;
+
+// Requests that are turned back: the page, its language, its reference, the record.
+mod refusing;
+
+// Tunnels: CONNECT, TLS inside, and the name in the ClientHello.
+mod connect;
+
+// Requests no gate may pass on: 400, the connection closed, nothing forwarded.
+mod malformed;
+
+// Addresses the gate doesn't dial, in every spelling and behind every name.
+mod guard;
+
+// Who asks: accounts by Basic, names given to addresses.
+mod identity;
+
+// What the gate serves itself: PAC file, health, readiness.
+mod pages;
+
+// Category lists: fetched, compiled, agreeing with what is decided; damaged or missing.
+mod lists;
+
+// A new charter in force without dropping anything; a bad one refused.
+mod reload;
+
+// Stopping: what is under way is finished, or cut and recorded so.
+mod shutdown;
+
+// `kill -9` at any instant loses no record of a request an origin saw.
+mod crash;
+
+// A register that can't be written: the gate stays shut, says why, and opens again by itself.
+mod unwritable;
+
+// Starts that must fail, with one clear line.
+mod starting;
+
+// Deadlines and bounds on what a client may ask of the gate.
+mod limits;
+
+// The commands, against a gate that runs or not.
+mod commands;
+
+// Chromium, set up by the address of the PAC file alone.
+mod browser;

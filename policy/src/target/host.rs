@@ -37,6 +37,17 @@ pub(super) fn push(host: &str, out: &mut String) -> Result<Option<IpAddr>, Targe
     Ok(Some(IpAddr::V4(address)))
 }
 
+/// As [`push`], for a host that stands alone, as in lists: an IPv6 address may go without brackets.
+pub(crate) fn push_listed(host: &str, out: &mut String) -> Result<Option<IpAddr>, TargetError> {
+    if host.bytes().filter(|b| *b == b':').count() > 1 && !host.starts_with('[') {
+        return push_ipv6(host, out).map(Some);
+    }
+    push(host, out)
+}
+
+/// [`push`] or [`push_listed`].
+pub(super) type Push = fn(&str, &mut String) -> Result<Option<IpAddr>, TargetError>;
+
 /// Most hosts: nothing to map. An `xn--` label is not plain, for what it stands for must be a valid name.
 fn is_plain(host: &str) -> bool {
     host.bytes()

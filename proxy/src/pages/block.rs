@@ -15,7 +15,7 @@ pub(crate) struct Refusal<'a> {
     pub(crate) contact: &'a str,
     /// The data protection officer's address; may be empty: then `contact` answers for rights too.
     pub(crate) dpo: &'a str,
-    /// Address of the page that tells people what is recorded and why, when clients can reach it.
+    /// Address of the page that tells people what is recorded, when clients can reach it.
     pub(crate) information: Option<&'a str>,
     /// The host asked for, in normal form.
     pub(crate) target: &'a str,

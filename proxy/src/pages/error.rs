@@ -86,7 +86,6 @@ impl Fault<'_> {
     }
 
     /// What the page says, French then English.
-    #[rustfmt::skip]
     fn wording(self) -> [Wording; 2] {
         match self {
             Fault::BadRequest { .. } => [
@@ -332,9 +331,10 @@ pub(crate) fn fault(lang: Language, page: &FaultPage<'_>) -> String {
         lang,
         page,
         wording: lang.pick(french, english),
-        why: match page.fault {
-            Fault::BadRequest { why } => Some(why),
-            _ => None,
+        why: if let Fault::BadRequest { why } = page.fault {
+            Some(why)
+        } else {
+            None
         },
         help: Contact::new(&[page.contact], page.reference, lang),
         rights: Contact::new(&[page.dpo, page.contact], page.reference, lang),

@@ -53,7 +53,7 @@ const TEMPLATE: &str = r#"// Octroi: the way to each host. It depends on the hos
 function FindProxyForURL(url, host) {
   var gate = "@WAY@";
   var own = [@NAMES@];
-  var name = host.toLowerCase().replace(/^\[|\]$/g, "");
+  var name = host.toLowerCase().replace(/^\[(.*)\]$/, "$1");
 
   // A machine of this network, by its short name. A bare number is an address in disguise.
   if (/^[a-z0-9_-]+$/.test(name) && !/^([0-9]+|0x[0-9a-f]*)$/.test(name)) return "DIRECT";
@@ -93,14 +93,11 @@ mod tests {
         )
     }
 
-    /// Asks a real engine (Debian's libpacparser1, an ES3 SpiderMonkey) the way to each address.
-    fn ways(script: &str, urls: &[&str]) -> Vec<String> {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let list = folder.path().join("urls");
-        std::fs::write(&list, urls.join("\n") + "\n").expect("the list is written");
+    /// Asks a real engine, with an address that must not matter, the way to a host (Debian's libpacparser1: an ES3
+    /// SpiderMonkey).
+    fn way(script: &str, host: &str) -> String {
         let mut engine = Command::new("pactester")
-            .args(["-p", "-", "-f"])
-            .arg(&list)
+            .args(["-p", "-", "-u", "https://localhost/10.0.0.1", "-h", host])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -113,15 +110,12 @@ mod tests {
             .write_all(script.as_bytes())
             .expect("the script is read");
         let output = engine.wait_with_output().expect("pactester ends");
-        let text = String::from_utf8(output.stdout).expect("text");
         assert!(
             output.status.success(),
-            "{text}{}",
+            "{host}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        text.lines()
-            .filter_map(|line| Some(line.split_once(" : ")?.1.to_owned()))
-            .collect()
+        String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
     }
 
     #[test]
@@ -171,68 +165,72 @@ mod tests {
     #[test]
     fn without_a_gate_nothing_passes() {
         let script = file(&[], &[]);
-        assert_eq!(ways(&script, &["http://www.example.org/"]), ["PROXY 127.0.0.1:9"]);
+        assert_eq!(way(&script, "www.example.org"), "PROXY 127.0.0.1:9");
     }
 
     #[test]
     fn the_web_passes_the_gate() {
-        let urls = [
-            "http://www.example.org/",
-            "https://WWW.Example.Org./login?next=localhost",
-            "http://93.184.216.34/",
-            "http://8.10.0.1/",
-            "http://172.15.0.1/",
-            "http://172.32.0.1/",
-            "http://192.169.1.1/",
-            "http://169.254.169.254/latest/meta-data/",
+        let hosts = [
+            "www.example.org",
+            "WWW.Example.Org.",
+            "93.184.216.34",
+            "8.10.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.169.1.1",
+            "169.254.169.254",
+            "2001:db8::1",
+            "[2001:db8::1]",
+            "fec0::1",
+            "::ffff:8.8.8.8",
+            "::",
             // Names and spellings that only look private.
-            "http://10.0.0.1.example.org/",
-            "http://127.0.0.1.nip.example/",
-            "http://2130706433/",
-            "http://0x7f000001/",
-            "http://010.0.0.1/",
-            "http://127.1/",
-            "http://[2001:db8::1]/",
-            "http://[fec0::1]/",
-            "http://fd00.example.org/",
-            "http://localhost.example.org/",
+            "10.0.0.1.example.org",
+            "127.0.0.1.nip.example",
+            "2130706433",
+            "0x7f000001",
+            "010.0.0.1",
+            "127.1",
+            "fd00.example.org",
+            "localhost.example.org",
+            "[fd00",
             // A top-level name with its final dot is the web, not a machine of this network.
-            "http://ai./",
+            "ai.",
             // Ends with the letters of a direct name, not with its labels.
-            "http://mongate.exemple.fr/",
-            "http://exemple.fr/",
+            "mongate.exemple.fr",
+            "exemple.fr",
         ];
-        for (url, way) in urls.iter().zip(ways(&sample(), &urls)) {
-            assert_eq!(way, GATE, "{url}");
+        for host in hosts {
+            assert_eq!(way(&sample(), host), GATE, "{host}");
         }
     }
 
     #[test]
     fn what_is_not_the_web_goes_direct() {
-        let urls = [
-            "http://imprimante/",
-            "http://SRV-01:8080/",
-            "http://localhost:3180/",
-            "http://app.localhost/",
-            "http://localhost./",
-            "http://127.0.0.1:3180/",
-            "http://10.1.2.3/",
-            "http://172.16.0.1/",
-            "http://172.31.255.254/",
-            "https://192.168.1.1/",
-            "http://gate.exemple.fr:3180/proxy.pac",
-            "http://GATE.exemple.fr./",
-            "http://intranet.exemple.fr/",
-            "http://rh.intranet.exemple.fr/",
+        let hosts = [
+            "imprimante",
+            "SRV-01",
+            "01-caisse",
+            "localhost",
+            "app.localhost",
+            "localhost.",
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.254",
+            "192.168.1.1",
+            "::1",
+            "[::1]",
+            "fd12:3456::1",
+            "FE80::1",
+            "gate.exemple.fr",
+            "GATE.exemple.fr.",
+            "[2001:db8::7]",
+            "intranet.exemple.fr",
+            "rh.intranet.exemple.fr",
         ];
-        for (url, way) in urls.iter().zip(ways(&sample(), &urls)) {
-            assert_eq!(way, "DIRECT", "{url}");
+        for host in hosts {
+            assert_eq!(way(&sample(), host), "DIRECT", "{host}");
         }
-    }
-
-    #[test]
-    fn every_address_gets_an_answer() {
-        let urls = ["http://a.example/", "http://b/"];
-        assert_eq!(ways(&sample(), &urls).len(), urls.len());
     }
 }

@@ -1,6 +1,7 @@
 //! The head of a request (RFC 9112 §3).
 use super::fields::{Fields, Known, is_token_byte};
 use super::{Malformed, Version};
+use memchr::{memchr, memchr_iter};
 use std::ops::Range;
 
 /// A request's head, as positions in the bytes it stands in.
@@ -25,7 +26,7 @@ impl RequestHead {
         let skipped = bytes.chunks(2).take(2).take_while(|pair| *pair == b"\r\n").count() * 2;
         let Some(len) = end_of_head(bytes, skipped)? else { return Ok(None) };
         let head = bytes.get(..len).unwrap_or_default();
-        let line_end = head.iter().skip(skipped).position(|&b| b == b'\r').ok_or(Malformed::StartLine)? + skipped;
+        let line_end = memchr(b'\r', head.get(skipped..).unwrap_or_default()).ok_or(Malformed::StartLine)? + skipped;
         let line = head.get(skipped..line_end).unwrap_or_default();
         let mut words = line.split(|&b| b == b' ');
         let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
@@ -52,7 +53,7 @@ impl RequestHead {
     pub(crate) fn host<'a>(&'a self, head: &'a [u8]) -> Result<Option<&'a [u8]>, Malformed> {
         let mut hosts = self.fields.values(head, Known::Host);
         match (hosts.next(), hosts.next()) {
-            (Some(host), None) => Ok(Some(host)),
+            (Some(host), None) if host.iter().all(|&byte| is_host_byte(byte)) => Ok(Some(host)),
             (None, None) if self.version == Version::Http10 => Ok(None),
             _ => Err(Malformed::Host),
         }
@@ -76,12 +77,23 @@ impl RequestHead {
     }
 }
 
+/// What `uri-host [":" port]` is written with (RFC 3986 §3.2.2, §3.2.3), and the bytes of names not yet encoded.
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80 || b"-._~%!$&'()*+,;=:[]".contains(&byte)
+}
+
+/// Whether an empty line may have ended a head behind `seen`, so that looking at the whole of it is worth while.
+pub(crate) fn may_end(bytes: &[u8], seen: usize) -> bool {
+    let fresh = bytes.get(seen.saturating_sub(2)..).unwrap_or_default();
+    memchr_iter(b'\n', fresh).any(|at| matches!(fresh.get(at + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..])))
+}
+
 /// Where the empty line ends the head; an error when a line ends with LF alone.
 pub(super) fn end_of_head(bytes: &[u8], from: usize) -> Result<Option<usize>, Malformed> {
     let mut at = from;
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
-        let Some(lf) = rest.iter().position(|&b| b == b'\n') else { return Ok(None) };
+        let Some(lf) = memchr(b'\n', rest) else { return Ok(None) };
         match lf.checked_sub(1).and_then(|before| rest.get(before)) {
             Some(b'\r') if lf == 1 && at > from => return Ok(Some(at + 2)),
             Some(b'\r') => at += lf + 1,
@@ -156,6 +168,8 @@ mod tests {
         };
         assert_eq!(hosts("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), Ok(Some(b"a".to_vec())));
         assert_eq!(hosts("GET / HTTP/1.1\r\n\r\n"), Err(Malformed::Host));
+        assert_eq!(hosts("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), Err(Malformed::Host));
+        assert_eq!(hosts("GET / HTTP/1.1\r\nHost: a@b\r\n\r\n"), Err(Malformed::Host));
         assert_eq!(hosts("GET / HTTP/1.0\r\n\r\n"), Ok(None));
         assert_eq!(hosts("GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n"), Err(Malformed::Host));
     }

@@ -2,6 +2,7 @@
 use super::fields::Fields;
 use super::request::{end_of_head, version_of};
 use super::{Malformed, Version};
+use memchr::memchr;
 use std::ops::Range;
 
 /// An answer's head, as positions in the bytes it stands in.
@@ -24,7 +25,7 @@ impl ResponseHead {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Option<ResponseHead>, Malformed> {
         let Some(len) = end_of_head(bytes, 0)? else { return Ok(None) };
         let head = bytes.get(..len).unwrap_or_default();
-        let line_end = head.iter().position(|&b| b == b'\r').ok_or(Malformed::StartLine)?;
+        let line_end = memchr(b'\r', head).ok_or(Malformed::StartLine)?;
         let line = head.get(..line_end).unwrap_or_default();
         let (version, rest) = line.split_at_checked(8).ok_or(Malformed::StartLine)?;
         let version = version_of(version)?;

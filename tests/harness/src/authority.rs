@@ -26,13 +26,9 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "Octroi test authority");
+        params.distinguished_name.push(DnType::CommonName, "Octroi test authority");
         let key = KeyPair::generate().expect("a key can be generated");
-        Authority {
-            issuer: CertifiedIssuer::self_signed(params, key).expect("an authority can sign itself"),
-        }
+        Authority { issuer: CertifiedIssuer::self_signed(params, key).expect("an authority can sign itself") }
     }
 
     /// The authority's certificate, as `curl --cacert` takes it.
@@ -65,9 +61,7 @@ impl Authority {
     /// What a client needs to trust this authority alone.
     pub fn client(&self) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
-        roots
-            .add(self.issuer.der().clone())
-            .expect("the authority's certificate is one");
+        roots.add(self.issuer.der().clone()).expect("the authority's certificate is one");
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .expect("the provider has the default versions")

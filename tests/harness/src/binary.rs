@@ -22,16 +22,8 @@ pub fn octroi() -> &'static Path {
 fn built_beside() -> PathBuf {
     // TARGET/PROFILE/deps/e2e-HASH: the binary is two steps up.
     let test = std::env::current_exe().expect("a running test has a path");
-    let path = test
-        .ancestors()
-        .nth(2)
-        .expect("cargo puts tests two folders deep")
-        .join("octroi");
-    assert!(
-        path.is_file(),
-        "{} is missing: `cargo build -p octroi` first, or run tests/run",
-        path.display()
-    );
+    let path = test.ancestors().nth(2).expect("cargo puts tests two folders deep").join("octroi");
+    assert!(path.is_file(), "{} is missing: `cargo build -p octroi` first, or run tests/run", path.display());
     let built = modified(&path);
     for source in sources(&path) {
         assert!(
@@ -41,10 +33,7 @@ fn built_beside() -> PathBuf {
             source.display()
         );
     }
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .expect("the harness stands in tests/harness");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the harness stands in tests/harness");
     assert!(
         sources(&path).iter().any(|source| source.starts_with(here)),
         "{} was built from another tree: `cargo build -p octroi` first, or set OCTROI_BIN",
@@ -56,18 +45,10 @@ fn built_beside() -> PathBuf {
 /// The files cargo noted that the binary depends on (`octroi.d`: `binary: source source…`, spaces escaped).
 fn sources(binary: &Path) -> Vec<PathBuf> {
     let noted = fs::read_to_string(binary.with_extension("d")).expect("cargo leaves a .d file beside the binary");
-    let noted = noted
-        .split_once(": ")
-        .map_or("", |(_, sources)| sources)
-        .replace("\\ ", "\0");
-    noted
-        .split_whitespace()
-        .map(|source| PathBuf::from(source.replace('\0', " ")))
-        .collect()
+    let noted = noted.split_once(": ").map_or("", |(_, sources)| sources).replace("\\ ", "\0");
+    noted.split_whitespace().map(|source| PathBuf::from(source.replace('\0', " "))).collect()
 }
 
 fn modified(path: &Path) -> std::time::SystemTime {
-    fs::metadata(path)
-        .and_then(|metadata| metadata.modified())
-        .expect("the file system keeps modification times")
+    fs::metadata(path).and_then(|metadata| metadata.modified()).expect("the file system keeps modification times")
 }

@@ -33,28 +33,18 @@ impl Browser {
             "--disable-extensions",
             "--hide-scrollbars",
         ];
-        Browser {
-            args: fixed
-                .map(str::to_owned)
-                .into_iter()
-                .chain([format!("--proxy-pac-url={pac}")])
-                .collect(),
-        }
+        Browser { args: fixed.map(str::to_owned).into_iter().chain([format!("--proxy-pac-url={pac}")]).collect() }
     }
 
     /// Accepts the certificates of that authority.
     pub fn trusting(mut self, authority: &Authority) -> Browser {
-        self.args.push(format!(
-            "--ignore-certificate-errors-spki-list={}",
-            authority.fingerprint()
-        ));
+        self.args.push(format!("--ignore-certificate-errors-spki-list={}", authority.fingerprint()));
         self
     }
 
     /// Prefers that language: `fr`, `en`.
     pub fn language(mut self, language: &str) -> Browser {
-        self.args
-            .extend([format!("--lang={language}"), format!("--accept-lang={language}")]);
+        self.args.extend([format!("--lang={language}"), format!("--accept-lang={language}")]);
         self
     }
 
@@ -80,18 +70,9 @@ impl Browser {
         let (out, err) = (folder.path().join("out"), folder.path().join("err"));
         let file = |path: &Path| File::create(path).expect("the temporary folder is writable");
         let mut command = Command::new("chromium");
-        command
-            .args(&self.args)
-            .arg(format!("--user-data-dir={}", folder.path().join("profile").display()));
-        command
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(file(&out))
-            .stderr(file(&err))
-            .env_clear();
-        command
-            .env("HOME", folder.path())
-            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.args(&self.args).arg(format!("--user-data-dir={}", folder.path().join("profile").display()));
+        command.args(args).stdin(Stdio::null()).stdout(file(&out)).stderr(file(&err)).env_clear();
+        command.env("HOME", folder.path()).envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         let mut child = command.spawn().expect("chromium is installed: tests/run sees to it");
         let ended = wait::within(LIMIT, || child.try_wait().expect("the child is ours"));
         let read = |path: &Path| std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
@@ -113,11 +94,7 @@ mod tests {
     fn a_browser_set_up_by_pac_asks_the_proxy_it_names() {
         // One server is both: the PAC file on the console's side, and the proxy that is asked in absolute form.
         let server = Origin::http(|seen| {
-            let port = seen
-                .head
-                .field("host")
-                .and_then(|host| host.rsplit(':').next())
-                .unwrap_or("0");
+            let port = seen.head.field("host").and_then(|host| host.rsplit(':').next()).unwrap_or("0");
             match seen.target() {
                 "/proxy.pac" => {
                     let text = format!("function FindProxyForURL() {{ return \"PROXY 127.0.0.1:{port}\"; }}");
@@ -133,15 +110,7 @@ mod tests {
         let dom = browser.dom("http://somewhere.test/");
         assert!(dom.contains("<p>by the gate</p>"), "{dom}");
         let seen = server.seen();
-        let asked = seen
-            .iter()
-            .find(|seen| seen.target() == "http://somewhere.test/")
-            .expect("the proxy was asked");
-        assert!(
-            asked
-                .head
-                .field("accept-language")
-                .is_some_and(|value| value.starts_with("fr"))
-        );
+        let asked = seen.iter().find(|seen| seen.target() == "http://somewhere.test/").expect("the proxy was asked");
+        assert!(asked.head.field("accept-language").is_some_and(|value| value.starts_with("fr")));
     }
 }

@@ -53,11 +53,7 @@ impl Curl {
     /// Without a proxy.
     pub fn direct() -> Curl {
         // -q first: the tester's own ~/.curlrc stays out.
-        Curl {
-            args: ["-q", "--silent", "--show-error", "--max-time", "30"]
-                .map(str::to_owned)
-                .into(),
-        }
+        Curl { args: ["-q", "--silent", "--show-error", "--max-time", "30"].map(str::to_owned).into() }
     }
 
     /// Further arguments, as curl takes them.
@@ -101,20 +97,10 @@ impl Curl {
             .args(["--write-out", "%{stderr}\n%{json}"])
             .env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
-        let output = command
-            .args(urls)
-            .output()
-            .expect("curl is installed: tests/run sees to it");
+        let output = command.args(urls).output().expect("curl is installed: tests/run sees to it");
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        let summaries: Vec<Summary> = told
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect();
-        let complaint = told
-            .lines()
-            .filter(|line| !line.starts_with('{'))
-            .collect::<Vec<_>>()
-            .join("\n");
+        let summaries: Vec<Summary> = told.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let complaint = told.lines().filter(|line| !line.starts_with('{')).collect::<Vec<_>>().join("\n");
         Brought {
             exit: output.status.code().unwrap_or(-1),
             status: summaries.last().map_or(0, |summary| summary.http_code),
@@ -140,11 +126,7 @@ impl Brought {
 }
 
 fn split(heads: &str) -> Vec<Head> {
-    heads
-        .split("\r\n\r\n")
-        .filter(|text| !text.is_empty())
-        .map(|text| Head::parse(text.into()))
-        .collect()
+    heads.split("\r\n\r\n").filter(|text| !text.is_empty()).map(|text| Head::parse(text.into())).collect()
 }
 
 #[cfg(test)]
@@ -157,10 +139,7 @@ mod tests {
     fn curl_brings_back_status_fields_and_body() {
         let origin = Origin::http(|seen| Answer::with("404 Not Found", &[("X-Path", seen.target())], "gone"));
         let brought = Curl::direct().get(&origin.url("127.0.0.1", "/a?b"));
-        assert_eq!(
-            (brought.exit, brought.status, brought.text().as_str()),
-            (0, 404, "gone")
-        );
+        assert_eq!((brought.exit, brought.status, brought.text().as_str()), (0, 404, "gone"));
         assert_eq!(brought.field("x-path"), Some("/a?b"));
     }
 
@@ -176,21 +155,11 @@ mod tests {
     #[test]
     fn an_origin_sees_what_was_posted() {
         let origin = Origin::http(|seen| Answer::ok(&seen.body));
-        let posted = Curl::direct()
-            .args(["--data", "a=1"])
-            .get(&origin.url("127.0.0.1", "/"));
-        let chunked = Curl::direct()
-            .args(["--data", "a=2"])
-            .field("Transfer-Encoding", "chunked");
-        assert_eq!(
-            (posted.text(), chunked.get(&origin.url("127.0.0.1", "/")).text()),
-            ("a=1".into(), "a=2".into())
-        );
+        let posted = Curl::direct().args(["--data", "a=1"]).get(&origin.url("127.0.0.1", "/"));
+        let chunked = Curl::direct().args(["--data", "a=2"]).field("Transfer-Encoding", "chunked");
+        assert_eq!((posted.text(), chunked.get(&origin.url("127.0.0.1", "/")).text()), ("a=1".into(), "a=2".into()));
         let seen = origin.seen();
-        assert_eq!(
-            (seen[0].framing, seen[1].framing),
-            (Framing::Length(3), Framing::Chunked)
-        );
+        assert_eq!((seen[0].framing, seen[1].framing), (Framing::Length(3), Framing::Chunked));
     }
 
     #[test]
@@ -210,13 +179,7 @@ mod tests {
         let resolve = format!("secure.test:{}:127.0.0.1", origin.port());
         let curl = Curl::direct().args(["--resolve", &resolve]);
         let url = origin.url_tls("secure.test", "/");
-        assert_eq!(
-            curl.clone()
-                .args(["--cacert", &ca.display().to_string()])
-                .get(&url)
-                .text(),
-            "hidden"
-        );
+        assert_eq!(curl.clone().args(["--cacert", &ca.display().to_string()]).get(&url).text(), "hidden");
         assert_eq!(curl.get(&url).exit, 60, "60: the certificate is not trusted");
     }
 }

@@ -41,13 +41,8 @@ impl Gate {
     pub(crate) fn prepare(setup: Setup) -> Gate {
         let folder = TempDir::with_prefix("octroi-").expect("the temporary folder is writable");
         let (proxy, console) = setup.addresses();
-        let gate = Gate {
-            folder,
-            proxy,
-            console,
-            process: None,
-        };
-        gate.write("octroi.toml", &setup.config_text());
+        let gate = Gate { folder, proxy, console, process: None };
+        gate.write("octroi.toml", setup.config_text());
         if let Some(charter) = setup.charter_text() {
             gate.write("charter.toml", charter);
         }
@@ -93,10 +88,7 @@ impl Gate {
 
     fn try_page(&self, path: &str) -> std::io::Result<raw::Response> {
         let mut client = Client::connect(self.console)?;
-        client.send(format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.console
-        ))?;
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.console))?;
         client.response("GET")
     }
 
@@ -115,10 +107,7 @@ impl Gate {
     pub fn start_on_a_disk_that_may_fill(&mut self) {
         let gate = self.command(&["run"]);
         let mut command = Command::new("env");
-        command
-            .arg("--ignore-signal=XFSZ")
-            .arg(gate.get_program())
-            .args(gate.get_args());
+        command.arg("--ignore-signal=XFSZ").arg(gate.get_program()).args(gate.get_args());
         self.isolate(&mut command);
         self.start_with(command);
     }
@@ -130,12 +119,7 @@ impl Gate {
             Err(_) if self.ended() => Some(false),
             Err(_) => None,
         });
-        assert_eq!(
-            serving,
-            Some(true),
-            "the gate doesn't serve; it printed:\n{}",
-            self.printed()
-        );
+        assert_eq!(serving, Some(true), "the gate doesn't serve; it printed:\n{}", self.printed());
     }
 
     /// Runs it until it ends by itself: for starts that must fail.
@@ -156,11 +140,7 @@ impl Gate {
 
     /// Nothing of the tester's own environment reaches the gate.
     fn isolate(&self, command: &mut Command) {
-        command
-            .current_dir(self.folder())
-            .stdin(Stdio::null())
-            .env_clear()
-            .env("HOME", self.folder());
+        command.current_dir(self.folder()).stdin(Stdio::null()).env_clear().env("HOME", self.folder());
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     }
 
@@ -175,16 +155,8 @@ impl Gate {
     /// With all it printed, when its exit code isn't 0.
     pub fn say(&self, args: &[&str]) -> String {
         let output = self.octroi(args);
-        let (out, err) = (
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
-        assert!(
-            output.status.success(),
-            "octroi {}: {}\n{out}{err}",
-            args.join(" "),
-            output.status
-        );
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "octroi {}: {}\n{out}{err}", args.join(" "), output.status);
         out.into_owned()
     }
 
@@ -193,22 +165,9 @@ impl Gate {
     /// # Panics
     /// When the command fails otherwise than by finding nothing, or shows what is no record.
     pub fn log_search(&self, args: &[&str]) -> Vec<Record> {
-        let open = [
-            "log",
-            "search",
-            "--json",
-            "--limit",
-            "1000000",
-            "--purpose",
-            "security",
-            "--reason",
-            "test",
-        ];
+        let open = ["log", "search", "--json", "--limit", "1000000", "--purpose", "security", "--reason", "test"];
         let output = self.octroi(&[&open, args].concat());
-        let (out, err) = (
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr),
-        );
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         match output.status.code() {
             Some(0) => serde_json::from_str(&out).unwrap_or_else(|error| panic!("not records: {error}\n{out}")),
             Some(1) => Vec::new(),
@@ -298,10 +257,7 @@ impl Gate {
     }
 
     fn limit_files(&self, bytes: Option<u64>) {
-        let limit = Rlimit {
-            current: bytes,
-            maximum: getrlimit(Resource::Fsize).maximum,
-        };
+        let limit = Rlimit { current: bytes, maximum: getrlimit(Resource::Fsize).maximum };
         prlimit(Some(self.process_id()), Resource::Fsize, limit).expect("a process may lower its child's limits");
     }
 }
@@ -313,11 +269,7 @@ impl Process {
         let printed = Printed::default();
         let out = gather(child.stdout.take(), &printed);
         let err = gather(child.stderr.take(), &printed);
-        Process {
-            child,
-            printed,
-            readers: vec![out, err],
-        }
+        Process { child, printed, readers: vec![out, err] }
     }
 
     fn printed(&self) -> String {
@@ -329,19 +281,12 @@ impl Process {
         let Some(status) = status else {
             let _ = self.child.kill();
             let _ = self.child.wait();
-            panic!(
-                "the gate still runs after {} s; it printed:\n{}",
-                LIMIT.as_secs(),
-                self.printed()
-            );
+            panic!("the gate still runs after {} s; it printed:\n{}", LIMIT.as_secs(), self.printed());
         };
         for reader in self.readers.drain(..) {
             reader.join().expect("reading a pipe doesn't panic");
         }
-        Ended {
-            code: status.code(),
-            printed: self.printed(),
-        }
+        Ended { code: status.code(), printed: self.printed() }
     }
 }
 
@@ -351,9 +296,7 @@ fn gather(stream: Option<impl Read + Send + 'static>, into: &Printed) -> thread:
     thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(n @ 1..) = stream.read(&mut buffer) {
-            into.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push_str(&String::from_utf8_lossy(&buffer[..n]));
+            into.lock().unwrap_or_else(PoisonError::into_inner).push_str(&String::from_utf8_lossy(&buffer[..n]));
         }
     })
 }

@@ -21,11 +21,7 @@ impl Latch {
     /// Waits until it is open, at most `limit`; false when `limit` passed.
     pub fn wait(&self, limit: Duration) -> bool {
         let open = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (open, _) = self
-            .0
-            .1
-            .wait_timeout_while(open, limit, |open| !*open)
-            .unwrap_or_else(PoisonError::into_inner);
+        let (open, _) = self.0.1.wait_timeout_while(open, limit, |open| !*open).unwrap_or_else(PoisonError::into_inner);
         *open
     }
 }

@@ -19,19 +19,12 @@ pub struct Head {
 impl Head {
     /// The value of the first field of that name, whatever the case.
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, v)| v.as_str())
+        self.fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
     }
 
     /// All values of that name.
     pub fn all(&self, name: &str) -> Vec<&str> {
-        self.fields
-            .iter()
-            .filter(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, v)| v.as_str())
-            .collect()
+        self.fields.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str()).collect()
     }
 
     /// The word at that place of the first line, from 0; empty when there is none.
@@ -88,15 +81,10 @@ impl Framing {
     }
 
     fn declared(head: &Head) -> Option<Framing> {
-        if head
-            .field("transfer-encoding")
-            .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
-        {
+        if head.field("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
             return Some(Framing::Chunked);
         }
-        head.field("content-length")
-            .and_then(|length| length.parse().ok())
-            .map(Framing::Length)
+        head.field("content-length").and_then(|length| length.parse().ok()).map(Framing::Length)
     }
 }
 
@@ -109,11 +97,7 @@ impl Pending {
                 return Ok(Some(Head::parse(std::mem::replace(&mut self.0, rest))));
             }
             if !self.more(stream)? {
-                return if self.0.is_empty() {
-                    Ok(None)
-                } else {
-                    Err(io::ErrorKind::UnexpectedEof.into())
-                };
+                return if self.0.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
         }
     }
@@ -212,10 +196,7 @@ mod tests {
     #[test]
     fn a_length_ends_the_body_and_leaves_the_rest() {
         let (head, body, rest) = whole("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP", "GET");
-        assert_eq!(
-            (head.status(), body.as_slice(), rest.as_slice()),
-            (200, &b"hi"[..], &b"HTTP"[..])
-        );
+        assert_eq!((head.status(), body.as_slice(), rest.as_slice()), (200, &b"hi"[..], &b"HTTP"[..]));
     }
 
     #[test]
@@ -229,10 +210,7 @@ mod tests {
     #[test]
     fn heads_alone_answer_head_and_not_modified() {
         assert_eq!(whole("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", "HEAD").1, b"");
-        assert_eq!(
-            whole("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", "GET").1,
-            b""
-        );
+        assert_eq!(whole("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", "GET").1, b"");
     }
 
     #[test]

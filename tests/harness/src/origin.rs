@@ -98,20 +98,13 @@ impl Answer {
         let body = body.as_ref();
         let (first, second) = body.split_at(body.len() / 2);
         let mut answer = Answer::raw(head("200 OK", &[("Content-Length", &body.len().to_string())]));
-        answer.pieces.extend([
-            Piece::Bytes(first.into()),
-            Piece::Wait(latch.clone()),
-            Piece::Bytes(second.into()),
-        ]);
+        answer.pieces.extend([Piece::Bytes(first.into()), Piece::Wait(latch.clone()), Piece::Bytes(second.into())]);
         answer
     }
 
     /// These bytes and nothing else.
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Answer {
-        Answer {
-            pieces: vec![Piece::Bytes(bytes.into())],
-            close: false,
-        }
+        Answer { pieces: vec![Piece::Bytes(bytes.into())], close: false }
     }
 
     /// Nothing leaves before `latch` opens.
@@ -181,11 +174,7 @@ impl Origin {
     fn start(tls: Option<Arc<ServerConfig>>, script: Arc<Script>) -> Origin {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on the loopback interface");
         let address = listener.local_addr().expect("a bound listener has an address");
-        let origin = Origin {
-            address,
-            seen: Arc::default(),
-            connections: Arc::default(),
-        };
+        let origin = Origin { address, seen: Arc::default(), connections: Arc::default() };
         let served = origin.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -244,25 +233,14 @@ impl Origin {
     fn converse(&self, connection: usize, mut stream: impl Read + Write, script: &Script) -> io::Result<()> {
         let mut pending = Pending::default();
         while let Some(head) = pending.head(&mut stream)? {
-            if head
-                .field("expect")
-                .is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue"))
-            {
+            if head.field("expect").is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue")) {
                 stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
                 stream.flush()?;
             }
             let framing = Framing::of_request(&head);
             let body = pending.body(&mut stream, framing)?;
-            let seen = Seen {
-                connection,
-                head,
-                body,
-                framing,
-            };
-            self.seen
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(seen.clone());
+            let seen = Seen { connection, head, body, framing };
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(seen.clone());
             let answer = script(&seen);
             answer.send(&mut stream)?;
             if answer.close {

@@ -24,11 +24,7 @@ pub fn free() -> u16 {
     let start = u16::try_from(std::process::id() % u32::from(RANGE.end - RANGE.start)).unwrap_or(0);
     for step in 0..RANGE.end - RANGE.start {
         let port = RANGE.start + (start.wrapping_mul(7) + step) % (RANGE.end - RANGE.start);
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(folder.join(port.to_string()));
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(port.to_string()));
         let Ok(lock) = lock else { continue };
         if lock.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             RESERVED.lock().unwrap_or_else(PoisonError::into_inner).push(lock);

@@ -43,10 +43,7 @@ impl Client {
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_write_timeout(Some(LIMIT))?;
         stream.set_nodelay(true)?;
-        Ok(Client {
-            stream,
-            pending: Pending::default(),
-        })
+        Ok(Client { stream, pending: Pending::default() })
     }
 
     /// Writes these bytes.
@@ -58,17 +55,12 @@ impl Client {
     pub fn response(&mut self, method: &str) -> io::Result<Response> {
         let mut interim = Vec::new();
         loop {
-            let head = self
-                .pending
-                .head(&mut self.stream)?
-                .ok_or(io::ErrorKind::UnexpectedEof)?;
+            let head = self.pending.head(&mut self.stream)?.ok_or(io::ErrorKind::UnexpectedEof)?;
             if head.status() / 100 == 1 && head.status() != 101 {
                 interim.push(head.status());
                 continue;
             }
-            let body = self
-                .pending
-                .body(&mut self.stream, Framing::of_response(&head, method))?;
+            let body = self.pending.body(&mut self.stream, Framing::of_response(&head, method))?;
             return Ok(Response { interim, head, body });
         }
     }
@@ -108,10 +100,7 @@ impl Client {
     pub fn tls(self, config: Arc<ClientConfig>, name: &str) -> io::Result<Tls> {
         let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
         let connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
-        Ok(Tls {
-            stream: StreamOwned::new(connection, self.stream),
-            pending: Pending::default(),
-        })
+        Ok(Tls { stream: StreamOwned::new(connection, self.stream), pending: Pending::default() })
     }
 
     /// The socket itself.
@@ -129,21 +118,11 @@ pub struct Tls {
 impl Tls {
     /// Asks for a path of `authority` and reads the answer.
     pub fn get(&mut self, authority: &str, path: &str) -> io::Result<Response> {
-        self.stream
-            .write_all(format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\n\r\n").as_bytes())?;
+        self.stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\n\r\n").as_bytes())?;
         self.stream.flush()?;
-        let head = self
-            .pending
-            .head(&mut self.stream)?
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
-        let body = self
-            .pending
-            .body(&mut self.stream, Framing::of_response(&head, "GET"))?;
-        Ok(Response {
-            interim: Vec::new(),
-            head,
-            body,
-        })
+        let head = self.pending.head(&mut self.stream)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let body = self.pending.body(&mut self.stream, Framing::of_response(&head, "GET"))?;
+        Ok(Response { interim: Vec::new(), head, body })
     }
 }
 

@@ -3,10 +3,7 @@ use serde::Deserialize;
 
 /// One record; the fields of the outside surface.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[expect(
-    missing_docs,
-    reason = "the fields are described where they are defined, in docs/RECORDS.md"
-)]
+#[expect(missing_docs, reason = "the fields are described where they are defined, in docs/RECORDS.md")]
 pub struct Record {
     pub id: i64,
     pub node: String,
@@ -63,10 +60,6 @@ pub const FIELDS: [&str; 23] = [
 impl Record {
     /// Host and path as asked, for a register that keeps both.
     pub fn place(&self) -> String {
-        format!(
-            "{}{}",
-            self.host.as_deref().unwrap_or(""),
-            self.path.as_deref().unwrap_or("")
-        )
+        format!("{}{}", self.host.as_deref().unwrap_or(""), self.path.as_deref().unwrap_or(""))
     }
 }

@@ -40,10 +40,7 @@ impl Default for Setup {
 impl Setup {
     /// The one described above.
     pub fn new() -> Setup {
-        let setup = Setup {
-            config: Table::new(),
-            charter: Some(CHARTER.to_owned()),
-        };
+        let setup = Setup { config: Table::new(), charter: Some(CHARTER.to_owned()) };
         setup
             .config(&format!(
                 r#"
@@ -71,10 +68,7 @@ impl Setup {
     /// # Panics
     /// When the text is no TOML.
     pub fn config(mut self, text: &str) -> Setup {
-        lay(
-            &mut self.config,
-            text.parse().expect("the configuration of a test is TOML"),
-        );
+        lay(&mut self.config, text.parse().expect("the configuration of a test is TOML"));
         self
     }
 
@@ -147,18 +141,10 @@ mod tests {
 
     #[test]
     fn tables_join_and_values_are_replaced() {
-        let setup = Setup::new()
-            .config("[destinations]\nallow_private = []")
-            .host("more.test", "127.0.0.9");
+        let setup = Setup::new().config("[destinations]\nallow_private = []").host("more.test", "127.0.0.9");
         let config: Table = setup.config_text().parse().expect("what is written is TOML");
-        assert_eq!(
-            config["destinations"]["allow_private"].as_array().map(Vec::len),
-            Some(0)
-        );
-        assert_eq!(
-            config["destinations"]["connect_ports"].as_array().map(Vec::len),
-            Some(2)
-        );
+        assert_eq!(config["destinations"]["allow_private"].as_array().map(Vec::len), Some(0));
+        assert_eq!(config["destinations"]["connect_ports"].as_array().map(Vec::len), Some(2));
         assert_eq!(config["dns"]["hosts"]["more.test"][0].as_str(), Some("127.0.0.9"));
         assert_eq!(config["dns"]["hosts"]["allowed.test"][0].as_str(), Some("127.0.0.1"));
     }

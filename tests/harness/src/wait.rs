@@ -23,10 +23,7 @@ pub fn within<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Optio
         if Instant::now() >= deadline {
             return None;
         }
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "between two looks at a condition, never instead of one"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "between two looks at a condition, never instead of one")]
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(50));
     }

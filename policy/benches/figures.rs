@@ -1,0 +1,104 @@
+//! The figures of the index over a whole UT1 folder: time to compile, bytes an entry, time to open, time to look up.
+//!
+//! `OCTROI_UT1=FOLDER cargo bench -p policy --bench figures`, FOLDER holding `adult/domains` and its like. Without the
+//! variable a small made-up folder stands in, which proves only that the program runs.
+
+mod corpus;
+
+use policy::Index;
+use policy::lists::Progress;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+fn main() {
+    let files = corpus::files();
+    let lines: usize = files.iter().map(corpus::File::lines).sum();
+    println!(
+        "files {}, lines {lines}, text {:.1} MB",
+        files.len(),
+        megabytes(files.iter().map(|f| f.text.len()).sum())
+    );
+
+    let start = Instant::now();
+    let compiler = corpus::compiler(&files, |report| {
+        for bad in &report.examples {
+            println!("  {}:{}: {} ({})", report.file, bad.line, bad.why, bad.text);
+        }
+    });
+    let read = start.elapsed();
+    let gathered = compiler.entries();
+    let mut bytes = Vec::new();
+    let mut steps = 0;
+    compiler
+        .write(&mut bytes, &mut |progress| {
+            steps += usize::from(matches!(progress, Progress::Writing { .. }))
+        })
+        .expect("a vector takes every byte");
+    let compiled = start.elapsed();
+    println!("entries read {gathered}; {steps} reports of progress");
+    println!(
+        "compile {:.2} s: read {:.2}, sort and write {:.2}",
+        seconds(compiled),
+        seconds(read),
+        seconds(compiled - read)
+    );
+    println!(
+        "memory at its highest {:.0} MB, with the text and the index in it",
+        peak_memory()
+    );
+
+    let size = bytes.len();
+    let data: policy::index::Data = Arc::new(bytes);
+    let mut open = Duration::MAX;
+    for _ in 0..10 {
+        let start = Instant::now();
+        black_box(Index::open(Arc::clone(&data)).expect("what was just written opens"));
+        open = open.min(start.elapsed());
+    }
+    let index = Index::open(data).expect("what was just written opens");
+    let entries = index.entries();
+    println!(
+        "index {:.1} MB, {:.2} bytes an entry; sets {}",
+        megabytes(size),
+        size as f64 / entries as f64,
+        index.sets()
+    );
+    println!("open {:.1} ms", seconds(open) * 1e3);
+
+    for (what, targets) in corpus::mixes(&files) {
+        let mut times = Vec::with_capacity(targets.len());
+        let mut hits = Vec::new();
+        let mut found = 0;
+        for target in &targets {
+            hits.clear();
+            let start = Instant::now();
+            index.hits(black_box(target), &mut hits);
+            times.push(start.elapsed());
+            found += usize::from(!hits.is_empty());
+        }
+        times.sort_unstable();
+        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_nanos();
+        let (half, most, nearly_all) = (at(0.5), at(0.9), at(0.99));
+        println!(
+            "look-up, {what}: median {half} ns, 90 % {most}, 99 % {nearly_all}; {found} of {} listed",
+            targets.len()
+        );
+    }
+}
+
+fn seconds(time: Duration) -> f64 {
+    time.as_secs_f64()
+}
+
+fn megabytes(bytes: usize) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// Of this process, from Linux; 0 elsewhere.
+fn peak_memory() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<f64>().ok());
+    kibibytes.unwrap_or_default() * 1024.0 / 1e6
+}

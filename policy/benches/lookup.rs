@@ -1,0 +1,47 @@
+//! Criterion over what every request pays: reading a target, and looking it up.
+//!
+//! `OCTROI_UT1=FOLDER cargo bench -p policy --bench lookup`; see `figures` for the rest of the index's figures.
+
+mod corpus;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use policy::{Index, Target};
+use std::hint::black_box;
+use std::sync::Arc;
+
+fn target(c: &mut Criterion) {
+    for (name, url) in [
+        ("plain", "http://www.example.com/assets/img/logo.png?v=20261123"),
+        ("upper case", "http://WWW.Example.COM/assets/img/logo.png?v=20261123"),
+        (
+            "dot segments",
+            "http://www.example.com/assets/./img/../logo.png?v=20261123",
+        ),
+        ("internationalised", "http://www.bücher.example/assets/img/logo.png"),
+    ] {
+        c.bench_function(&format!("target/{name}"), |b| b.iter(|| Target::of_url(black_box(url))));
+    }
+}
+
+fn lookup(c: &mut Criterion) {
+    let files = corpus::files();
+    let mut bytes = Vec::new();
+    corpus::compiler(&files, |_| {})
+        .write(&mut bytes, &mut |_| {})
+        .expect("a vector takes every byte");
+    let index = Index::open(Arc::new(bytes)).expect("what was just written opens");
+    for (name, targets) in corpus::mixes(&files) {
+        let mut next = targets.iter().cycle();
+        let mut hits = Vec::new();
+        c.bench_function(&format!("lookup/{name}"), |b| {
+            b.iter(|| {
+                hits.clear();
+                index.hits(next.next().expect("a cycle has no end"), &mut hits);
+                hits.len()
+            })
+        });
+    }
+}
+
+criterion_group!(benches, target, lookup);
+criterion_main!(benches);

@@ -1,0 +1,181 @@
+//! Gathering entries and writing the index.
+
+use super::format::{Contents, Sink};
+use super::lookup::bare;
+use super::runs::Runs;
+use super::{SetId, SourceId, SourceInfo};
+use crate::expressions::Expressions;
+use crate::lists::Progress;
+use fst::raw::Builder as FstBuilder;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::net::IpAddr;
+
+/// Entries between two reports of progress.
+const STEP: u64 = 1 << 16;
+
+/// Gathers normalised entries and writes the index.
+#[derive(Default)]
+pub(crate) struct Builder {
+    sources: Vec<SourceInfo>,
+    ids: HashMap<(String, bool), SourceId>,
+    aliases: BTreeMap<String, String>,
+    names: Runs,
+    urls: Runs,
+    expressions: BTreeMap<String, Vec<SourceId>>,
+    expression_count: u64,
+    /// Reused by [`Builder::name`].
+    name: String,
+}
+
+impl Builder {
+    /// The number of a source, a new one at its first mention; `None` when there is no number left.
+    pub(crate) fn source(&mut self, name: &str, removes: bool) -> Option<SourceId> {
+        let key = (name.to_owned(), removes);
+        if let Some(id) = self.ids.get(&key) {
+            return Some(*id);
+        }
+        let id = SourceId(u16::try_from(self.sources.len()).ok()?);
+        self.sources.push(SourceInfo {
+            name: name.to_owned(),
+            removes,
+            entries: 0,
+        });
+        self.ids.insert(key, id);
+        Some(id)
+    }
+
+    /// Another name of a source.
+    pub(crate) fn alias(&mut self, alias: &str, source: &str) {
+        self.aliases.insert(alias.to_owned(), source.to_owned());
+    }
+
+    /// Entries added so far.
+    pub(crate) fn entries(&self) -> u64 {
+        self.names.count() + self.urls.count() + self.expression_count
+    }
+
+    /// Adds the name or address that `write` writes in normal form.
+    pub(crate) fn name<E>(
+        &mut self,
+        source: SourceId,
+        write: impl FnOnce(&mut String) -> Result<Option<IpAddr>, E>,
+    ) -> Result<(), E> {
+        self.name.clear();
+        let ip = write(&mut self.name)?;
+        let mark = ip.map(|_| b'=');
+        self.names.add(mark.into_iter().chain(self.name.bytes().rev()), source);
+        Ok(())
+    }
+
+    /// Adds a URL: host, and path and query in normal form.
+    pub(crate) fn url(&mut self, source: SourceId, host: &str, locator: &str) {
+        self.urls.add(bare(host).bytes().chain(locator.bytes()), source);
+    }
+
+    /// Adds an expression that was checked.
+    pub(crate) fn expression(&mut self, source: SourceId, text: &str) {
+        let sources = self.expressions.entry(text.to_owned()).or_default();
+        sources.push(source);
+        self.expression_count += 1;
+    }
+
+    /// Writes the index.
+    pub(crate) fn write(self, out: &mut dyn io::Write, progress: &mut dyn FnMut(Progress)) -> io::Result<()> {
+        // What could not be opened is not written.
+        Expressions::new(self.expressions.keys().map(String::as_str)).map_err(io::Error::other)?;
+        progress(Progress::Sorting);
+        let mut sets = Sets {
+            sources: self.sources,
+            ids: HashMap::new(),
+            sets: Vec::new(),
+        };
+        let mut report = Report {
+            done: 0,
+            total: self.names.count() + self.urls.count(),
+            progress,
+        };
+        let mut sink = Sink::new(out)?;
+        let names = write_fst(self.names, &mut sets, &mut report, &mut sink)?;
+        let urls = write_fst(self.urls, &mut sets, &mut report, &mut sink)?;
+        let mut expressions = Vec::new();
+        for (text, mut sources) in self.expressions {
+            sources.sort_unstable();
+            sources.dedup();
+            expressions.push((sets.id(&sources), text));
+        }
+        let Sets { sources, sets, .. } = sets;
+        sink.finish(
+            names,
+            urls,
+            &Contents {
+                sources,
+                aliases: self.aliases,
+                sets,
+                expressions,
+            },
+        )
+    }
+}
+
+/// Sorts and writes keys with their sets, and gives the length of what was written.
+fn write_fst(runs: Runs, sets: &mut Sets, report: &mut Report<'_>, sink: &mut Sink<'_>) -> io::Result<u64> {
+    let start = sink.written();
+    let mut fst = FstBuilder::new(&mut *sink).map_err(io_error)?;
+    runs.merge(|key, sources| {
+        report.count(sources.len());
+        fst.insert(key, u64::from(sets.id(sources).0)).map_err(io_error)
+    })?;
+    fst.finish().map_err(io_error)?;
+    Ok(sink.written() - start)
+}
+
+fn io_error(error: fst::Error) -> io::Error {
+    match error {
+        fst::Error::Io(error) => error,
+        error => io::Error::other(error),
+    }
+}
+
+/// Sets of sources, numbered at first sight; counts the entries of each source on the way.
+struct Sets {
+    sources: Vec<SourceInfo>,
+    ids: HashMap<Vec<SourceId>, SetId>,
+    sets: Vec<Vec<SourceId>>,
+}
+
+impl Sets {
+    fn id(&mut self, sources: &[SourceId]) -> SetId {
+        for source in sources {
+            self.sources[usize::from(source.0)].entries += 1;
+        }
+        if let Some(id) = self.ids.get(sources) {
+            return *id;
+        }
+        let id =
+            SetId(u32::try_from(self.sets.len()).expect("there are fewer sets than entries, and 4 billion of those"));
+        self.ids.insert(sources.to_vec(), id);
+        self.sets.push(sources.to_vec());
+        id
+    }
+}
+
+/// Progress, told now and then.
+struct Report<'a> {
+    done: u64,
+    total: u64,
+    progress: &'a mut dyn FnMut(Progress),
+}
+
+impl Report<'_> {
+    fn count(&mut self, entries: usize) {
+        let before = self.done;
+        self.done += entries as u64;
+        if before / STEP != self.done / STEP {
+            (self.progress)(Progress::Writing {
+                done: self.done,
+                total: self.total,
+            });
+        }
+    }
+}

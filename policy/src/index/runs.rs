@@ -1,0 +1,171 @@
+//! Sorting millions of keys in little memory: sorted runs, each coded by what it shares with the key before, merged.
+//!
+//! The runs of the complete UT1 take about a third of its text, and only one run's worth of keys is ever held plainly.
+
+use super::SourceId;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, binary_heap::PeekMut};
+
+/// Keys gathered before they are sorted into a run.
+const RUN: usize = 1 << 19;
+/// Bytes of keys gathered before they are sorted into a run.
+const RUN_BYTES: usize = 32 << 20;
+
+/// Keys with the source that holds them, gathered in any order.
+#[derive(Default)]
+pub(super) struct Runs {
+    /// All keys of the run being gathered, end to end.
+    arena: Vec<u8>,
+    items: Vec<Item>,
+    done: Vec<Run>,
+    count: u64,
+}
+
+/// One key of the arena. Most comparisons end in `prefix`, without a look at the arena.
+struct Item {
+    prefix: u128,
+    start: u32,
+    length: u32,
+    source: SourceId,
+}
+
+/// One sorted run: for each key, the bytes shared with the one before, the bytes that follow, the source, those bytes.
+struct Run(Vec<u8>);
+
+impl Runs {
+    /// Keys added so far.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Adds a key, given in parts.
+    pub(super) fn add(&mut self, key: impl Iterator<Item = u8>, source: SourceId) {
+        if self.items.len() >= RUN || self.arena.len() >= RUN_BYTES {
+            self.close();
+        }
+        let start = self.arena.len();
+        self.arena.extend(key);
+        let length = self.arena.len() - start;
+        let mut prefix = [0; 16];
+        let known = length.min(16);
+        prefix[..known].copy_from_slice(&self.arena[start..start + known]);
+        self.items.push(Item {
+            prefix: u128::from_be_bytes(prefix),
+            start: u32::try_from(start).expect("an arena is closed long before 4 GiB"),
+            length: u32::try_from(length).expect("no key is longer than a URL, which is at most 1 MiB"),
+            source,
+        });
+        self.count += 1;
+    }
+
+    /// Sorts what was gathered into a run.
+    fn close(&mut self) {
+        let arena = &self.arena;
+        let key = |item: &Item| &arena[item.start as usize..][..item.length as usize];
+        self.items.sort_unstable_by(|a, b| {
+            a.prefix
+                .cmp(&b.prefix)
+                .then_with(|| key(a).cmp(key(b)))
+                .then(a.source.cmp(&b.source))
+        });
+        let mut run = Vec::with_capacity(arena.len() / 2);
+        let mut previous: &[u8] = &[];
+        for item in &self.items {
+            let key = key(item);
+            let shared = previous.iter().zip(key).take_while(|(a, b)| a == b).count();
+            push_number(shared, &mut run);
+            push_number(key.len() - shared, &mut run);
+            push_number(usize::from(item.source.0), &mut run);
+            run.extend_from_slice(&key[shared..]);
+            previous = key;
+        }
+        run.shrink_to_fit();
+        self.done.push(Run(run));
+        self.items.clear();
+        self.arena.clear();
+    }
+
+    /// Gives every key once, in order, with its sources in order, each once; `each` may end it early.
+    pub(super) fn merge<E>(mut self, mut each: impl FnMut(&[u8], &[SourceId]) -> Result<(), E>) -> Result<(), E> {
+        self.close();
+        let Runs { arena, items, done, .. } = self;
+        drop((arena, items));
+        let cursors = done.iter().map(|run| Cursor {
+            key: Vec::new(),
+            source: SourceId(0),
+            rest: &run.0,
+        });
+        let mut heap: BinaryHeap<Reverse<Cursor<'_>>> = cursors
+            .filter_map(|mut cursor| cursor.advance().then_some(Reverse(cursor)))
+            .collect();
+        let (mut key, mut sources) = (Vec::new(), Vec::new());
+        while let Some(mut first) = heap.peek_mut() {
+            if first.0.key != key || sources.is_empty() {
+                if !sources.is_empty() {
+                    each(&key, &sources)?;
+                }
+                key.clone_from(&first.0.key);
+                sources.clear();
+            }
+            // Sources of one key come in order, across runs too.
+            if sources.last() != Some(&first.0.source) {
+                sources.push(first.0.source);
+            }
+            if !first.0.advance() {
+                PeekMut::pop(first);
+            }
+        }
+        if sources.is_empty() {
+            Ok(())
+        } else {
+            each(&key, &sources)
+        }
+    }
+}
+
+/// A place in a run, ordered by its key and source.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Cursor<'a> {
+    key: Vec<u8>,
+    source: SourceId,
+    rest: &'a [u8],
+}
+
+impl Cursor<'_> {
+    /// Goes to the next key; false at the end.
+    fn advance(&mut self) -> bool {
+        if self.rest.is_empty() {
+            return false;
+        }
+        let shared = take_number(&mut self.rest);
+        let length = take_number(&mut self.rest);
+        self.source = SourceId(u16::try_from(take_number(&mut self.rest)).expect("it was written from a source"));
+        let (bytes, rest) = self.rest.split_at(length);
+        self.key.truncate(shared);
+        self.key.extend_from_slice(bytes);
+        self.rest = rest;
+        true
+    }
+}
+
+/// Seven bits a byte, the lowest first; the high bit says that more follow.
+fn push_number(mut number: usize, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push((number & 0x7F) as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+fn take_number(bytes: &mut &[u8]) -> usize {
+    let (mut number, mut shift) = (0, 0);
+    while let [byte, rest @ ..] = *bytes {
+        *bytes = rest;
+        number |= usize::from(byte & 0x7F) << shift;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    number
+}

@@ -1,0 +1,322 @@
+//! Lines of every sort, good and bad.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use super::*;
+use crate::{Index, Target};
+use std::sync::Arc;
+
+fn read(kind: Kind, format: Format, text: &[u8]) -> (FileReport, Index) {
+    let mut compiler = Compiler::default();
+    let report = compiler.file("l:c", kind, format, "f", text);
+    (report, written(compiler))
+}
+
+fn written(compiler: Compiler) -> Index {
+    let mut bytes = Vec::new();
+    compiler.write(&mut bytes, &mut |_| {}).unwrap();
+    Index::open(Arc::new(bytes)).unwrap()
+}
+
+/// The entries that cover a host or URL, exceptions with `!` in front.
+fn covering(index: &Index, asked: &str) -> Vec<String> {
+    let target = if asked.contains("://") {
+        Target::of_url(asked)
+    } else {
+        Target::of_host(asked)
+    }
+    .unwrap();
+    let mut hits = Vec::new();
+    index.hits(&target, &mut hits);
+    let mut entries = Vec::new();
+    for hit in hits {
+        for source in index.set(hit.set) {
+            let mark = if index.sources()[usize::from(source.0)].removes {
+                "!"
+            } else {
+                ""
+            };
+            entries.push(format!("{mark}{}", index.entry(&target, hit)));
+        }
+    }
+    entries
+}
+
+fn reasons(report: &FileReport) -> Vec<(u64, &str)> {
+    report.examples.iter().map(|bad| (bad.line, bad.why.as_str())).collect()
+}
+
+#[test]
+fn ut1_files_by_path() {
+    let adult = |kind| {
+        Some(Ut1File {
+            folder: "adult".into(),
+            kind,
+        })
+    };
+    assert_eq!(ut1_file("adult/domains"), adult(Some(Kind::Domains)));
+    assert_eq!(ut1_file("./blacklists/adult/urls"), adult(Some(Kind::Urls)));
+    assert_eq!(ut1_file("/srv/ut1/adult/expressions"), adult(Some(Kind::Expressions)));
+    assert_eq!(ut1_file("blacklists/adult/usage"), adult(None));
+    for path in [
+        "domains",
+        "blacklists/README",
+        "adult/very_restrictive_expression",
+        "adult/",
+        "../domains",
+        "/domains",
+    ] {
+        assert_eq!(ut1_file(path), None, "{path}");
+    }
+}
+
+#[test]
+fn names_in_all_their_dress() {
+    let text = b"\xEF\xBB\xBFfirst.example\r\n\r\n# comment\n  *.Second.Example.  # why\n.third.example\nb\xC3\xBCcher.example\n\
+        !good.first.example\n! better.first.example\n1.2.3.4\n2001:DB8::1\n[2001:db8::2]\nlast_one.example";
+    let (report, index) = read(Kind::Domains, Format::Domains, text);
+    assert_eq!((report.kept, report.bad), (10, 0), "{report:?}");
+    for name in [
+        "first.example",
+        "second.example",
+        "third.example",
+        "xn--bcher-kva.example",
+        "last_one.example",
+    ] {
+        assert_eq!(covering(&index, name), [name]);
+        assert_eq!(covering(&index, &format!("a.b.{name}")), [name]);
+        assert_eq!(covering(&index, &format!("x{name}")), [""; 0]);
+    }
+    assert_eq!(
+        covering(&index, "good.first.example"),
+        ["first.example", "!good.first.example"]
+    );
+    assert_eq!(
+        covering(&index, "a.better.first.example"),
+        ["first.example", "!better.first.example"]
+    );
+    assert_eq!(covering(&index, "0x01020304"), ["1.2.3.4"]);
+    assert_eq!(covering(&index, "2001:db8:0::1"), ["2001:db8::1"]);
+    assert_eq!(covering(&index, "2001:db8::2"), ["2001:db8::2"]);
+    assert_eq!(index.sources().len(), 2);
+    assert_eq!(
+        (index.sources()[0].entries, index.sources()[1].entries, index.entries()),
+        (8, 2, 10)
+    );
+    assert_eq!(
+        index.source("l:c").and_then(|source| index.exceptions(source)),
+        Some(SourceId(1))
+    );
+}
+
+#[test]
+fn bad_names_are_counted_and_the_first_shown() {
+    let text =
+        "ok.example\na..b\ncom\nexample.com/dir\n1.2.3.256\nhost:80\nbad one.example\n*.\nsee http://x\n10.0.0.0/8";
+    let (report, index) = read(Kind::Domains, Format::Ut1, text.as_bytes());
+    assert_eq!((report.kept, report.bad, index.entries()), (1, 9, 1));
+    assert_eq!(
+        reasons(&report),
+        [
+            (2, "the host has an empty label: two dots in a row, or one in front"),
+            (3, "a top-level name would cover everything under it"),
+            (4, "a path: URLs belong into `urls`"),
+            (5, "the host ends in a number but is not an IPv4 address"),
+            (6, "the host holds ':', which no host name may"),
+        ]
+    );
+    assert_eq!(report.examples[2].text, "example.com/dir");
+}
+
+#[test]
+fn bytes_that_are_no_text_are_bad_lines() {
+    let (report, _) = read(
+        Kind::Domains,
+        Format::Domains,
+        b"caf\xE9.example\n\xFF\xFE\0\nok.example\n",
+    );
+    assert_eq!((report.kept, report.bad), (1, 2));
+    assert_eq!(report.examples[0].why, "not UTF-8 text");
+    let long = "a ".repeat(4000);
+    let (report, _) = read(Kind::Domains, Format::Domains, long.as_bytes());
+    assert!(report.examples[0].text.len() < 100);
+}
+
+#[test]
+fn only_the_charter_may_list_a_name_without_a_dot() {
+    let mut compiler = Compiler::default();
+    assert_eq!(compiler.file("d", Kind::Domains, Format::Domains, "f", b"zip").kept, 0);
+    assert_eq!(
+        compiler
+            .own("own", Kind::Domains, "charter.toml", b"zip\nintranet")
+            .kept,
+        2
+    );
+    let index = written(compiler);
+    assert_eq!(covering(&index, "any.zip"), ["zip"]);
+    assert_eq!(covering(&index, "anyzip"), [""; 0]);
+}
+
+#[test]
+fn an_address_is_not_a_suffix() {
+    let (_, index) = read(Kind::Domains, Format::Domains, b"2.3.4.5\n3.4\n");
+    assert_eq!(covering(&index, "2.3.4.5"), ["2.3.4.5"]);
+    assert_eq!(covering(&index, "3.4"), ["3.0.0.4"]);
+    assert_eq!(covering(&index, "1.2.3.4"), [""; 0]);
+    assert_eq!(covering(&index, "5.4.3.2"), [""; 0]);
+}
+
+#[test]
+fn hosts_files() {
+    let text = "127.0.0.1 localhost\n::1 ip6-localhost ip6-loopback\nfe80::1%lo0 localhost\n0.0.0.0 0.0.0.0\n\
+        0.0.0.0 ads.example Tracker.Example # both\n:: six.example\n0.0.0.0\nads2.example\n10.0.0.7 printer.example\n\
+        0.0.0.0 good.example ba..d also.example\n0.0.0.0 com\n";
+    let (report, index) = read(Kind::Domains, Format::Hosts, text.as_bytes());
+    assert_eq!((report.kept, report.bad), (2, 4), "{report:?}");
+    assert_eq!(
+        reasons(&report),
+        [
+            (8, "it does not begin with an address"),
+            (9, "`10.0.0.7` is where a host is, not a way to block it"),
+            (10, "the host has an empty label: two dots in a row, or one in front"),
+            (11, "a top-level name would cover everything under it"),
+        ]
+    );
+    for name in [
+        "ads.example",
+        "tracker.example",
+        "six.example",
+        "good.example",
+        "also.example",
+    ] {
+        assert_eq!(covering(&index, name), [name]);
+    }
+    assert_eq!(covering(&index, "printer.example"), [""; 0]);
+}
+
+#[test]
+fn urls_end_at_boundaries() {
+    let text = "example.com/dir\nwww.example.org/a/\nsite.example\nq.example/f?id=1\np.example/find?q=\n\
+        e.example/x.php?\nHTTPS://Up.example/%7Ea/./b\n!example.com/dir/fine\n1.2.3.4/x\n";
+    let (report, index) = read(Kind::Urls, Format::Ut1, text.as_bytes());
+    assert_eq!((report.kept, report.bad), (9, 0), "{report:?}");
+    for (url, entries) in [
+        ("http://example.com/dir", &["example.com/dir"][..]),
+        ("http://www.example.com/dir/x", &["example.com/dir"]),
+        ("http://example.com/dir?x", &["example.com/dir"]),
+        ("http://example.com//dir/../dir/x", &["example.com/dir"]),
+        ("http://example.com/%64ir", &["example.com/dir"]),
+        ("http://example.com:8080/dir", &["example.com/dir"]),
+        (
+            "http://example.com/dir/fine/x",
+            &["example.com/dir", "!example.com/dir/fine"],
+        ),
+        ("http://example.com/direct", &[]),
+        ("http://example.com/Dir", &[]),
+        ("http://example.com/", &[]),
+        ("http://sub.example.com/dir", &[]),
+        ("example.com", &[]),
+        ("http://example.org/a/", &["example.org/a/"]),
+        ("http://example.org/a/b", &["example.org/a/"]),
+        ("http://example.org/a", &[]),
+        ("http://site.example/any", &["site.example/"]),
+        ("www.site.example", &["site.example/"]),
+        ("x.site.example", &[]),
+        ("http://q.example/f?id=1", &["q.example/f?id=1"]),
+        ("http://q.example/f?id=1&p=2", &["q.example/f?id=1"]),
+        ("http://q.example/f?id=12", &[]),
+        ("http://p.example/find?q=any", &["p.example/find?q="]),
+        ("http://e.example/x.php?any", &["e.example/x.php"]),
+        ("https://up.example/~a/b", &["up.example/~a/b"]),
+        ("http://16909060/x", &["1.2.3.4/x"]),
+    ] {
+        assert_eq!(covering(&index, url), entries, "{url}");
+    }
+    let (report, _) = read(
+        Kind::Urls,
+        Format::Ut1,
+        b"ftp://a.example/\na b\na.example:8080/x\n/x\n",
+    );
+    assert_eq!(report.bad, 4);
+}
+
+#[test]
+fn expressions_are_words_or_patterns() {
+    let text = "# comment\n(/banner/|/event.ng/)\nsexe|porno\n^[0-9.]+/search\\?q=[0-9]+$\nCasino\n";
+    let (report, index) = read(Kind::Expressions, Format::Ut1, text.as_bytes());
+    assert_eq!((report.kept, report.bad), (4, 0), "{report:?}");
+    for (url, entries) in [
+        ("http://a.example/banner/x.gif", &["(/banner/|/event.ng/)"][..]),
+        ("http://a.example/./BANNER/x.gif", &["(/banner/|/event.ng/)"]),
+        ("http://1.2.3.4/search?q=5", &["^[0-9.]+/search\\?q=[0-9]+$"]),
+        ("http://1.2.3.4/search?q=5a", &[]),
+        ("sexe-et-porno.example", &["sexe|porno"]),
+        ("super-CASINO.example", &["Casino"]),
+        ("a.example", &[]),
+    ] {
+        assert_eq!(covering(&index, url), entries, "{url}");
+    }
+}
+
+#[test]
+fn expressions_that_cannot_be_kept_say_why() {
+    let text = "(?=ahead)x\n(a\na*\n\u{e9}t\u{e9}\n(a{500}){500}\nfine\n";
+    let (report, index) = read(Kind::Expressions, Format::Ut1, text.as_bytes());
+    assert_eq!((report.kept, report.bad, index.entries()), (1, 5, 1));
+    assert_eq!(
+        reasons(&report),
+        [
+            (1, "look-around, including look-ahead and look-behind, is not supported"),
+            (2, "unclosed group"),
+            (3, "it matches everything"),
+            (4, "only ASCII is matched: write other characters as URLs escape them"),
+            (5, "it is too large once compiled"),
+        ]
+    );
+}
+
+#[test]
+fn aliases_and_categories() {
+    let mut compiler = Compiler::default();
+    compiler.file(
+        "ut1:adult",
+        Kind::Domains,
+        Format::Ut1,
+        "adult/domains",
+        b"both.example\nboth.example\nx.example",
+    );
+    compiler.file("ut1:empty", Kind::Domains, Format::Ut1, "empty/domains", b"");
+    compiler.file(
+        "ut1:other",
+        Kind::Domains,
+        Format::Ut1,
+        "other/domains",
+        b"both.example",
+    );
+    for (alias, source) in [
+        ("ut1:porn", "ut1:adult"),
+        ("ut1:sexe", "ut1:porn"),
+        ("ut1:other", "ut1:adult"),
+        ("ut1:lost", "ut1:nowhere"),
+        ("ut1:round", "ut1:about"),
+        ("ut1:about", "ut1:round"),
+    ] {
+        compiler.alias(alias, source);
+    }
+    assert_eq!(compiler.entries(), 4);
+    let index = written(compiler);
+    assert_eq!(
+        index.names(),
+        ["ut1:adult", "ut1:empty", "ut1:other", "ut1:porn", "ut1:sexe"]
+    );
+    assert_eq!(
+        (index.source("ut1:sexe"), index.source("ut1:other")),
+        (Some(SourceId(0)), Some(SourceId(2)))
+    );
+    assert_eq!((index.source("ut1:lost"), index.exceptions(SourceId(0))), (None, None));
+    let entries: Vec<u64> = index.sources().iter().map(|source| source.entries).collect();
+    assert_eq!((entries, index.entries()), (vec![2, 0, 1], 3));
+    let mut hits = Vec::new();
+    index.hits(&Target::of_host("both.example").unwrap(), &mut hits);
+    assert_eq!(index.set(hits[0].set), [SourceId(0), SourceId(2)]);
+    assert!(index.sets() >= 2);
+}

@@ -1,0 +1,191 @@
+//! `octroi run`: everything proven good, then bound, said, served, drained.
+use crate::accept::{self, Crowd};
+use crate::accounts::Accounts;
+use crate::config::{Config, Durability};
+use crate::gate::Gate;
+use crate::reload::{self, Refused};
+use crate::shutdown::{self, Stop};
+use crate::{console, control, files, telemetry};
+use logstore::{Recovery, Register, Settings};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_util::task::TaskTracker;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4096;
+/// How often idle connections to origins are looked through.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// Runs the gate until it is told to stop.
+pub(crate) fn run(config_path: Option<&Path>) -> ExitCode {
+    match start(config_path) {
+        Ok(code) => code,
+        Err(why) => {
+            eprintln!("octroi: {}", why.trim_end());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn start(config_path: Option<&Path>) -> Result<ExitCode, String> {
+    let config = reload::configuration(config_path).map_err(|Refused(why)| why)?;
+    let data = config.data_dir.display().to_string();
+    files::private_dir(&config.data_dir).map_err(|error| format!("the data folder {data} cannot be created: {error}"))?;
+    let _lock = lock(&config.data_dir)?;
+    let _logs = telemetry::start(&config).map_err(|error| format!("the data folder {data} cannot be written: {error}"))?;
+    raise_descriptor_limit();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the system gives no threads: {error}"))?
+        .block_on(serve(config, config_path))
+}
+
+/// One gate for one data folder. The lock goes with the process, however it ends.
+fn lock(data_dir: &Path) -> Result<File, String> {
+    let path = data_dir.join("lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|error| format!("the data folder cannot be written: {}: {error}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(format!("another gate already runs on the data folder {}", data_dir.display()))
+        }
+        Err(std::fs::TryLockError::Error(error)) => Err(format!("{} cannot be locked: {error}", path.display())),
+    }
+}
+
+/// Two descriptors a connection: as many as the system lets this process have.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
+async fn serve(config: Config, config_path: Option<&Path>) -> Result<ExitCode, String> {
+    let mut state = reload::state(config, None, &[]).map_err(|Refused(why)| why)?;
+    let proxy = bind_all(&state.config.listen.proxy)?;
+    let console = bind(state.config.listen.console)?;
+    let (proxy_at, console_at) = (addresses(&proxy)?, address(&console)?);
+    let own: Vec<SocketAddr> = proxy_at.iter().copied().chain([console_at]).collect();
+    reload::close_the_way_back(&mut state, own).map_err(|Refused(why)| why)?;
+    let data_dir = state.config.data_dir.clone();
+    let accounts = Accounts::open(&data_dir).map_err(|error| error.to_string())?;
+    let (register, recovery) = Register::start(settings(&state.config)).await.map_err(|error| error.to_string())?;
+    let commands = control::bind(&data_dir).map_err(|error| format!("the control socket cannot be opened: {error}"))?;
+
+    let stop = Stop::listen().map_err(|error| format!("signals cannot be listened for: {error}"))?;
+    let gate = Arc::new(Gate::new(state, register, accounts, proxy_at, console_at));
+    print!("{}", greeting(&gate, recovery));
+
+    let tasks = TaskTracker::new();
+    let crowd = Arc::new(Crowd::default());
+    for listener in proxy {
+        tasks.spawn(accept::listen(gate.clone(), listener, crowd.clone(), tasks.clone(), stop.interrupt.clone()));
+    }
+    tasks.spawn(console::listen(gate.clone(), console, tasks.clone(), stop.interrupt.clone()));
+    tasks.spawn(sweep(gate.clone()));
+    let handler = {
+        let (gate, path) = (gate.clone(), config_path.map(Path::to_owned));
+        move |request| reload::command(gate.clone(), path.clone(), request)
+    };
+    tasks.spawn(control::serve(commands, handler, gate.stopping.clone()));
+    let left = shutdown::wait_and_drain(&gate, config_path, stop, tasks).await;
+    // The socket's file goes with the gate; one that stays is replaced by the next.
+    let _ = std::fs::remove_file(data_dir.join("control.sock"));
+    Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn sweep(gate: Arc<Gate>) {
+    while gate.stopping.run_until_cancelled(tokio::time::sleep(SWEEP)).await.is_some() {
+        gate.state().upstream.sweep();
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        dir: config.register_dir(),
+        node: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        durability: match config.log.durability {
+            Durability::Process => logstore::Durability::Process,
+            Durability::Power => logstore::Durability::Power,
+        },
+    }
+}
+
+fn bind_all(at: &[SocketAddr]) -> Result<Vec<TcpListener>, String> {
+    at.iter().map(|at| bind(*at)).collect()
+}
+
+fn bind(at: SocketAddr) -> Result<TcpListener, String> {
+    let bound = || -> io::Result<TcpListener> {
+        let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A gate that restarts takes its port back although connections of the last one linger.
+        socket.set_reuseaddr(true)?;
+        socket.bind(at)?;
+        socket.listen(BACKLOG)
+    };
+    bound().map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => format!("{at} is in use by another program; `[listen]` chooses another address"),
+        _ => format!("{at} cannot be listened on: {error}"),
+    })
+}
+
+fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, String> {
+    listeners.iter().map(address).collect()
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, String> {
+    listener.local_addr().map_err(|error| format!("a socket has no address: {error}"))
+}
+
+/// What is said at the start: where it listens, where the data is, what is enforced, what to do next.
+fn greeting(gate: &Gate, recovery: Recovery) -> String {
+    let state = gate.state();
+    let charter = state.in_force.charter();
+    let mut out = String::new();
+    // Writing into a String does not fail.
+    let mut line = |name: &str, text: String| {
+        let _ = writeln!(out, "  {name:<10} {text}");
+    };
+    let list = |all: &[SocketAddr]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    line("proxy", list(&gate.proxy));
+    line("console", format!("http://{}/", gate.console));
+    line("PAC file", format!("http://{}/proxy.pac", gate.console));
+    line("data", state.config.data_dir.display().to_string());
+    line("charter", format!("{} ({})", charter.title(), state.charter));
+    for (article, what) in charter.refused() {
+        let article = article.map(|article| format!(" (art. {article})")).unwrap_or_default();
+        line("refuses", format!("{}{article}", what.en));
+    }
+    line("lists", format!("{} entries", state.in_force.index().entries()));
+    line("register", format!("{} days, detail {}", state.config.log.retention_days, detail(&state.config)));
+    if recovery != Recovery::default() {
+        line("recovered", format!("{} records filed, {} closed as interrupted", recovery.filed, recovery.interrupted));
+    }
+    for note in &state.notes {
+        line("note", note.clone());
+    }
+    if state.needs_lists() {
+        line("next", "octroi lists update    # the full lists of Université Toulouse Capitole".into());
+    }
+    format!("octroi {} is open\n{out}", env!("CARGO_PKG_VERSION"))
+}
+
+fn detail(config: &Config) -> &'static str {
+    use crate::config::Detail;
+    match config.log.detail {
+        Detail::Host => "host",
+        Detail::Path => "path",
+        Detail::Url => "url",
+    }
+}

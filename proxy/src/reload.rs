@@ -1,0 +1,168 @@
+//! Files read, judged whole and put in force at once; what does not hold is refused, and what was in force stays.
+use crate::config::{Config, Locale};
+use crate::control::{Answer, CharterStatus, ListsStatus, Request, Status};
+use crate::gate::{Gate, State};
+use crate::pages::Language;
+use crate::upstream::Upstream;
+use crate::{console, lists};
+use jiff::Timestamp;
+use policy::InForce;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why files are not put in force: every problem, rendered for people.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) String);
+
+/// Reads and judges the configuration file. Warnings go to standard error.
+pub(crate) fn configuration(path: Option<&Path>) -> Result<Config, Refused> {
+    let (config, warnings) = Config::load(path).map_err(|error| Refused(error.to_string()))?;
+    eprint!("{warnings}");
+    Ok(config)
+}
+
+/// Reads the charter and its lists, and makes of them all an exchange needs. Blocking: lists that are not compiled yet
+/// are compiled here.
+///
+/// `before` is what is in force: its way to the origins, with the connections kept, is taken over when nothing about it
+/// changes. Expectations that fail refuse the charter, unless lists are missing: then nobody can tell.
+pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) -> Result<State, Refused> {
+    let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());
+    let charter = config.charter().map_err(|error| refused(&error))?;
+    eprint!("{}", charter.warnings);
+    let loaded = lists::load(&config, &charter.charter).map_err(|error| refused(&error))?;
+    let mut notes: Vec<String> = loaded.missing.iter().map(ToString::to_string).collect();
+    let in_force = InForce::new(charter.charter, loaded.index);
+    let disappointed = in_force.expectations();
+    if !disappointed.is_empty() {
+        let report = charter.source.report(&disappointed);
+        if notes.is_empty() || before.is_some() {
+            return Err(Refused(report));
+        }
+        notes.push(format!("{} expectations of the charter do not hold with the lists at hand", disappointed.len()));
+    }
+    notes.extend(in_force.missing_lists().into_iter().map(|(name, nearest)| match nearest {
+        Some(nearest) => format!("the charter uses the list `{name}`, which is not there; nearest: `{nearest}`"),
+        None => format!("the charter uses the list `{name}`, which is not there"),
+    }));
+    let same_way = before.filter(|before| {
+        before.config.dns == config.dns
+            && before.config.destinations == config.destinations
+            && before.config.limits == config.limits
+    });
+    let upstream = match same_way {
+        Some(before) => before.upstream.clone(),
+        None => Arc::new(Upstream::new(&config, own.to_vec()).map_err(|error| refused(&error))?),
+    };
+    Ok(State {
+        charter: Arc::from(in_force.charter().identity()),
+        language: match config.locale {
+            Locale::Fr => Language::French,
+            Locale::En => Language::English,
+        },
+        config,
+        in_force,
+        upstream,
+        notes,
+        since: Timestamp::now(),
+    })
+}
+
+/// Tells the state which sockets are the gate's own, once they are bound.
+pub(crate) fn close_the_way_back(state: &mut State, own: Vec<SocketAddr>) -> Result<(), Refused> {
+    state.upstream = Arc::new(Upstream::new(&state.config, own).map_err(|error| Refused(error.to_string()))?);
+    Ok(())
+}
+
+/// Reads everything again and puts it in force, off the reactor. Says in the log what came of it.
+pub(crate) async fn again(gate: &Arc<Gate>, config_path: Option<&Path>) -> Result<(), Refused> {
+    let (for_reading, path) = (gate.clone(), config_path.map(Path::to_owned));
+    let read = move || {
+        let config = configuration(path.as_deref())?;
+        let before = for_reading.state();
+        let mut state = state(config, Some(&before), &for_reading.own())?;
+        state.notes.extend(needs_restart(&before.config, &state.config));
+        Ok(state)
+    };
+    let outcome = match tokio::task::spawn_blocking(read).await {
+        Ok(outcome) => outcome,
+        Err(panic) => Err(Refused(format!("reading the files failed: {panic}"))),
+    };
+    match outcome {
+        Ok(state) => {
+            tracing::info!(charter = %state.charter, entries = state.in_force.index().entries(), "reloaded");
+            gate.replace(state);
+            Ok(())
+        }
+        Err(Refused(why)) => {
+            tracing::error!("the reload is refused, what was in force stays:\n{why}");
+            Err(Refused(why))
+        }
+    }
+}
+
+/// What a reload cannot change.
+fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
+    let mut notes = Vec::new();
+    if before.listen != after.listen {
+        notes.push("`[listen]` has changed: it takes effect at the next start".into());
+    }
+    if before.data_dir != after.data_dir {
+        notes.push("`data_dir` has changed: it takes effect at the next start".into());
+    }
+    if before.log.durability != after.log.durability {
+        notes.push("`[log] durability` has changed: it takes effect at the next start".into());
+    }
+    notes
+}
+
+/// Answers a command that came over the control socket.
+pub(crate) async fn command(gate: Arc<Gate>, config_path: Option<PathBuf>, request: Request) -> Answer {
+    match request {
+        Request::Reload => match again(&gate, config_path.as_deref()).await {
+            Ok(()) => {
+                let state = gate.state();
+                Answer::Reloaded {
+                    charter: state.charter.to_string(),
+                    entries: state.in_force.index().entries(),
+                    notes: state.notes.clone(),
+                }
+            }
+            Err(Refused(problems)) => Answer::Refused { problems },
+        },
+        Request::Status => Answer::Status(Box::new(status(&gate))),
+        Request::Flush => match gate.register.flush().await {
+            Ok(()) => Answer::Flushed,
+            Err(unwritable) => Answer::Failed { why: unwritable.to_string() },
+        },
+    }
+}
+
+fn status(gate: &Gate) -> Status {
+    let state = gate.state();
+    let (connections, exchanges, refused) = gate.counts.read();
+    let (ready, why) = console::readiness(gate);
+    Status {
+        version: env!("CARGO_PKG_VERSION").into(),
+        pid: std::process::id(),
+        started_at: gate.started_at.to_string(),
+        proxy: gate.proxy.clone(),
+        console: gate.console,
+        data_dir: state.config.data_dir.clone(),
+        ready,
+        notes: why.into_iter().chain(state.notes.iter().cloned()).collect(),
+        charter: CharterStatus {
+            title: state.in_force.charter().title().to_owned(),
+            identity: state.charter.to_string(),
+            since: state.since.to_string(),
+        },
+        lists: ListsStatus {
+            entries: state.in_force.index().entries(),
+            missing: state.in_force.missing_lists().into_iter().map(|(name, _)| name).collect(),
+        },
+        connections,
+        exchanges,
+        refused,
+    }
+}
