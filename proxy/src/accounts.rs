@@ -7,8 +7,8 @@
 //! remembered for [`REMEMBERED`] as a hash keyed by a secret of this process: neither memory nor a core dump holds
 //! it in a form that could be guessed back without that key.
 
-pub mod file;
-pub mod rule;
+pub(crate) mod file;
+pub(crate) mod rule;
 mod throttle;
 
 use crate::accounts::file::{FileError, Stamp, Table};
@@ -23,14 +23,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a right password is believed without hashing it again.
-pub const REMEMBERED: Duration = Duration::from_secs(5 * 60);
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(5 * 60);
 
 /// How many right passwords are remembered at once.
 const REMEMBERED_AT_MOST: usize = 10_000;
 
 /// What became of a name and a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verification {
+pub(crate) enum Verification {
     /// They belong together; the account's name in normal form.
     Verified(Arc<str>),
     /// No such account, a disabled one, or another password: which of these is not told.
@@ -43,7 +43,7 @@ pub enum Verification {
 }
 
 /// The accounts of this gate, as the file last said.
-pub struct Accounts {
+pub(crate) struct Accounts {
     path: PathBuf,
     /// Of this process alone: what is hashed with it means nothing elsewhere.
     key: [u8; 16],
@@ -68,7 +68,7 @@ type Mark = [u8; 32];
 
 impl Accounts {
     /// Reads the accounts of a data folder. None yet is no error; a file that cannot be read or understood is.
-    pub fn open(data_dir: &Path) -> Result<Accounts, FileError> {
+    pub(crate) fn open(data_dir: &Path) -> Result<Accounts, FileError> {
         let path = file::path(data_dir);
         let stamp = file::stamp(&path);
         let table = file::read(&path)?;
@@ -87,14 +87,14 @@ impl Accounts {
     }
 
     /// The answer when it needs no hashing: a password that was right a moment ago. Takes microseconds.
-    pub fn remembered(&self, name: &str, password: &str) -> Option<Arc<str>> {
+    pub(crate) fn remembered(&self, name: &str, password: &str) -> Option<Arc<str>> {
         self.remembered_at(name, password, Instant::now())
     }
 
     /// Whether the account exists, is open, and has this password.
     ///
     /// Takes tens of milliseconds of a core: call it where blocking is allowed, after [`Accounts::remembered`].
-    pub fn verify(&self, name: &str, password: &str) -> Verification {
+    pub(crate) fn verify(&self, name: &str, password: &str) -> Verification {
         self.verify_at(name, password, Instant::now())
     }
 
@@ -184,7 +184,7 @@ fn remember(remembered: &mut HashMap<Mark, Instant>, mark: Mark, now: Instant) {
 
 /// Hashes a password for keeping: argon2id with 19 MiB, two passes and one lane, the OWASP recommendation and this
 /// library's default.
-pub fn hash(password: &str) -> Result<String, password_hash::Error> {
+pub(crate) fn hash(password: &str) -> Result<String, password_hash::Error> {
     let hash: PasswordHash = Argon2::default().hash_password(password.as_bytes())?;
     Ok(hash.to_string())
 }

@@ -15,18 +15,18 @@ use std::path::PathBuf;
                   Exit status: 0 done; 1 the answer is no; 2 wrong usage or configuration.",
     max_term_width = 100
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// Configuration file [default: octroi.toml of the current folder, if there is one]
     #[arg(long, global = true, value_name = "PATH")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// What to do; none is [`Command::Run`].
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
 }
 
 /// One command.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Run the gate
     Run,
     /// Check the configuration, the charter, its lists and its expectations
@@ -52,40 +52,40 @@ pub enum Command {
 
 /// How a command that reads answers.
 #[derive(Debug, Clone, Copy, Args)]
-pub struct Output {
+pub(crate) struct Output {
     /// Answer in JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// `octroi explain`.
 #[derive(Debug, Args)]
-pub struct Explain {
+pub(crate) struct Explain {
     /// An address, or a host alone (https is then meant)
-    pub url: String,
+    pub(crate) url: String,
     /// The account that asks
     #[arg(long)]
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// A group of that account; may be repeated
     #[arg(long = "group", value_name = "GROUP")]
-    pub groups: Vec<String>,
+    pub(crate) groups: Vec<String>,
     /// The address it asks from
     #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
-    pub client: IpAddr,
+    pub(crate) client: IpAddr,
     /// When, as 2026-11-23T12:30:00+01:00 [default: now]
     #[arg(long, value_name = "RFC3339")]
-    pub at: Option<Timestamp>,
+    pub(crate) at: Option<Timestamp>,
     /// The method [default: GET over http, CONNECT over https]
     #[arg(long)]
-    pub method: Option<String>,
+    pub(crate) method: Option<String>,
     /// How to answer.
     #[command(flatten)]
-    pub output: Output,
+    pub(crate) output: Output,
 }
 
 /// `octroi lists`.
 #[derive(Debug, Subcommand)]
-pub enum Lists {
+pub(crate) enum Lists {
     /// Fetch the lists that have an address, then compile
     Update(Output),
     /// Compile what is there, fetching nothing
@@ -98,18 +98,18 @@ pub enum Lists {
 
 /// `octroi lists lookup`.
 #[derive(Debug, Args)]
-pub struct Lookup {
+pub(crate) struct Lookup {
     /// What to look up
     #[arg(value_name = "HOST-OR-URL")]
-    pub what: String,
+    pub(crate) what: String,
     /// How to answer.
     #[command(flatten)]
-    pub output: Output,
+    pub(crate) output: Output,
 }
 
 /// `octroi user`.
 #[derive(Debug, Subcommand)]
-pub enum User {
+pub(crate) enum User {
     /// Open an account, or reopen a disabled one
     Add(Account),
     /// Change an account's password
@@ -125,62 +125,62 @@ pub enum User {
 
 /// An account and where its password comes from.
 #[derive(Debug, Args)]
-pub struct Account {
+pub(crate) struct Account {
     /// The account: lower-case letters, digits, `.`, `_`, `-`, `@`
-    pub name: String,
+    pub(crate) name: String,
     /// Read the password from standard input, one line, instead of asking
     #[arg(long)]
-    pub password_stdin: bool,
+    pub(crate) password_stdin: bool,
 }
 
 /// `octroi log`.
 #[derive(Debug, Subcommand)]
-pub enum Log {
+pub(crate) enum Log {
     /// Search the register; names are pseudonyms unless a purpose and a reason open them
     Search(Search),
 }
 
 /// `octroi log search`.
 #[derive(Debug, Args)]
-pub struct Search {
+pub(crate) struct Search {
     /// Records of this account: its pseudonym, or its name with --purpose and --reason
     #[arg(long)]
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// Records of this address: its pseudonym, or the address or network with --purpose and --reason
     #[arg(long, value_name = "IP")]
-    pub client: Option<String>,
+    pub(crate) client: Option<String>,
     /// Records of this host and its subdomains
     #[arg(long)]
-    pub host: Option<String>,
+    pub(crate) host: Option<String>,
     /// From this instant, or from the start of this day
     #[arg(long, value_name = "WHEN")]
-    pub from: Option<String>,
+    pub(crate) from: Option<String>,
     /// Before this instant, or to the end of this day
     #[arg(long, value_name = "WHEN")]
-    pub to: Option<String>,
+    pub(crate) to: Option<String>,
     /// The record of this number, as refusal pages show it
     #[arg(long)]
-    pub id: Option<i64>,
+    pub(crate) id: Option<i64>,
     /// At most so many records, the newest
     #[arg(long, default_value_t = 100, value_name = "N")]
-    pub limit: usize,
+    pub(crate) limit: usize,
     /// How to answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    pub(crate) format: Format,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Declared purpose for which names are shown
     #[arg(long, value_name = "CODE", requires = "reason")]
-    pub purpose: Option<String>,
+    pub(crate) purpose: Option<String>,
     /// Why names are needed this time; kept in the audit trail
     #[arg(long, value_name = "TEXT", requires = "purpose")]
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// The form of a search's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// Columns for people
     Table,
     /// A JSON array, one record a line

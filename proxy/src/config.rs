@@ -5,13 +5,14 @@
 //! accepted, set to anything else it is a problem, because a setting that is silently ignored would leave the gate
 //! more open than its administrator believes.
 
-pub mod load;
+pub(crate) mod load;
 mod read;
-pub mod values;
+mod values;
 
-pub use load::{CharterInForce, LoadError};
-pub use values::{Networks, Ports};
+pub(crate) use load::{LoadError, LoadedCharter, Warnings};
+pub(crate) use values::{Networks, Ports};
 
+use crate::pages::Language;
 use jiff::tz::TimeZone;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -19,116 +20,107 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The name looked for in the current folder when `--config` is not given.
-pub const FILE: &str = "octroi.toml";
+pub(crate) const FILE: &str = "octroi.toml";
 
 /// How the gate runs.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     /// Lists, accounts, keys, register; mode 0700.
-    pub data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
     /// Where the charter is.
-    pub charter: CharterFile,
+    pub(crate) charter: CharterFile,
     /// Language of pages and documents when the browser states neither.
-    pub locale: Locale,
+    pub(crate) locale: Language,
     /// Zone of schedules and documents; records are in UTC.
-    pub time_zone: TimeZone,
+    pub(crate) time_zone: TimeZone,
     /// Whose gate it is.
-    pub organisation: Organisation,
+    pub(crate) organisation: Organisation,
     /// Where it listens.
-    pub listen: Listen,
+    pub(crate) listen: Listen,
     /// Clients that may use the gate at all.
-    pub clients: Clients,
+    pub(crate) clients: Clients,
     /// Where the gate may go.
-    pub destinations: Destinations,
+    pub(crate) destinations: Destinations,
     /// How names are resolved.
-    pub dns: Dns,
+    pub(crate) dns: Dns,
     /// How clients are identified.
-    pub identity: Identity,
+    pub(crate) identity: Identity,
     /// What the register keeps.
-    pub log: Log,
+    pub(crate) log: Log,
     /// Sizes, times and numbers that bound everything a client can ask.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
 }
 
 /// Where the charter is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CharterFile {
+pub(crate) struct CharterFile {
     /// The file.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The configuration names it: when it is missing, that is a mistake and not a wish for the built-in charter.
-    pub required: bool,
-}
-
-/// A language of the pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Locale {
-    /// French.
-    Fr,
-    /// English.
-    En,
+    pub(crate) required: bool,
 }
 
 /// `[organisation]`: shown on pages; empty when not stated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Organisation {
+pub(crate) struct Organisation {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// E-mail of whoever answers rights requests.
-    pub contact: String,
+    pub(crate) contact: String,
     /// E-mail of the data protection officer.
-    pub dpo: String,
+    pub(crate) dpo: String,
 }
 
 /// `[listen]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listen {
+pub(crate) struct Listen {
     /// Where browsers connect; at least one.
-    pub proxy: Vec<SocketAddr>,
+    pub(crate) proxy: Vec<SocketAddr>,
     /// Console, PAC file, health, metrics.
-    pub console: SocketAddr,
+    pub(crate) console: SocketAddr,
 }
 
 /// `[clients]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Clients {
+pub(crate) struct Clients {
     /// Networks clients may come from.
-    pub allow: Networks,
+    pub(crate) allow: Networks,
 }
 
 /// `[destinations]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destinations {
+pub(crate) struct Destinations {
     /// Ports a CONNECT may ask for.
-    pub connect_ports: Ports,
+    pub(crate) connect_ports: Ports,
     /// Ports a plain request may ask for.
-    pub http_ports: Ports,
+    pub(crate) http_ports: Ports,
     /// Networks reachable although they are private, loopback, link-local or metadata addresses.
-    pub allow_private: Networks,
+    pub(crate) allow_private: Networks,
 }
 
 /// `[dns]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Dns {
+pub(crate) struct Dns {
     /// Resolvers asked; empty: the system's.
-    pub servers: Vec<SocketAddr>,
+    pub(crate) servers: Vec<SocketAddr>,
     /// Names answered without asking; the keys are normalised hosts.
-    pub hosts: HashMap<String, Vec<IpAddr>>,
+    pub(crate) hosts: HashMap<String, Vec<IpAddr>>,
 }
 
 /// `[identity]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// Tried in this order; at least one.
-    pub methods: Vec<Method>,
+    pub(crate) methods: Vec<Method>,
     /// Shown by browsers when they ask for a password.
-    pub realm: String,
+    pub(crate) realm: String,
     /// Names given to addresses; an address not listed is recorded without a name.
-    pub names: HashMap<IpAddr, String>,
+    pub(crate) names: HashMap<IpAddr, String>,
 }
 
 /// A way to know who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
+pub(crate) enum Method {
     /// Name and password of a local account (RFC 7617).
     Basic,
     /// The address of the client.
@@ -137,22 +129,22 @@ pub enum Method {
 
 /// `[log]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Log {
+pub(crate) struct Log {
     /// How much of a URL a record keeps.
-    pub detail: Detail,
+    pub(crate) detail: Detail,
     /// Days a record is kept, 1 to 1095.
-    pub retention_days: u16,
+    pub(crate) retention_days: u16,
     /// Why it is kept longer than a year; empty when it isn't.
-    pub retention_reason: String,
+    pub(crate) retention_reason: String,
     /// Declared purposes; a search for another is refused.
-    pub purposes: Vec<Purpose>,
+    pub(crate) purposes: Vec<Purpose>,
     /// What a committed record survives.
-    pub durability: Durability,
+    pub(crate) durability: Durability,
 }
 
 /// How much of a URL a record keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detail {
+pub(crate) enum Detail {
     /// The host alone.
     Host,
     /// Host and path, without the query string.
@@ -163,7 +155,7 @@ pub enum Detail {
 
 /// What a committed record survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
+pub(crate) enum Durability {
     /// The death of the process.
     Process,
     /// Also a power cut.
@@ -172,7 +164,7 @@ pub enum Durability {
 
 /// What personal data of the register may be looked at for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// Security of the information system: incidents found and analysed.
     Security,
     /// Respect of the charter.
@@ -185,10 +177,10 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every purpose the gate knows.
-    pub const ALL: [Purpose; 4] = [Purpose::Security, Purpose::Charter, Purpose::Judicial, Purpose::Rights];
+    pub(crate) const ALL: [Purpose; 4] = [Purpose::Security, Purpose::Charter, Purpose::Judicial, Purpose::Rights];
 
     /// The code, as configuration and audit trail write it.
-    pub fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Purpose::Security => "security",
             Purpose::Charter => "charter",
@@ -198,43 +190,43 @@ impl Purpose {
     }
 
     /// The purpose of that code.
-    pub fn of_code(code: &str) -> Option<Purpose> {
+    pub(crate) fn of_code(code: &str) -> Option<Purpose> {
         Purpose::ALL.into_iter().find(|purpose| purpose.code() == code)
     }
 }
 
 /// `[limits]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Bytes of a request's or response's head.
-    pub header_bytes: usize,
+    pub(crate) header_bytes: usize,
     /// A client must have sent its head by then.
-    pub header_timeout: Duration,
+    pub(crate) header_timeout: Duration,
     /// An origin must have accepted by then.
-    pub connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     /// Silence on both sides after which a connection is closed.
-    pub idle_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
     /// Connections of all clients together.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// Connections of one address.
-    pub connections_per_client: usize,
+    pub(crate) connections_per_client: usize,
     /// Time left to exchanges in flight at shutdown.
-    pub shutdown_grace: Duration,
+    pub(crate) shutdown_grace: Duration,
 }
 
 impl Config {
     /// The lists' folder.
-    pub fn lists_dir(&self) -> PathBuf {
+    pub(crate) fn lists_dir(&self) -> PathBuf {
         self.data_dir.join("lists")
     }
 
     /// The register's folder.
-    pub fn register_dir(&self) -> PathBuf {
+    pub(crate) fn register_dir(&self) -> PathBuf {
         self.data_dir.join("register")
     }
 
     /// The folder that relative list sources of the charter start from: the charter's own.
-    pub fn charter_dir(&self) -> &Path {
+    pub(crate) fn charter_dir(&self) -> &Path {
         self.charter.path.parent().unwrap_or(Path::new(""))
     }
 }

@@ -31,7 +31,7 @@ const AT_ONCE: usize = 16;
 /// What a command asks of the running gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "lowercase")]
-pub enum Request {
+pub(crate) enum Request {
     /// Read configuration, charter and lists again.
     Reload,
     /// Say how it is doing.
@@ -43,7 +43,7 @@ pub enum Request {
 /// What the gate answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "lowercase")]
-pub enum Answer {
+pub(crate) enum Answer {
     /// The new files are in force.
     Reloaded {
         /// `VERSION@HASH` of the charter now in force.
@@ -71,58 +71,58 @@ pub enum Answer {
 
 /// How a gate is doing; nothing about a person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Status {
+pub(crate) struct Status {
     /// Of the program.
-    pub version: String,
+    pub(crate) version: String,
     /// Its process.
-    pub pid: u32,
+    pub(crate) pid: u32,
     /// RFC 3339, UTC.
-    pub started_at: String,
+    pub(crate) started_at: String,
     /// Where browsers connect, with the ports really bound.
-    pub proxy: Vec<SocketAddr>,
+    pub(crate) proxy: Vec<SocketAddr>,
     /// Where the console is.
-    pub console: SocketAddr,
+    pub(crate) console: SocketAddr,
     /// Where its data is.
-    pub data_dir: PathBuf,
+    pub(crate) data_dir: PathBuf,
     /// Whether it lets anything through: the register can be written and it is not shutting down.
-    pub ready: bool,
+    pub(crate) ready: bool,
     /// Why not, and what is missing although it is ready; a sentence each.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// The charter in force.
-    pub charter: CharterStatus,
+    pub(crate) charter: CharterStatus,
     /// The lists in force.
-    pub lists: ListsStatus,
+    pub(crate) lists: ListsStatus,
     /// Connections open now.
-    pub connections: u64,
+    pub(crate) connections: u64,
     /// Exchanges since the start.
-    pub exchanges: u64,
+    pub(crate) exchanges: u64,
     /// Of these, refused.
-    pub refused: u64,
+    pub(crate) refused: u64,
 }
 
 /// The charter in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CharterStatus {
+pub(crate) struct CharterStatus {
     /// Its title.
-    pub title: String,
+    pub(crate) title: String,
     /// `VERSION@HASH`.
-    pub identity: String,
+    pub(crate) identity: String,
     /// Since when, RFC 3339, UTC.
-    pub since: String,
+    pub(crate) since: String,
 }
 
 /// The lists in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListsStatus {
+pub(crate) struct ListsStatus {
     /// Entries of all lists.
-    pub entries: u64,
+    pub(crate) entries: u64,
     /// Lists the charter names and the gate has not.
-    pub missing: Vec<String>,
+    pub(crate) missing: Vec<String>,
 }
 
 /// Why the running gate gave no answer.
 #[derive(Debug)]
-pub enum AskError {
+pub(crate) enum AskError {
     /// No gate runs on this data folder.
     NoGate,
     /// One does, or did, and the conversation broke.
@@ -139,7 +139,7 @@ impl std::fmt::Display for AskError {
 }
 
 /// Asks the gate that runs on a data folder. Blocks until it answers.
-pub fn ask(data_dir: &Path, request: Request) -> Result<Answer, AskError> {
+pub(crate) fn ask(data_dir: &Path, request: Request) -> Result<Answer, AskError> {
     let stream =
         match Address::of(data_dir).and_then(|address| BlockingStream::connect(&address.path)) {
             Ok(stream) => stream,
@@ -175,7 +175,7 @@ fn converse(mut stream: BlockingStream, request: Request) -> io::Result<Answer> 
 /// Opens the control socket of a data folder, in place of one that a killed gate left.
 ///
 /// The caller holds the lock on the data folder: a socket found there is nobody's.
-pub fn bind(data_dir: &Path) -> io::Result<UnixListener> {
+pub(crate) fn bind(data_dir: &Path) -> io::Result<UnixListener> {
     let address = Address::of(data_dir)?;
     match std::fs::remove_file(&address.path) {
         Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
@@ -189,7 +189,7 @@ pub fn bind(data_dir: &Path) -> io::Result<UnixListener> {
 /// Answers commands until `stop`, then lets the answers under way end.
 ///
 /// Cancel safety: dropped, the answers under way are cut.
-pub async fn serve<H, F>(listener: UnixListener, handler: H, stop: CancellationToken)
+pub(crate) async fn serve<H, F>(listener: UnixListener, handler: H, stop: CancellationToken)
 where
     H: Fn(Request) -> F + Clone + Send + 'static,
     F: Future<Output = Answer> + Send + 'static,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Creates a folder and what is missing of its parents, closed to other accounts.
 ///
 /// A folder that exists keeps its mode: it may be one that others need, named by mistake.
-pub fn private_dir(path: &Path) -> io::Result<()> {
+pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
@@ -16,7 +16,7 @@ pub fn private_dir(path: &Path) -> io::Result<()> {
 /// content or the new, never a part, and who has the old file mapped keeps it.
 ///
 /// On failure the old file stays and nothing is left behind.
-pub fn replace<T>(path: &Path, write: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn replace<T>(path: &Path, write: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
     let temporary = beside(path)?;
     let outcome = (|| {
         let mut file = OpenOptions::new()
@@ -41,7 +41,7 @@ pub fn replace<T>(path: &Path, write: impl FnOnce(&mut File) -> io::Result<T>) -
 
 /// The temporary name of a file: in the same folder, since a rename does not cross file systems; with the process's
 /// number, since two commands may run at once.
-pub fn beside(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn beside(path: &Path) -> io::Result<PathBuf> {
     let name = path
         .file_name()
         .ok_or_else(|| io::Error::other("a file has a name"))?;

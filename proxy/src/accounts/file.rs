@@ -14,28 +14,28 @@ use std::path::{Path, PathBuf};
 /// One account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Account {
+pub(crate) struct Account {
     /// The password's hash, a PHC string.
-    pub hash: String,
+    pub(crate) hash: String,
     /// When the account was opened.
-    pub created: Timestamp,
+    pub(crate) created: Timestamp,
     /// When its password was last set, or when it was disabled.
-    pub changed: Timestamp,
+    pub(crate) changed: Timestamp,
     /// It can't be used.
-    pub disabled: bool,
+    pub(crate) disabled: bool,
 }
 
 /// All accounts, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Table {
+pub(crate) struct Table {
     /// Name to account. The names are in normal form, as only [`change`] writes them.
-    pub accounts: BTreeMap<String, Account>,
+    pub(crate) accounts: BTreeMap<String, Account>,
 }
 
 impl Table {
     /// The account of that name, unless it is disabled.
-    pub fn open_account(&self, name: &Name) -> Option<&Account> {
+    pub(crate) fn open_account(&self, name: &Name) -> Option<&Account> {
         self.accounts
             .get(name.as_str())
             .filter(|account| !account.disabled)
@@ -44,7 +44,7 @@ impl Table {
 
 /// A change to one account.
 #[derive(Debug)]
-pub enum Change {
+pub(crate) enum Change {
     /// Opens it, or reopens it when it is disabled.
     Add {
         /// Of its password.
@@ -61,7 +61,7 @@ pub enum Change {
 
 /// The accounts' file can't be used.
 #[derive(Debug)]
-pub struct FileError {
+pub(crate) struct FileError {
     path: PathBuf,
     why: String,
 }
@@ -90,7 +90,7 @@ impl std::error::Error for FileError {}
 
 /// Why an account was not changed.
 #[derive(Debug)]
-pub enum ChangeError {
+pub(crate) enum ChangeError {
     /// There is an open account of that name.
     Exists,
     /// There is no account of that name.
@@ -102,7 +102,7 @@ pub enum ChangeError {
 }
 
 /// Where the accounts of a data folder are.
-pub fn path(data_dir: &Path) -> PathBuf {
+pub(crate) fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("accounts.json")
 }
 
@@ -125,7 +125,7 @@ pub(super) fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 /// Reads the file; none is an empty table.
-pub fn read(path: &Path) -> Result<Table, FileError> {
+pub(crate) fn read(path: &Path) -> Result<Table, FileError> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Table::default()),
@@ -135,7 +135,7 @@ pub fn read(path: &Path) -> Result<Table, FileError> {
 }
 
 /// Changes one account. Two commands at once wait for each other.
-pub fn change(data_dir: &Path, name: &Name, change: Change) -> Result<(), ChangeError> {
+pub(crate) fn change(data_dir: &Path, name: &Name, change: Change) -> Result<(), ChangeError> {
     let path = path(data_dir);
     let failed = |why: io::Error| ChangeError::File(FileError::new(&path, &why));
     files::private_dir(data_dir).map_err(failed)?;

@@ -8,19 +8,19 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Longest name, in bytes.
-pub const NAME_BYTES: usize = 64;
+pub(crate) const NAME_BYTES: usize = 64;
 /// Longest password, in bytes: a bound on what a stranger can have hashed.
-pub const PASSWORD_BYTES: usize = 256;
+pub(crate) const PASSWORD_BYTES: usize = 256;
 
 /// An account's name in normal form: lower-case letters, digits, `.`, `_`, `-`, `@`; begins with a letter or digit.
 ///
 /// No blank, colon or accent: it stands in Basic credentials, in log formats and in file names as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Name(Arc<str>);
+pub(crate) struct Name(Arc<str>);
 
 /// A name that can't be an account's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotAName;
+pub(crate) struct NotAName;
 
 impl fmt::Display for NotAName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,7 +34,7 @@ impl fmt::Display for NotAName {
 
 impl Name {
     /// Brings a name to its normal form.
-    pub fn parse(text: &str) -> Result<Name, NotAName> {
+    pub(crate) fn parse(text: &str) -> Result<Name, NotAName> {
         let good =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-' | b'@');
         let first = text
@@ -48,12 +48,12 @@ impl Name {
     }
 
     /// The name.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The name, to share.
-    pub fn into_arc(self) -> Arc<str> {
+    pub(crate) fn into_arc(self) -> Arc<str> {
         self.0
     }
 }
@@ -66,7 +66,7 @@ impl fmt::Display for Name {
 
 /// Why a password is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weakness {
+pub(crate) enum Weakness {
     /// Longer than [`PASSWORD_BYTES`].
     TooLong,
     /// A control character, which no keyboard sends twice the same way.
@@ -95,7 +95,7 @@ impl fmt::Display for Weakness {
 }
 
 /// Judges a new password.
-pub fn judge(name: &Name, password: &str) -> Result<(), Weakness> {
+pub(crate) fn judge(name: &Name, password: &str) -> Result<(), Weakness> {
     if password.len() > PASSWORD_BYTES {
         return Err(Weakness::TooLong);
     }

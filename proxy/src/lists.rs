@@ -1,0 +1,100 @@
+//! The lists that the charter names: where they are, how they are fetched, and the one index compiled from them.
+//!
+//! [`source`] finds each list's files, [`archive`] reads them, [`compile`] makes the index of them, [`store`] keeps it
+//! beside a report of what went into it, [`fetch`] brings the lists that have an address. [`load`] is for whoever only
+//! wants the index: it takes the stored one when it is sound and current, and compiles it again when it is not.
+
+pub(crate) mod archive;
+pub(crate) mod compile;
+pub(crate) mod fetch;
+pub(crate) mod progress;
+pub(crate) mod source;
+pub(crate) mod store;
+
+use crate::config::Config;
+use crate::lists::compile::Report;
+use crate::lists::progress::Progress;
+use crate::lists::source::Found;
+use policy::{Charter, Index};
+use std::fmt;
+
+/// The index of a charter's lists.
+pub(crate) struct Loaded {
+    /// Ready to be asked.
+    pub(crate) index: Index,
+    /// Lists that are not in it.
+    pub(crate) missing: Vec<Missing>,
+}
+
+/// A list that the charter names and that could not be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// Its name in the charter.
+    pub(crate) list: String,
+    /// Why, in one clause.
+    pub(crate) why: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "the list `{}` is missing: {}", self.list, self.why)
+    }
+}
+
+/// No index could be made, not even without the lists that are missing.
+#[derive(Debug)]
+pub(crate) struct ListsError(pub(crate) String);
+
+impl fmt::Display for ListsError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "the lists cannot be compiled: {}", self.0)
+    }
+}
+
+impl std::error::Error for ListsError {}
+
+/// The index of the charter's lists, compiled if need be; what there is to say goes to the operational log.
+///
+/// Blocks: compiling millions of entries takes seconds.
+pub(crate) fn load(config: &Config, charter: &Charter) -> Result<Loaded, ListsError> {
+    load_with(config, charter, &mut Progress::log())
+}
+
+/// The same, telling `progress` what there is to say.
+pub(crate) fn load_with(config: &Config, charter: &Charter, progress: &mut Progress) -> Result<Loaded, ListsError> {
+    let found = source::find_all(config, charter);
+    if found.is_empty() {
+        return Ok(Loaded { index: Index::empty(), missing: Vec::new() });
+    }
+    let store = store::Store::of(config);
+    if let Some((index, report)) = stored(&store, &found, progress) {
+        return Ok(Loaded { index, missing: report.missing() });
+    }
+    let (index, report) = match store.compile(&found, progress) {
+        Ok((report, index)) => (index, report),
+        Err(why) => {
+            progress.say(&format!("the index is kept in memory only: {why}"));
+            compile::in_memory(&found, progress)?
+        }
+    };
+    Ok(Loaded { index, missing: report.missing() })
+}
+
+/// The stored index, when it is whole and was compiled from the lists as they are now.
+fn stored(store: &store::Store, found: &[Found], progress: &mut Progress) -> Option<(Index, Report)> {
+    let report = store.report()?;
+    if report.fingerprint != source::fingerprint(found) {
+        progress.say("the lists have changed: compiling them again");
+        return None;
+    }
+    match store.open() {
+        Ok(index) => Some((index, report)),
+        Err(why) => {
+            progress.say(&format!("the index is compiled again from its lists: {why}"));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

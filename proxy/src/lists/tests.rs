@@ -1,0 +1,1 @@
+//! Lists from charter to index, over real files.
