@@ -6,22 +6,15 @@ use policy::lists::{Compiler, FileReport, Format, ut1_file};
 use std::path::Path;
 
 /// One file of the folder.
-pub struct File {
-    pub path: String,
-    pub source: String,
-    pub kind: Kind,
-    pub text: Vec<u8>,
-}
-
-impl File {
-    #[expect(dead_code, reason = "only one of the benches counts lines")]
-    pub fn lines(&self) -> usize {
-        self.text.iter().filter(|b| **b == b'\n').count()
-    }
+pub(crate) struct File {
+    pub(crate) path: String,
+    pub(crate) source: String,
+    pub(crate) kind: Kind,
+    pub(crate) text: Vec<u8>,
 }
 
 /// All files with entries of the folder in `OCTROI_UT1`; folders that are links are aliases, and left out.
-pub fn files() -> Vec<File> {
+pub(crate) fn files() -> Vec<File> {
     let Some(root) = std::env::var_os("OCTROI_UT1") else {
         return made_up();
     };
@@ -65,7 +58,7 @@ fn made_up() -> Vec<File> {
 }
 
 /// Reads all files.
-pub fn compiler(files: &[File], mut each: impl FnMut(FileReport)) -> Compiler {
+pub(crate) fn compiler(files: &[File], mut each: impl FnMut(FileReport)) -> Compiler {
     let mut compiler = Compiler::default();
     for file in files {
         each(compiler.file(&file.source, file.kind, Format::Ut1, &file.path, &file.text));
@@ -74,7 +67,7 @@ pub fn compiler(files: &[File], mut each: impl FnMut(FileReport)) -> Compiler {
 }
 
 /// Names of what is looked up, and targets: listed names bare and under a subdomain, made-up names, and all mixed.
-pub fn mixes(files: &[File]) -> Vec<(&'static str, Vec<Target>)> {
+pub(crate) fn mixes(files: &[File]) -> Vec<(&'static str, Vec<Target>)> {
     const EACH: usize = 50_000;
     let mut random = Random(42);
     let domains: Vec<&File> = files

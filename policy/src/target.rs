@@ -11,6 +11,7 @@ mod path;
 pub use error::TargetError;
 pub(crate) use host::push_listed;
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// The longest URL read, in bytes. Browsers stop well before; offsets inside a target fit in 32 bits.
@@ -69,15 +70,7 @@ impl Target {
             return Err(TargetError::TooLong);
         }
         let (scheme, rest) = url.split_once("://").ok_or(TargetError::NotAbsolute)?;
-        let scheme = if scheme.eq_ignore_ascii_case("http") {
-            Scheme::Http
-        } else if scheme.eq_ignore_ascii_case("https") {
-            Scheme::Https
-        } else if scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b)) && !scheme.is_empty() {
-            return Err(TargetError::Scheme(scheme.to_ascii_lowercase()));
-        } else {
-            return Err(TargetError::NotAbsolute);
-        };
+        let scheme = parse_scheme(scheme)?;
         let (authority, asked) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         let (host, port) = split_authority(authority)?;
         let port = match port {
@@ -211,13 +204,33 @@ impl Target {
     }
 
     /// Host, path and query in normal form, in one piece when they stand so in the text.
-    pub(crate) fn host_and_locator(&self) -> std::borrow::Cow<'_, str> {
+    pub(crate) fn host_and_locator(&self) -> Cow<'_, str> {
         if self.normal == self.host_end {
             self.text[..self.asked_end as usize].into()
         } else {
             [self.host(), self.locator()].concat().into()
         }
     }
+}
+
+/// Schemes have no case. What cannot be one (RFC 3986 §3.1) is something else in front of a `://`.
+fn parse_scheme(text: &str) -> Result<Scheme, TargetError> {
+    const LONGEST_SHOWN: usize = 32;
+    if text.eq_ignore_ascii_case("http") {
+        return Ok(Scheme::Http);
+    }
+    if text.eq_ignore_ascii_case("https") {
+        return Ok(Scheme::Https);
+    }
+    let possible = (1..=LONGEST_SHOWN).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+    Err(if possible {
+        TargetError::Scheme(text.to_ascii_lowercase())
+    } else {
+        TargetError::NotAbsolute
+    })
 }
 
 /// Host and port as written; the port is `None` without a colon.

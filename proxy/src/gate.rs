@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub(crate) upstream: Arc<Upstream>,
     /// What is missing although the gate runs, a sentence each.
     pub(crate) notes: Vec<String>,
+    /// A list that the charter names could not be had.
+    pub(crate) lists_missing: bool,
     /// Since when it is in force.
     pub(crate) since: Timestamp,
 }

@@ -1,8 +1,7 @@
 //! Files read, judged whole and put in force at once; what does not hold is refused, and what was in force stays.
-use crate::config::{Config, Locale};
+use crate::config::Config;
 use crate::control::{Answer, CharterStatus, ListsStatus, Request, Status};
 use crate::gate::{Gate, State};
-use crate::pages::Language;
 use crate::upstream::Upstream;
 use crate::{console, lists};
 use jiff::Timestamp;
@@ -33,11 +32,12 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
     eprint!("{}", charter.warnings);
     let loaded = lists::load(&config, &charter.charter).map_err(|error| refused(&error))?;
     let mut notes: Vec<String> = loaded.missing.iter().map(ToString::to_string).collect();
+    let lists_missing = !notes.is_empty();
     let in_force = InForce::new(charter.charter, loaded.index);
     let disappointed = in_force.expectations();
     if !disappointed.is_empty() {
         let report = charter.source.report(&disappointed);
-        if notes.is_empty() || before.is_some() {
+        if !lists_missing || before.is_some() {
             return Err(Refused(report));
         }
         notes.push(format!("{} expectations of the charter do not hold with the lists at hand", disappointed.len()));
@@ -57,14 +57,12 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
     };
     Ok(State {
         charter: Arc::from(in_force.charter().identity()),
-        language: match config.locale {
-            Locale::Fr => Language::French,
-            Locale::En => Language::English,
-        },
+        language: config.locale,
         config,
         in_force,
         upstream,
         notes,
+        lists_missing,
         since: Timestamp::now(),
     })
 }

@@ -98,6 +98,7 @@ impl Builder {
         let mut sink = Sink::new(out)?;
         let names = write_fst(self.names, &mut sets, &mut report, &mut sink)?;
         let urls = write_fst(self.urls, &mut sets, &mut report, &mut sink)?;
+        report.end();
         let mut expressions = Vec::new();
         for (text, mut sources) in self.expressions {
             sources.sort_unstable();
@@ -160,7 +161,7 @@ impl Sets {
     }
 }
 
-/// Progress, told now and then.
+/// Progress, told now and then, and at the end; an entry that stands twice in one source counts once on the way.
 struct Report<'a> {
     done: u64,
     total: u64,
@@ -172,10 +173,19 @@ impl Report<'_> {
         let before = self.done;
         self.done += entries as u64;
         if before / STEP != self.done / STEP {
-            (self.progress)(Progress::Writing {
-                done: self.done,
-                total: self.total,
-            });
+            self.tell();
         }
+    }
+
+    fn end(&mut self) {
+        self.done = self.total;
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        (self.progress)(Progress::Writing {
+            done: self.done,
+            total: self.total,
+        });
     }
 }

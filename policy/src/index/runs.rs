@@ -169,3 +169,68 @@ fn take_number(bytes: &mut &[u8]) -> usize {
     }
     number
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::convert::Infallible;
+
+    /// Keys that share much, that are longer than the prefix, and that hold zeros.
+    fn key() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop::sample::select(vec![&b"moc."[..], b"a", b"ab", b"\0", b"elpmaxe.elpmaxe.elpmaxe"]);
+        prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn every_key_comes_once_in_order_with_all_its_sources(
+            added in prop::collection::vec((key(), 0..200u16, prop::bool::weighted(0.1)), 0..200),
+        ) {
+            let mut expected = BTreeMap::<Vec<u8>, BTreeSet<SourceId>>::new();
+            let mut runs = Runs::default();
+            for (key, source, close) in added {
+                runs.add(key.iter().copied(), SourceId(source));
+                expected.entry(key).or_default().insert(SourceId(source));
+                if close {
+                    runs.close();
+                }
+            }
+            let mut merged = Vec::new();
+            let Ok(()) = runs.merge(|key, sources| {
+                merged.push((key.to_vec(), sources.to_vec()));
+                Ok::<(), Infallible>(())
+            });
+            let expected: Vec<_> =
+                expected.into_iter().map(|(key, sources)| (key, sources.into_iter().collect::<Vec<_>>())).collect();
+            prop_assert_eq!(merged, expected);
+        }
+
+        #[test]
+        fn numbers_come_back(numbers: Vec<u32>) {
+            let mut bytes = Vec::new();
+            for number in &numbers {
+                push_number(*number as usize, &mut bytes);
+            }
+            let mut rest = &bytes[..];
+            let back: Vec<u32> = numbers.iter().map(|_| take_number(&mut rest) as u32).collect();
+            prop_assert!(rest.is_empty());
+            prop_assert_eq!(back, numbers);
+        }
+    }
+
+    #[test]
+    fn a_merge_stops_at_the_first_failure() {
+        let mut runs = Runs::default();
+        for key in [b"a", b"b", b"c"] {
+            runs.add(key.iter().copied(), SourceId(0));
+        }
+        let mut seen = 0;
+        let outcome = runs.merge(|key, _| {
+            seen += 1;
+            if key == b"b" { Err("full") } else { Ok(()) }
+        });
+        assert_eq!((outcome, seen), (Err("full"), 2));
+    }
+}

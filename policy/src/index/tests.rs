@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::Target;
-use crate::lists::{Compiler, Format};
+use crate::lists::{Compiler, Format, Progress};
 use proptest::prelude::*;
 
 fn bytes() -> Vec<u8> {
@@ -94,6 +94,54 @@ fn every_way_to_be_no_index_is_said() {
         IndexError::Expressions("why".into()),
     ] {
         assert!(error.to_string().len() > 20, "{error:?}");
+    }
+}
+
+#[test]
+fn progress_ends_at_the_total() {
+    let mut compiler = Compiler::default();
+    compiler.file(
+        "l",
+        Kind::Domains,
+        Format::Domains,
+        "f",
+        b"a.example\na.example\nb.example",
+    );
+    compiler.file("l", Kind::Urls, Format::Ut1, "f", b"a.example/x");
+    let mut told = Vec::new();
+    compiler
+        .write(&mut Vec::new(), &mut |progress| told.push(progress))
+        .unwrap();
+    assert_eq!(told, [Progress::Sorting, Progress::Writing { done: 4, total: 4 }]);
+}
+
+/// Takes so many bytes and no more.
+struct Full(usize);
+
+impl std::io::Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let taken = bytes.len().min(self.0);
+        self.0 -= taken;
+        if taken == 0 {
+            Err(std::io::ErrorKind::StorageFull.into())
+        } else {
+            Ok(taken)
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_as_such() {
+    for room in [0, 10, 200] {
+        let mut compiler = Compiler::default();
+        let text: String = (0..100).map(|i| format!("name{i}.example\n")).collect();
+        compiler.file("ut1:adult", Kind::Domains, Format::Ut1, "f", text.as_bytes());
+        let error = compiler.write(&mut Full(room), &mut |_| {}).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn push_normal(from: usize, text: &mut String) -> (usize, usize) {
     let mut normal = String::with_capacity(asked.len() + 8);
     push_path(path, &mut normal);
     let path_length = normal.len();
-    push_unescaped(asked[path.len()..].as_bytes(), stands_in_query, &mut normal);
+    push_unescaped(&asked.as_bytes()[path.len()..], stands_in_query, &mut normal);
     let start = text.len();
     text.push_str(&normal);
     (start, start + path_length)
