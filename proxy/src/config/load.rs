@@ -42,9 +42,9 @@ impl Warnings {
         Warnings((!problems.is_empty()).then(|| Problems { source: source.clone(), problems }))
     }
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        self.0.as_ref().map_or(0, |problems| problems.problems.len())
+    /// The warnings, if there is one.
+    pub(crate) fn problems(&self) -> Option<&Problems> {
+        self.0.as_ref()
     }
 }
 
@@ -76,8 +76,13 @@ impl CharterSource {
 
     /// The report on expectations that did not hold, each pointing at its text.
     pub(crate) fn report(&self, disappointed: &[Disappointment]) -> String {
+        self.problems(disappointed).render(false)
+    }
+
+    /// The same, to be rendered or taken apart.
+    pub(crate) fn problems(&self, disappointed: &[Disappointment]) -> Problems {
         let problem = |one: &Disappointment| Problem::error(one.span.clone(), &one.message, "this was expected");
-        Problems { source: self.0.clone(), problems: disappointed.iter().map(problem).collect() }.render(false)
+        Problems { source: self.0.clone(), problems: disappointed.iter().map(problem).collect() }
     }
 }
 
@@ -85,6 +90,13 @@ impl Config {
     /// Reads the file, or `octroi.toml` of the current folder when none is named. Without that file either,
     /// everything has its default.
     pub(crate) fn load(path: Option<&Path>) -> Result<(Config, Warnings), LoadError> {
+        let (config, outcome) = Config::examine(path)?;
+        Ok((config, outcome?))
+    }
+
+    /// The same for who wants to look further although there are problems, as `octroi check` does: what could not be
+    /// read has its default.
+    pub(crate) fn examine(path: Option<&Path>) -> Result<(Config, Result<Warnings, LoadError>), LoadError> {
         let (path, text) = match path {
             Some(path) => (path, text(path)?),
             None => match std::fs::read_to_string(FILE) {
@@ -95,8 +107,9 @@ impl Config {
         };
         let source = Source { name: path.display().to_string(), text };
         let folder = path.parent().unwrap_or(Path::new(""));
-        let (config, warnings) = read::config(&source, folder).map_err(LoadError::Problems)?;
-        Ok((config, Warnings::of(&source, warnings)))
+        let (config, outcome) = read::config(&source, folder);
+        let outcome = outcome.map(|warnings| Warnings::of(&source, warnings)).map_err(LoadError::Problems);
+        Ok((config, outcome))
     }
 
     /// Reads the charter: the file, or the built-in one when there is none and the configuration names none.
@@ -146,7 +159,7 @@ mod tests {
         let path = dir.path().join("gate.toml");
         std::fs::write(&path, "data_dir = \"data\"\n").expect("written");
         let (config, warnings) = Config::load(Some(&path)).expect("good");
-        assert_eq!(warnings.count(), 0);
+        assert_eq!(warnings.problems(), None);
         assert_eq!(config.data_dir, dir.path().join("data"));
         assert_eq!(config.charter.path, dir.path().join("charter.toml"));
         assert!(!config.charter.required);

@@ -23,12 +23,12 @@ const SIX_MONTHS: u16 = 180;
 /// No record is kept longer, whatever the reason.
 const LONGEST_RETENTION: u16 = 1095;
 
-/// Reads the whole file. Relative paths start from `folder`.
-pub(super) fn config(source: &Source, folder: &Path) -> Result<(Config, Vec<Problem>), Problems> {
+/// Reads the whole file: the configuration, which is only to be used when there is no problem beside it, and the
+/// warnings. Relative paths start from `folder`.
+pub(super) fn config(source: &Source, folder: &Path) -> (Config, Result<Vec<Problem>, Problems>) {
     let document = Document::parse(source);
     let config = root(document.root(), folder);
-    let warnings = document.finish()?;
-    Ok((config, warnings))
+    (config, document.finish())
 }
 
 fn root(root: Table<'_>, folder: &Path) -> Config {

@@ -1,0 +1,117 @@
+//! The commands: one file each. What they share is how they answer.
+//!
+//! What was asked for goes to standard output, everything said about it to standard error, and the exit status tells
+//! done, no, and wrong apart.
+
+pub(crate) mod check;
+pub(crate) mod explain;
+pub(crate) mod lists;
+pub(crate) mod log;
+pub(crate) mod pac;
+pub(crate) mod reload;
+pub(crate) mod status;
+pub(crate) mod user;
+
+use crate::config::{Config, LoadedCharter};
+use serde::Serialize;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It did what was asked.
+    Done,
+    /// The answer is no: a check failed, nothing was found.
+    No,
+}
+
+/// Wrong usage, or files that cannot be used: what to say about it.
+#[derive(Debug)]
+pub(crate) struct Wrong(String);
+
+impl Wrong {
+    pub(crate) fn because(why: impl Display) -> Wrong {
+        Wrong(why.to_string())
+    }
+}
+
+/// The exit status, after saying what was wrong.
+pub(crate) fn exit(answer: Result<Answer, Wrong>) -> ExitCode {
+    match answer {
+        Ok(Answer::Done) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        Err(Wrong(why)) => {
+            eprintln!("{}", why.trim_end());
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The configuration; its warnings are said.
+fn configuration(path: Option<&Path>) -> Result<Config, Wrong> {
+    let (config, warnings) = Config::load(path).map_err(Wrong::because)?;
+    eprint!("{warnings}");
+    Ok(config)
+}
+
+/// The charter; its warnings are `octroi check`'s to say.
+fn charter(config: &Config) -> Result<LoadedCharter, Wrong> {
+    config.charter().map_err(Wrong::because)
+}
+
+/// Writes an answer. Whoever reads it may have seen enough (`octroi log search | head`).
+fn answer(text: &str) -> Result<(), Wrong> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(Wrong::because(why)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes an answer in JSON.
+fn answer_json(value: &impl Serialize) -> Result<(), Wrong> {
+    let text = serde_json::to_string_pretty(value).map_err(Wrong::because)?;
+    answer(&format!("{text}\n"))
+}
+
+/// A runtime for a command that waits for the network or the register.
+fn runtime() -> Result<tokio::runtime::Runtime, Wrong> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Wrong::because)
+}
+
+/// Columns for people: each as wide as its widest cell, the last as it comes. Nothing that a cell holds can move the
+/// cursor or hide a line.
+fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let shown: Vec<[String; N]> = rows.iter().map(|row| std::array::from_fn(|n| visible(&row[n]))).collect();
+    let widths: [usize; N] =
+        std::array::from_fn(|n| shown.iter().map(|row| row[n].chars().count()).max().unwrap_or(0));
+    let mut text = String::new();
+    for row in &shown {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_hide_nothing() {
+        let rows = [["é", "b", "c"], ["aaa", "\u{1b}[2K", ""]].map(|row| row.map(str::to_owned));
+        assert_eq!(columns(&rows), "é    b     c\naaa  \u{fffd}[2K\n");
+    }
+}
