@@ -2,12 +2,30 @@
 //!
 //! This crate speaks of records and days. A method or a status is a value it was given; it knows nothing of HTTP nor
 //! of why something was refused.
+//!
+//! A record's way: [`Register::open`] owes it (the `journal` commits it, then the caller may let the first byte go),
+//! [`OwedRecord::settle`] says how it ended, `filing` puts it in its day file, [`search()`] finds it there. What a
+//! crash left in the journal is filed at the next start by `recovery`. Read `writer` first.
 
+pub mod audit;
+mod clock;
+mod day;
+mod dayfile;
 pub mod error;
+pub mod fields;
+mod filing;
+mod journal;
+mod owed;
+pub mod pseudonym;
 pub mod record;
+mod recovery;
+mod row;
 pub mod search;
 pub mod writer;
 
-pub use error::{StartError, Unwritable};
+pub use error::{SearchError, StartError, Unwritable};
+pub use owed::OwedRecord;
 pub use record::{Action, Auth, Entry, Outcome, Record, Verdict};
-pub use writer::{Durability, Health, OwedRecord, Recovery, Register, Settings};
+pub use recovery::settle_leftovers;
+pub use search::{HostFilter, Search, search};
+pub use writer::{Backlog, Durability, Health, Recovery, Register, Settings};

@@ -1,9 +1,19 @@
 //! Taking records: opened before the first byte, settled after the last.
-use crate::record::{Entry, Outcome, Verdict};
-use crate::{StartError, Unwritable};
-use std::net::IpAddr;
+
+use crate::filing::{Clerk, Desk, Finish, Flush, Shelf};
+use crate::journal::segment::{self, Segment};
+use crate::journal::{Journal, Scribe};
+use crate::owed::OwedRecord;
+use crate::record::Entry;
+use crate::{StartError, Unwritable, recovery};
+use std::fs::File;
+use std::future::poll_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// What a commit survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +27,7 @@ pub enum Durability {
 /// Where and how the register is kept.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The register's folder.
+    /// The register's folder; made if need be, for its owner alone.
     pub dir: PathBuf,
     /// Name of this gate.
     pub node: String,
@@ -32,6 +42,11 @@ pub struct Recovery {
     pub filed: u64,
     /// Records left open by the crash, closed as interrupted.
     pub interrupted: u64,
+    /// Bytes of a half-written frame at the end of the journal: an opening nobody was told of, or endings.
+    pub torn_bytes: u64,
+    /// Places in the journal that cannot be read although a crash does not explain it. Each is reported in the
+    /// operational log with its file and offset; the file is put aside as `*.damaged`.
+    pub damaged: u64,
 }
 
 /// Whether records can be taken.
@@ -48,70 +63,203 @@ pub enum Health {
     },
 }
 
+/// Records that are committed to the journal and not yet in a day file.
+#[derive(Debug, Clone)]
+pub struct Backlog {
+    /// How many.
+    pub records: usize,
+    /// Why filing fails, when it does. Records are still taken, up to a limit.
+    pub trouble: Option<Arc<str>>,
+}
+
+/// How far things may go. Tests make them small.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tuning {
+    /// A segment of the journal is closed before it grows beyond this.
+    pub(crate) segment_bytes: u64,
+    /// Openings are refused when so many records are not filed.
+    pub(crate) backlog: usize,
+    /// A record still open after this long is filed open.
+    pub(crate) young: Duration,
+    /// The time between two filings.
+    pub(crate) tick: Duration,
+    /// How long to wait after a failed write, of the journal or of a day file.
+    pub(crate) retry: Duration,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Tuning {
+            segment_bytes: 8 << 20,
+            backlog: 200_000,
+            young: Duration::from_secs(1),
+            tick: Duration::from_millis(100),
+            retry: Duration::from_secs(1),
+        }
+    }
+}
+
 /// The register of this gate. Cheap to clone.
+///
+/// Two threads of its own do the writing, so that no worker of the caller's runtime ever waits for a disk. They end
+/// with [`Register::finish`], or with the last clone and the last owed record; then what was taken is filed too, but
+/// nobody can wait for it.
 #[derive(Clone)]
-pub struct Register {}
+pub struct Register {
+    handle: Arc<Handle>,
+}
 
 impl Register {
     /// Opens the register, recovers what a crash left, starts the writers.
-    pub async fn start(_settings: Settings) -> Result<(Register, Recovery), StartError> {
-        todo!()
+    ///
+    /// Fails when another process keeps it, when its folder cannot be written, or when a day file that recovery needs
+    /// is broken; nothing is lost by failing. Reads and writes files on the calling thread: call it before serving.
+    pub async fn start(settings: Settings) -> Result<(Register, Recovery), StartError> {
+        Register::start_tuned(settings, Tuning::default()).await
     }
+
+    pub(crate) async fn start_tuned(settings: Settings, tuning: Tuning) -> Result<(Register, Recovery), StartError> {
+        let folder = segment::folder(&settings.dir);
+        segment::make_folder(&folder).map_err(|error| StartError::io(&folder, &error))?;
+        let lock = recovery::lock(&settings.dir)?;
+        let recovered = recovery::recover(&settings).await?;
+        let number = recovered.last_segment + 1;
+        let segment = Segment::create(&folder, number, recovered.next_id, settings.durability)
+            .map_err(StartError::Unwritable)?;
+        segment::delete_before(&folder, number).map_err(|error| StartError::io(&folder, &error))?;
+        let register = Register::launch(settings, tuning, recovered.next_id, number, segment, lock)?;
+        Ok((register, recovered.recovery))
+    }
+
+    /// Starts the two threads on a journal that is ready.
+    fn launch(
+        settings: Settings,
+        tuning: Tuning,
+        next_id: i64,
+        number: u64,
+        segment: Segment,
+        lock: File,
+    ) -> Result<Register, StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| StartError::io(&settings.dir, &error))?;
+        let desk = Arc::new(Desk::new());
+        let journal = Arc::new(Journal::new(next_id, desk.clone(), tuning));
+        let clerk = Clerk {
+            desk: desk.clone(),
+            dir: settings.dir.clone(),
+            node: settings.node,
+            durability: settings.durability,
+            tuning,
+            lock,
+            runtime,
+            shelf: Shelf::default(),
+        };
+        let scribe = Scribe {
+            journal: journal.clone(),
+            folder: segment::folder(&settings.dir),
+            durability: settings.durability,
+            number,
+            segment: Some(segment),
+        };
+        let thread = |name: &str| std::thread::Builder::new().name(name.into());
+        thread("register-filing").spawn(|| clerk.run()).map_err(|error| StartError::io(&settings.dir, &error))?;
+        let register = Register { handle: Arc::new(Handle { journal, desk, interrupting: AtomicBool::new(false) }) };
+        thread("register-journal").spawn(|| scribe.run()).map_err(|error| StartError::io(&settings.dir, &error))?;
+        Ok(register)
+    }
+
     /// Owes a record: when this returns, the record is committed.
     ///
+    /// Fails when the journal cannot be written, or when too many records wait to be filed; the disk is tried again
+    /// every second, by itself.
+    ///
     /// Cancel safety: dropped while waiting, the record is settled as abandoned.
-    pub async fn open(&self, _entry: Entry) -> Result<OwedRecord, Unwritable> {
-        todo!()
+    pub async fn open(&self, mut entry: Entry) -> Result<OwedRecord, Unwritable> {
+        if entry.masked.is_some() {
+            // Nothing that is withheld reaches a file, whatever the caller left in.
+            entry.host = None;
+            entry.path = None;
+        }
+        let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        let live = self.handle.journal.owe(entry, waker)?;
+        let owed = OwedRecord::new(self.handle.clone(), live);
+        match poll_fn(|cx| owed.poll_committed(cx)).await {
+            Ok(()) => Ok(owed),
+            Err(why) => Err(Unwritable { why }),
+        }
     }
+
     /// Whether records can be taken now.
     pub fn health(&self) -> Health {
-        todo!()
+        if let Some(trouble) = self.handle.journal.trouble() {
+            return Health::Unwritable { since: trouble.since, why: trouble.why };
+        }
+        if self.handle.journal.is_behind() {
+            let since = self.handle.desk.trouble().map_or_else(crate::clock::now, |behind| behind.since);
+            return Health::Unwritable { since, why: self.handle.desk.why_behind() };
+        }
+        Health::Writable
     }
+
+    /// What waits to be filed.
+    pub fn backlog(&self) -> Backlog {
+        let desk = &self.handle.desk;
+        Backlog {
+            records: desk.backlog.load(Ordering::Relaxed),
+            trouble: desk.trouble().map(|behind| behind.why),
+        }
+    }
+
     /// Returns when everything taken so far can be found by a search.
+    ///
+    /// Cancel safety: dropping it only stops waiting.
     pub async fn flush(&self) -> Result<(), Unwritable> {
-        todo!()
+        let (done, filed) = oneshot::channel();
+        self.handle.journal.flush(Flush(done));
+        filed.await.unwrap_or_else(|_| Err(Unwritable { why: "the register has stopped".into() }))
     }
+
     /// From now on, records dropped are settled as interrupted: the gate is shutting down.
     pub fn interrupting(&self) {
-        todo!()
+        self.handle.interrupting.store(true, Ordering::Relaxed);
     }
+
     /// Files everything and stops. Returns how many records could not be filed (they stay in the journal).
+    ///
+    /// Records still owed somewhere are closed as interrupted; their owners' later word is not heard.
     pub async fn finish(self) -> u64 {
-        todo!()
+        let (done, finished) = oneshot::channel();
+        self.handle.journal.close(Finish(Some(done)));
+        // Without an answer the threads are gone, and with them what they had not filed.
+        finished.await.unwrap_or_else(|_| self.backlog().records as u64)
     }
 }
 
-/// A record that is owed: it must be settled. Dropped, it is settled as what happened.
-#[must_use = "a record that is dropped at once says that the client left"]
-pub struct OwedRecord {}
+/// What the clones of a register and the records it is owed share.
+pub(crate) struct Handle {
+    journal: Arc<Journal>,
+    desk: Arc<Desk>,
+    interrupting: AtomicBool,
+}
 
-impl OwedRecord {
-    /// The record's identifier, shown on pages as the reference.
-    pub fn id(&self) -> i64 {
-        todo!()
+impl Handle {
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
     }
-    /// Where the connection really went.
-    pub fn went_to(&mut self, _address: IpAddr) {
-        todo!()
-    }
-    /// What the client was answered.
-    pub fn answered(&mut self, _status: u16) {
-        todo!()
-    }
-    /// A later decision on the same exchange (the name in the ClientHello) takes the place of the first.
-    pub fn decided_again(&mut self, _verdict: Verdict, _tls_name: Option<&str>) {
-        todo!()
-    }
-    /// Adds payload bytes client→origin.
-    pub fn sent(&self, _bytes: u64) {
-        todo!()
-    }
-    /// Adds payload bytes origin→client.
-    pub fn received(&self, _bytes: u64) {
-        todo!()
-    }
-    /// Settles it.
-    pub fn settle(self, _outcome: Outcome) {
-        todo!()
+
+    pub(crate) fn is_interrupting(&self) -> bool {
+        self.interrupting.load(Ordering::Relaxed)
     }
 }
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.journal.close(Finish(None));
+    }
+}
+
+#[cfg(test)]
+#[path = "writer/tests.rs"]
+mod tests;

@@ -10,6 +10,7 @@ use crate::pages::Fault;
 use crate::refuse;
 use crate::upstream::Origin;
 use crate::wire::framing::content_length;
+use crate::wire::request::may_end;
 use crate::wire::{Buffer, Framing, Known, Malformed, RequestHead, ResponseHead, Version};
 use logstore::{Outcome, OwedRecord};
 use std::io::Write as _;
@@ -245,14 +246,18 @@ async fn answer_head<R: AsyncRead + Unpin>(
     limit: usize,
     idle: Duration,
 ) -> Result<ResponseHead, PassError> {
+    let mut seen = 0;
     loop {
-        if !buffer.is_empty() {
-            match ResponseHead::parse(buffer.bytes()).map_err(PassError::OriginMalformed)? {
-                Some(head) if head.len <= limit => return Ok(head),
-                None if buffer.len() <= limit => {}
-                _ => return Err(PassError::OriginMalformed(Malformed::TooManyFields)),
-            }
+        if may_end(buffer.bytes(), seen)
+            && let Some(head) = ResponseHead::parse(buffer.bytes()).map_err(PassError::OriginMalformed)?
+            && head.len <= limit
+        {
+            return Ok(head);
         }
+        if buffer.len() > limit {
+            return Err(PassError::OriginMalformed(Malformed::TooManyFields));
+        }
+        seen = buffer.len();
         match timeout(idle, buffer.fill(reader, ROOM)).await {
             Err(_) => return Err(PassError::OriginSilent),
             Ok(Ok(0) | Err(_)) if buffer.is_empty() => return Err(PassError::OriginClosed),

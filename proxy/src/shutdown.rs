@@ -48,7 +48,8 @@ impl Stop {
 pub(crate) async fn wait_and_drain(gate: &Arc<Gate>, config_path: Option<&Path>, mut stop: Stop, tasks: TaskTracker) -> u64 {
     loop {
         tokio::select! {
-            _ = stop.hang_up.recv() => { reload::again(gate, config_path).await; }
+            // Whoever sent the signal reads the outcome in the log.
+            _ = stop.hang_up.recv() => drop(reload::again(gate, config_path).await),
             _ = stop.terminate.recv() => break,
             _ = stop.interrupted.recv() => break,
         }
