@@ -212,8 +212,7 @@ fn instant(text: &str, zone: &TimeZone, end: bool) -> Result<i64, Wrong> {
         let day = if end { day.checked_add(1.day()).map_err(|_| wrong())? } else { day };
         day.to_datetime(jiff::civil::Time::midnight())
     };
-    let zoned = local.to_zoned(zone.clone()).map_err(|_| wrong())?;
-    Ok(zoned.timestamp().as_microsecond())
+    Ok(zone.to_timestamp(local).map_err(|_| wrong())?.as_microsecond())
 }
 
 /// Has everything recorded so far filed, so that the search finds it.

@@ -36,7 +36,10 @@ fn root(root: Table<'_>, folder: &Path) -> Config {
         let named = if root.has(key) { root.required_string(key) } else { None };
         folder.join(named.map_or(default, |text| text.value))
     };
-    let charter = CharterFile { path: path("charter", "charter.toml"), required: root.has("charter") };
+    const CHARTER: &str = "charter.toml";
+    let named = root.has("charter").then(|| root.string("charter")).flatten();
+    let charter =
+        CharterFile { path: path("charter", CHARTER), required: named.is_some_and(|name| name.value != CHARTER) };
     let config = Config {
         data_dir: path("data_dir", "octroi-data"),
         charter,

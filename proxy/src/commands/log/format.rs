@@ -92,7 +92,7 @@ pub(super) fn table(all: &[Shown], zone: &TimeZone) -> String {
     let row = |shown: &Shown| {
         let record = &shown.record;
         let time = Timestamp::from_microsecond(record.opened_at)
-            .map(|at| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string());
+            .map(|at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string());
         let outcome = record.outcome.map_or("open".to_owned(), |outcome| outcome.to_string());
         // How it ended only says more than the verdict when it did not end as the verdict has it.
         let action = match record.outcome {
@@ -163,8 +163,11 @@ fn url(record: &Record) -> String {
 fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
-        if c.is_control() || c.is_whitespace() || c == '%' && !text.contains("://") {
-            c.encode_utf8(&mut [0; 4]).bytes().for_each(|byte| drop(write!(out, "%{byte:02X}")));
+        // In a URL a percent sign already means what it says.
+        if c.is_control() || c.is_whitespace() || (c == '%' && !text.contains("://")) {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                let _ = write!(out, "%{byte:02X}");
+            }
         } else {
             out.push(c);
         }
