@@ -125,7 +125,7 @@ fn what_comes_later_is_known_and_refused() {
         ("log", "central = \"postgres://db.example/octroi\""),
     ] {
         let report = refused(&format!("[{table}]\n{line}\n"));
-        assert!(report.contains("this version does not do this yet"), "{report}");
+        assert!(report.contains("not supported yet"), "{report}");
         assert_eq!(report.matches("Error:").count(), 1, "{report}");
     }
 }
