@@ -1,6 +1,21 @@
 //! The charter: categories, groups, schedules, ordered rules, expectations.
-use crate::{Problem, Problems, Source, lists::Format};
+//!
+//! [`file`] reads the text; [`resolve`] turns names into places and reports those that lead nowhere; [`expect`] holds
+//! the charter to what it promises. A [`Charter`] has no name left that could dangle.
+pub(crate) mod expect;
+mod file;
+mod resolve;
+
+use crate::document::Document;
+use crate::problem::{Problem, Problems, Source};
+use crate::rule::Rule;
+use crate::schedule::Schedule;
+use crate::verdict::{Action, Text};
+use crate::who::{Group, Signed};
+use crate::{Index, lists::Format};
+use expect::Expectation;
 use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
 
 /// One `[lists.NAME]` of the charter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,41 +26,153 @@ pub struct ListSource {
     pub format: Format,
     /// An address, an archive, a folder or file, or `builtin:starter`.
     pub source: String,
-    /// Hours between refreshes.
+    /// How old a copy may become before it is fetched again.
     pub refresh: std::time::Duration,
 }
 
 /// A parsed charter: every reference resolved, every problem reported.
-pub struct Charter {}
+pub struct Charter {
+    source: Source,
+    title: String,
+    version: String,
+    identity: String,
+    pub(crate) zone: TimeZone,
+    pub(crate) default: Action,
+    lists: Vec<ListSource>,
+    pub(crate) categories: Vec<Category>,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) schedules: Vec<Schedule>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) expectations: Vec<Expectation>,
+    /// What the charter itself lists, compiled like any list.
+    pub(crate) own: Index,
+}
 
-impl Charter {
-    /// Parses a charter; warnings come beside it.
-    pub fn parse(_source: Source, _zone: &TimeZone) -> Result<(Charter, Vec<Problem>), Problems> {
-        todo!()
-    }
-    /// The built-in charter.
-    pub fn builtin(_zone: &TimeZone) -> Charter {
-        todo!()
-    }
-    /// The text of the built-in charter, to start one's own from.
-    pub fn builtin_text() -> &'static str {
-        todo!()
-    }
-    /// The lists it asks for.
-    pub fn lists(&self) -> &[ListSource] {
-        todo!()
-    }
-    /// Title.
-    pub fn title(&self) -> &str {
-        todo!()
-    }
-    /// `VERSION@HASH`, as records keep it.
-    pub fn identity(&self) -> &str {
-        todo!()
+/// One `[categories.ID]`, or the names that a rule lists itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Category {
+    pub(crate) id: String,
+    /// `None` for the names that the rule `id` lists itself.
+    pub(crate) label: Option<Text>,
+    /// Names of sources, `ut1:adult`.
+    pub(crate) lists: Signed<String>,
+}
+
+impl Category {
+    /// The source of the charter's own index that holds what adds to the category, or takes out of it.
+    pub(crate) fn own_source(&self, removes: bool) -> String {
+        let sign = if removes { "!" } else { "" };
+        let kind = if self.label.is_some() { "category" } else { "rule" };
+        format!("{sign}{kind} {}", self.id)
     }
 }
 
+impl Charter {
+    /// Parses a charter; warnings come beside it. Schedules go by the clock of `zone`.
+    pub fn parse(source: Source, zone: &TimeZone) -> Result<(Charter, Vec<Problem>), Problems> {
+        let document = Document::parse(&source);
+        let file = file::File::read(&document);
+        let (title, version, default) = (file.title.clone(), file.version.clone(), file.default);
+        let parts = resolve::resolve(file, &document);
+        let warnings = document.finish()?;
+        let charter = Charter {
+            identity: format!("{version}@{}", fingerprint(&source.text)),
+            title,
+            version,
+            zone: zone.clone(),
+            default,
+            lists: parts.lists,
+            categories: parts.categories,
+            groups: parts.groups,
+            schedules: parts.schedules,
+            rules: parts.rules,
+            expectations: parts.expectations,
+            own: parts.own,
+            source,
+        };
+        Ok((charter, warnings))
+    }
+
+    /// The built-in charter.
+    pub fn builtin(zone: &TimeZone) -> Charter {
+        let source = Source { name: "charte.toml (built in)".to_owned(), text: Charter::builtin_text().to_owned() };
+        match Charter::parse(source, zone) {
+            Ok((charter, _)) => charter,
+            // It is part of this crate, and a test parses it.
+            Err(problems) => unreachable!("{}", problems.render(false)),
+        }
+    }
+
+    /// The text of the built-in charter, to start one's own from.
+    pub fn builtin_text() -> &'static str {
+        include_str!("../builtin/charte.toml")
+    }
+
+    /// The file it was read from: spans of problems and disappointments point into it.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The lists it asks for.
+    pub fn lists(&self) -> &[ListSource] {
+        &self.lists
+    }
+
+    /// Title.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// The version its author gave it.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// `VERSION@HASH`, as records keep it: the first twelve hexadecimal digits of the SHA-256 of the text. It tells
+    /// charters apart; it is no seal.
+    pub fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// How many rules it has.
+    pub fn rules(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// How many expectations it has.
+    pub fn expectations(&self) -> usize {
+        self.expectations.len()
+    }
+}
+
+fn fingerprint(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The starter list: files of a small UT1 tree, (path, text), compiled into the binary.
+///
+/// Well-known names, so that the gate bites before the first download.
 pub fn starter() -> &'static [(&'static str, &'static str)] {
-    todo!()
+    macro_rules! files {
+        ($($path:literal),* $(,)?) => { &[$(($path, include_str!(concat!("../builtin/starter/", $path)))),*] };
+    }
+    files![
+        "adult/domains",
+        "agressif/domains",
+        "audio-video/domains",
+        "cryptojacking/domains",
+        "doh/domains",
+        "download/domains",
+        "filehosting/domains",
+        "gambling/domains",
+        "mixed_adult/domains",
+        "mixed_adult/urls",
+        "phishing/domains",
+        "radio/domains",
+        "redirector/domains",
+        "stalkerware/domains",
+        "vpn/domains",
+        "warez/domains",
+        "webmail/domains",
+    ]
 }

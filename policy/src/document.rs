@@ -8,6 +8,7 @@ mod values;
 
 use crate::problem::{Problem, Problems, Source, nearest};
 use ipnet::IpNet;
+use jiff::Timestamp;
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::{Deref, Range, RangeInclusive};
@@ -27,10 +28,7 @@ pub struct Located<T> {
 impl<T> Located<T> {
     /// The same place with another value, or `None`.
     pub fn and_then<U>(self, read: impl FnOnce(T) -> Option<U>) -> Option<Located<U>> {
-        Some(Located {
-            value: read(self.value)?,
-            span: self.span,
-        })
+        Some(Located { value: read(self.value)?, span: self.span })
     }
 }
 
@@ -59,13 +57,7 @@ impl<'t> Document<'t> {
         for error in &errors {
             let span = error.span().unwrap_or(0..0);
             // The first error of a line is the one to mend; what the parser stumbles over next follows from it.
-            let line = source
-                .text
-                .as_bytes()
-                .iter()
-                .take(span.start)
-                .filter(|&&byte| byte == b'\n')
-                .count();
+            let line = source.text.as_bytes().iter().take(span.start).filter(|&&byte| byte == b'\n').count();
             if last_line.replace(line) == Some(line) {
                 continue;
             }
@@ -75,23 +67,12 @@ impl<'t> Document<'t> {
             };
             problems.push(Problem::error(span, what, expected));
         }
-        Document {
-            source,
-            tree,
-            incomplete: !problems.is_empty(),
-            problems: RefCell::new(problems),
-        }
+        Document { source, tree, incomplete: !problems.is_empty(), problems: RefCell::new(problems) }
     }
 
     /// The table that is the whole file.
     pub fn root(&self) -> Table<'_> {
-        Table {
-            document: self,
-            tree: self.tree.get_ref(),
-            span: 0..0,
-            name: String::new(),
-            known: RefCell::default(),
-        }
+        Table { document: self, tree: self.tree.get_ref(), span: 0..0, name: String::new(), known: RefCell::default() }
     }
 
     /// Notes a problem.
@@ -106,6 +87,11 @@ impl<'t> Document<'t> {
         }
     }
 
+    /// Whether nothing was noted so far but warnings.
+    pub fn is_sound(&self) -> bool {
+        self.problems.borrow().iter().all(|problem| problem.warning)
+    }
+
     /// Everything noted: the warnings when nothing stands in the way, otherwise the whole report; in the order of the
     /// text.
     pub fn finish(self) -> Result<Vec<Problem>, Problems> {
@@ -113,10 +99,7 @@ impl<'t> Document<'t> {
         problems.sort_by_key(|problem| problem.span.start);
         match problems.iter().all(|problem| problem.warning) {
             true => Ok(problems),
-            false => Err(Problems {
-                source: self.source.clone(),
-                problems,
-            }),
+            false => Err(Problems { source: self.source.clone(), problems }),
         }
     }
 }
@@ -149,18 +132,10 @@ impl<'d> Table<'d> {
 
     /// The names of all keys, which are thereby known: for tables whose keys are the writer's own.
     pub fn names(&self) -> Vec<Located<&'d str>> {
-        let mut names: Vec<_> = self
-            .tree
-            .keys()
-            .map(|key| Located {
-                value: key.get_ref().as_ref(),
-                span: key.span(),
-            })
-            .collect();
+        let mut names: Vec<_> =
+            self.tree.keys().map(|key| Located { value: key.get_ref().as_ref(), span: key.span() }).collect();
         names.sort_by_key(|name| name.span.start);
-        self.known
-            .borrow_mut()
-            .extend(names.iter().map(|name| (*name.value).to_owned()));
+        self.known.borrow_mut().extend(names.iter().map(|name| (*name.value).to_owned()));
         names
     }
 
@@ -172,9 +147,7 @@ impl<'d> Table<'d> {
     /// A text.
     pub fn string(&self, key: &str) -> Option<Located<&'d str>> {
         let value = self.value(key)?;
-        value
-            .and_then(|tree| tree.as_str())
-            .or_else(|| self.wrong(key, "a text in quotes"))
+        value.and_then(|tree| tree.as_str()).or_else(|| self.wrong(key, "a text in quotes"))
     }
 
     /// A text that must be there and not be empty.
@@ -184,11 +157,7 @@ impl<'d> Table<'d> {
         }
         let text = self.string(key)?;
         if text.trim().is_empty() {
-            self.note(Problem::error(
-                text.span,
-                format!("`{key}` is empty"),
-                "a text is expected here",
-            ));
+            self.note(Problem::error(text.span, format!("`{key}` is empty"), "a text is expected here"));
             return None;
         }
         Some(text)
@@ -198,42 +167,29 @@ impl<'d> Table<'d> {
     pub fn integer(&self, key: &str, bounds: RangeInclusive<i64>) -> Option<Located<i64>> {
         let value = self.value(key)?;
         value
-            .and_then(integer)
+            .and_then(values::integer)
             .filter(|number| bounds.contains(&number.value))
-            .or_else(|| {
-                self.wrong(
-                    key,
-                    format!("a whole number from {} to {}", bounds.start(), bounds.end()),
-                )
-            })
+            .or_else(|| self.wrong(key, format!("a whole number from {} to {}", bounds.start(), bounds.end())))
     }
 
     /// `true` or `false`.
     pub fn boolean(&self, key: &str) -> Option<Located<bool>> {
         let value = self.value(key)?;
-        value
-            .and_then(|tree| tree.as_bool())
-            .or_else(|| self.wrong(key, "`true` or `false`, without quotes"))
+        value.and_then(|tree| tree.as_bool()).or_else(|| self.wrong(key, "`true` or `false`, without quotes"))
     }
 
     /// One of a few words, each standing for a value.
     pub fn word<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Option<Located<T>> {
         let text = self.string(key)?;
         let value = self.one_of(key, &text, words)?;
-        Some(Located {
-            value,
-            span: text.span,
-        })
+        Some(Located { value, span: text.span })
     }
 
     /// A list of words, each standing for a value.
     pub fn words<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Option<Vec<Located<T>>> {
         self.each(key, |text| {
             let value = self.one_of(key, &text, words)?;
-            Some(Located {
-                value,
-                span: text.span,
-            })
+            Some(Located { value, span: text.span })
         })
     }
 
@@ -246,10 +202,7 @@ impl<'d> Table<'d> {
     pub fn duration(&self, key: &str) -> Option<Located<Duration>> {
         let text = self.string(key)?;
         match values::duration(&text) {
-            Some(value) => Some(Located {
-                value,
-                span: text.span,
-            }),
+            Some(value) => Some(Located { value, span: text.span }),
             None => self.wrong(key, "a duration such as \"30s\", \"5m\" or \"24h\""),
         }
     }
@@ -259,14 +212,9 @@ impl<'d> Table<'d> {
         let value = self.value(key)?;
         let read = |tree: &DeValue<'_>| match tree.as_str() {
             Some(text) => values::size(text),
-            None => integer(tree).and_then(|number| u64::try_from(number).ok()),
+            None => values::integer(tree).and_then(|number| u64::try_from(number).ok()),
         };
-        value.and_then(read).or_else(|| {
-            self.wrong(
-                key,
-                "a number of bytes, or a size such as \"64KB\" or \"2MB\"",
-            )
-        })
+        value.and_then(read).or_else(|| self.wrong(key, "a number of bytes, or a size such as \"64KB\" or \"2MB\""))
     }
 
     /// A list of networks, `"10.0.0.0/8"`, or single addresses, `"::1"`.
@@ -277,16 +225,9 @@ impl<'d> Table<'d> {
     /// Reads one network; notes a problem when it is none.
     pub fn network(&self, text: &Located<&str>) -> Option<Located<IpNet>> {
         match values::network(text) {
-            Ok(value) => Some(Located {
-                value,
-                span: text.span.clone(),
-            }),
+            Ok(value) => Some(Located { value, span: text.span.clone() }),
             Err(expected) => {
-                self.note(Problem::error(
-                    text.span.clone(),
-                    format!("`{}` is no network", text.value),
-                    expected,
-                ));
+                self.note(Problem::error(text.span.clone(), format!("`{}` is no network", text.value), expected));
                 None
             }
         }
@@ -294,36 +235,45 @@ impl<'d> Table<'d> {
 
     /// A list of ports and port ranges: `[80, 443, "1024-65535"]`.
     pub fn ports(&self, key: &str) -> Option<Vec<Located<RangeInclusive<u16>>>> {
-        let items = self.array(key, "a list of ports such as [80, 443, \"1024-65535\"]")?;
-        let read = |item: &'d Spanned<DeValue<'d>>| {
-            let value = match item.get_ref() {
-                DeValue::String(text) => values::ports(text),
-                number => integer(number)
-                    .and_then(|port| u16::try_from(port).ok())
-                    .filter(|&port| port > 0)
-                    .map(|port| port..=port),
+        let read = |item: &'d Spanned<DeValue<'d>>| self.port(item.get_ref(), item.span());
+        Some(self.array(key, PORTS)?.iter().filter_map(read).collect())
+    }
+
+    /// The same, where `"!8080"` and `"!8000-8100"` remove: each with whether it does.
+    pub fn signed_ports(&self, key: &str) -> Vec<(Located<RangeInclusive<u16>>, bool)> {
+        let read =
+            |item: &'d Spanned<DeValue<'d>>| match item.get_ref().as_str().and_then(|text| text.strip_prefix('!')) {
+                Some(rest) => Some((self.port(&DeValue::String(rest.into()), item.span())?, true)),
+                None => Some((self.port(item.get_ref(), item.span())?, false)),
             };
-            if value.is_none() {
-                let what = format!(
-                    "`{}` is no port",
-                    self.document
-                        .source
-                        .text
-                        .get(item.span())
-                        .unwrap_or_default()
-                );
-                self.note(Problem::error(
-                    item.span(),
-                    what,
-                    "a port from 1 to 65535, or a range such as \"8000-8100\"",
-                ));
-            }
-            Some(Located {
-                value: value?,
-                span: item.span(),
-            })
+        self.array(key, PORTS).unwrap_or_default().iter().filter_map(read).collect()
+    }
+
+    fn port(&self, value: &DeValue<'_>, span: Range<usize>) -> Option<Located<RangeInclusive<u16>>> {
+        let range = match value {
+            DeValue::String(text) => values::ports(text),
+            number => values::port(number),
         };
-        Some(items.iter().filter_map(read).collect())
+        if range.is_none() {
+            let what = format!("`{}` is no port", self.text(&span));
+            self.note(Problem::error(span.clone(), what, "a port from 1 to 65535, or a range such as \"8000-8100\""));
+        }
+        Some(Located { value: range?, span })
+    }
+
+    /// An instant as RFC 3339 writes it, with its offset: in quotes or as a TOML date.
+    pub fn timestamp(&self, key: &str) -> Option<Located<Timestamp>> {
+        let value = self.value(key)?;
+        let span = value.span.clone();
+        let text = match value.value {
+            DeValue::String(text) => text.as_ref(),
+            DeValue::Datetime(_) => self.text(&span),
+            _ => "",
+        };
+        match text.parse() {
+            Ok(value) => Some(Located { value, span }),
+            Err(_) => self.wrong(key, "a time with its offset, such as \"2026-01-14T12:30:00+01:00\""),
+        }
     }
 
     /// A table: `[key]` or `key = { … }`.
@@ -342,10 +292,7 @@ impl<'d> Table<'d> {
             return Vec::new();
         };
         let names = parent.names();
-        names
-            .into_iter()
-            .filter_map(|name| Some((name.clone(), parent.table(name.value)?)))
-            .collect()
+        names.into_iter().filter_map(|name| Some((name.clone(), parent.table(name.value)?))).collect()
     }
 
     /// The tables `[[key]]`, or a list of inline tables.
@@ -362,12 +309,7 @@ impl<'d> Table<'d> {
                 None
             }
         };
-        Some(
-            self.array(key, &expected)?
-                .iter()
-                .filter_map(read)
-                .collect(),
-        )
+        Some(self.array(key, &expected)?.iter().filter_map(read).collect())
     }
 
     /// Whether the key is there; it is known from now on, and read no further.
@@ -380,27 +322,20 @@ impl<'d> Table<'d> {
         for key in keys {
             if let (true, Some(span)) = (self.has(key), self.key(key)) {
                 let what = format!("`{key}` is not supported yet");
-                self.note(Problem::error(
-                    span,
-                    what,
-                    "this version does not do it; remove the line",
-                ));
+                self.note(Problem::error(span, what, "this version does not do it; remove the line"));
             }
         }
     }
 
     /// Notes that a key is missing.
     pub fn missing<T>(&self, key: &str) -> Option<T> {
-        let place = if self.name.is_empty() {
-            "the file".to_owned()
-        } else {
-            format!("[{}]", self.name)
+        let header = self.text(&self.span);
+        let place = match header.starts_with('[') {
+            true => header.to_owned(),
+            false if self.name.is_empty() => "the file".to_owned(),
+            false => format!("`{}`", self.name),
         };
-        self.note_absence(Problem::error(
-            self.span(),
-            format!("{place} has no `{key}`"),
-            format!("add `{key} = …`"),
-        ));
+        self.note_absence(Problem::error(self.span(), format!("{place} has no `{key}`"), format!("add `{key} = …`")));
         None
     }
 
@@ -416,38 +351,19 @@ impl<'d> Table<'d> {
                 Some(near) => format!("nearest: `{near}`"),
                 None => format!("known here: {}", quoted_list(known.iter())),
             };
-            self.document.note(Problem::error(
-                key.span(),
-                format!("unknown key `{}`", self.path(word)),
-                label,
-            ));
+            self.document.note(Problem::error(key.span(), format!("unknown key `{}`", self.path(word)), label));
         }
     }
 
     /// Reads a word that stands for a value; an unknown one is reported with the nearest.
-    pub fn one_of<T: Copy>(
-        &self,
-        key: &str,
-        text: &Located<&str>,
-        words: &[(&str, T)],
-    ) -> Option<T> {
-        let found = words
-            .iter()
-            .find(|(word, _)| *word == text.value)
-            .map(|(_, value)| *value);
+    pub fn one_of<T: Copy>(&self, key: &str, text: &Located<&str>, words: &[(&str, T)]) -> Option<T> {
+        let found = words.iter().find(|(word, _)| *word == text.value).map(|(_, value)| *value);
         if found.is_none() {
             let label = match nearest(text.value, words.iter().map(|(word, _)| *word)) {
                 Some(near) => format!("nearest: `{near}`"),
-                None => format!(
-                    "expected {}",
-                    quoted_list(words.iter().map(|(word, _)| word))
-                ),
+                None => format!("expected {}", quoted_list(words.iter().map(|(word, _)| word))),
             };
-            self.note(Problem::error(
-                text.span.clone(),
-                format!("`{}` is no value of `{key}`", text.value),
-                label,
-            ));
+            self.note(Problem::error(text.span.clone(), format!("`{}` is no value of `{key}`", text.value), label));
         }
         found
     }
@@ -457,33 +373,25 @@ impl<'d> Table<'d> {
         if !known.iter().any(|known| known == key) {
             known.push(key.to_owned());
         }
-        self.tree.get(key).map(|value| Located {
-            value: value.get_ref(),
-            span: value.span(),
-        })
+        self.tree.get(key).map(|value| Located { value: value.get_ref(), span: value.span() })
     }
 
     fn array(&self, key: &str, expected: &str) -> Option<&'d [Spanned<DeValue<'d>>]> {
         let value = self.value(key)?;
         match value.value {
             DeValue::Array(items) => Some(items.as_ref()),
+            // A header that was not closed takes the next one in.
+            DeValue::Table(_) if self.document.incomplete => None,
             _ => self.wrong(key, expected),
         }
     }
 
-    fn each<T>(
-        &self,
-        key: &str,
-        mut read: impl FnMut(Located<&'d str>) -> Option<T>,
-    ) -> Option<Vec<T>> {
+    fn each<T>(&self, key: &str, mut read: impl FnMut(Located<&'d str>) -> Option<T>) -> Option<Vec<T>> {
         let items = self.array(key, "a list of texts: [\"…\", \"…\"]")?;
         let mut values = Vec::with_capacity(items.len());
         for item in items {
             match item.get_ref().as_str() {
-                Some(text) => values.extend(read(Located {
-                    value: text,
-                    span: item.span(),
-                })),
+                Some(text) => values.extend(read(Located { value: text, span: item.span() })),
                 None => self.note(Problem::error(
                     item.span(),
                     format!("`{key}` holds {}", kind(item.get_ref())),
@@ -495,54 +403,35 @@ impl<'d> Table<'d> {
     }
 
     fn below(&self, key: &str, tree: &'d DeTable<'d>, span: Range<usize>) -> Table<'d> {
-        Table {
-            document: self.document,
-            tree,
-            span,
-            name: self.path(key),
-            known: RefCell::default(),
-        }
+        Table { document: self.document, tree, span, name: self.path(key), known: RefCell::default() }
+    }
+
+    /// The text as it is written.
+    fn text(&self, span: &Range<usize>) -> &'d str {
+        self.document.source.text.get(span.clone()).unwrap_or_default()
     }
 
     fn wrong<T>(&self, key: &str, expected: impl Display) -> Option<T> {
         let value = self.value(key)?;
         let what = match value.value {
             DeValue::String(text) => format!("`{key}` is \"{text}\""),
-            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
-                format!(
-                    "`{key}` is {}",
-                    self.document
-                        .source
-                        .text
-                        .get(value.span.clone())
-                        .unwrap_or_default()
-                )
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
+                format!("`{key}` is {}", self.text(&value.span))
             }
             other => format!("`{key}` is {}", kind(other)),
         };
-        self.note(Problem::error(
-            value.span,
-            what,
-            format!("expected {expected}"),
-        ));
+        self.note(Problem::error(value.span, what, format!("expected {expected}")));
         None
     }
 
     fn path(&self, key: &str) -> String {
-        if self.name.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.name)
-        }
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 }
 
 /// `` `a`, `b`, `c` ``.
 pub fn quoted_list(words: impl Iterator<Item = impl Display>) -> String {
-    words
-        .map(|word| format!("`{word}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {
@@ -556,135 +445,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-fn integer(value: &DeValue<'_>) -> Option<i64> {
-    let number = value.as_integer()?;
-    i64::from_str_radix(number.as_str(), number.radix()).ok()
-}
+const PORTS: &str = "a list of ports such as [80, 443, \"1024-65535\"]";
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-    use super::*;
-
-    /// The messages and labels that reading `text` gives.
-    fn read(text: &str, with: impl FnOnce(&Table<'_>)) -> Vec<String> {
-        let source = Source {
-            name: "octroi.toml".into(),
-            text: text.into(),
-        };
-        let document = Document::parse(&source);
-        let root = document.root();
-        with(&root);
-        root.end();
-        match document.finish() {
-            Ok(warnings) => warnings
-                .into_iter()
-                .map(|problem| problem.message)
-                .collect(),
-            Err(found) => found
-                .problems
-                .into_iter()
-                .map(|problem| format!("{}: {}", problem.message, problem.label))
-                .collect(),
-        }
-    }
-
-    #[test]
-    fn values_are_read_with_their_place() {
-        let text = "a = \"x\"\nn = 0x10\nd = \"1h30m\"\nl = [\"p\", \"q\"]\nnet = [\"10.0.0.0/8\", \"::1\"]\n\
-                    ports = [80, \"1024-65535\"]\nb = \"64KB\"\nb2 = 12\nyes = true\n[t.u]\nk = 'v'\n[[row]]\nk = 1\n[[row]]\nk = 2\n";
-        let none = read(text, |root| {
-            let a = root.string("a").unwrap();
-            assert_eq!((*a, &text[a.span.clone()]), ("x", "\"x\""));
-            assert_eq!(*root.integer("n", 0..=16).unwrap(), 16);
-            assert_eq!(*root.duration("d").unwrap(), Duration::from_secs(5400));
-            let list: Vec<_> = root
-                .strings("l")
-                .unwrap()
-                .into_iter()
-                .map(|item| item.value)
-                .collect();
-            assert_eq!(list, ["p", "q"]);
-            assert_eq!(root.networks("net").unwrap()[1].to_string(), "::1/128");
-            assert_eq!(root.ports("ports").unwrap()[1].value, 1024..=65535);
-            assert_eq!(
-                (*root.size("b").unwrap(), *root.size("b2").unwrap()),
-                (64_000, 12)
-            );
-            assert!(*root.boolean("yes").unwrap());
-            for (name, table) in root.named_tables("t") {
-                assert_eq!((*name, *table.string("k").unwrap()), ("u", "v"));
-                table.end();
-            }
-            let rows = root.tables("row").unwrap();
-            let rows: Vec<_> = rows
-                .iter()
-                .map(|row| *row.integer("k", 0..=9).unwrap())
-                .collect();
-            assert_eq!(rows, [1, 2]);
-        });
-        assert_eq!(none, Vec::<String>::new());
-    }
-
-    #[test]
-    fn every_problem_of_a_file_comes_in_one_run_and_in_order() {
-        let found = read(
-            "locale = \"de\"\nretention = \"long\"\nnet = [\"10.0.0.5/24\", 7]\nports = [0, \"9-8\", \"+80\"]\nnumber = 70\ntitel = 1\nwhat = 2\n",
-            |root| {
-                root.word("locale", &[("fr", 0), ("en", 1)]);
-                root.duration("retention");
-                root.networks("net");
-                root.ports("ports");
-                root.integer("number", 1..=60);
-                root.string("title");
-                root.required_string("absent");
-            },
-        );
-        assert_eq!(
-            found,
-            [
-                "the file has no `absent`: add `absent = …`",
-                "`de` is no value of `locale`: expected `fr`, `en`",
-                "`retention` is \"long\": expected a duration such as \"30s\", \"5m\" or \"24h\"",
-                "`10.0.0.5/24` is no network: its network is `10.0.0.0/24`; a single address is `10.0.0.5`",
-                "`net` holds a number: expected a text in quotes",
-                "`0` is no port: a port from 1 to 65535, or a range such as \"8000-8100\"",
-                "`\"9-8\"` is no port: a port from 1 to 65535, or a range such as \"8000-8100\"",
-                "`\"+80\"` is no port: a port from 1 to 65535, or a range such as \"8000-8100\"",
-                "`number` is 70: expected a whole number from 1 to 60",
-                "unknown key `titel`: nearest: `title`",
-                "unknown key `what`: known here: `locale`, `retention`, `net`, `ports`, `number`, `title`, `absent`",
-            ]
-        );
-    }
-
-    #[test]
-    fn syntax_errors_come_with_the_rest_and_absence_proves_nothing_then() {
-        let found = read("a = yes\nlocale = 3\nlocale = 4\n[t\n", |root| {
-            root.string("a");
-            root.string("locale");
-            root.required_string("title");
-        });
-        assert_eq!(
-            found,
-            [
-                "string values must be quoted: expected literal string",
-                "`locale` is 3: expected a text in quotes",
-                "duplicate key: this is not TOML",
-                "unknown key `t`: known here: `a`, `locale`, `title`",
-                "unclosed table: expected `]`",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_word_of_a_later_version_is_refused_by_name() {
-        let found = read("safe_search = true\n", |root| {
-            root.not_yet(&["safe_search", "inspect"])
-        });
-        assert_eq!(
-            found,
-            ["`safe_search` is not supported yet: this version does not do it; remove the line"]
-        );
-    }
-}
+mod tests;

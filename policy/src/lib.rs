@@ -13,8 +13,11 @@ mod expressions;
 pub mod index;
 pub mod lists;
 pub mod problem;
+mod rule;
+mod schedule;
 pub mod target;
 pub mod verdict;
+mod who;
 
 pub use charter::Charter;
 pub use index::Index;

@@ -1,7 +1,24 @@
-//! The decision.
+//! The decision, and how it comes about.
+//!
+//! First the categories of the target are found. A target is in a category when an entry adds it and none takes it
+//! out, in this order of precedence:
+//!
+//! 1. what the charter itself removes (`"!example.fr"` in `domains`, `urls`, `expressions`) is out;
+//! 2. what the charter itself lists is in;
+//! 3. what a downloaded list excepts, or a list that the category removes (`"!ut1:press"`), is out;
+//! 4. what a downloaded list of the category holds is in.
+//!
+//! So white goes over black, and own entries over downloaded ones; how specific an entry is does not matter. Then the
+//! rules are asked in their order, and the first of which who, what and when all hold decides; the removals of a rule
+//! take a name out of that rule. What no rule decides, the charter's `default` does.
+use crate::index::{Hit, SetId};
+use crate::problem::nearest;
+use crate::rule::Categories;
 use crate::{Charter, Index, Target};
 use jiff::Timestamp;
 use std::net::IpAddr;
+
+pub use crate::charter::expect::Disappointment;
 
 /// What a rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -10,6 +27,16 @@ pub enum Action {
     Allow,
     /// Turned back.
     Block,
+}
+
+impl Action {
+    /// `allow`, `block`: as the charter, the record and the pages write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Action::Allow => "allow",
+            Action::Block => "block",
+        }
+    }
 }
 
 /// The question.
@@ -21,7 +48,8 @@ pub struct Query<'a> {
     pub method: &'a str,
     /// The account, when known.
     pub user: Option<&'a str>,
-    /// Groups given from outside the charter (a directory, `explain --group`).
+    /// Groups given from outside the charter (a directory, `explain --group`): ids of the charter's groups, or
+    /// distinguished names that they list.
     pub groups: &'a [&'a str],
     /// The client's address.
     pub client: IpAddr,
@@ -34,6 +62,18 @@ pub struct Query<'a> {
 pub struct Decision {
     /// What to do.
     pub action: Action,
+    rule: Option<u32>,
+    category: Option<u8>,
+    schedule: Option<u32>,
+    evidence: Option<Evidence>,
+}
+
+/// The entry that put the target into the category.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Evidence {
+    /// It stands in the charter, not in a downloaded list.
+    own: bool,
+    hit: Hit,
 }
 
 /// A reason or label in both languages.
@@ -46,72 +86,220 @@ pub struct Text {
 }
 
 /// A charter bound to an index: ready to decide.
-pub struct InForce {}
-
-/// An expectation that did not hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disappointment {
-    /// What was expected and what came, in one sentence.
-    pub message: String,
-    /// Where in the charter.
-    pub span: std::ops::Range<usize>,
+pub struct InForce {
+    charter: Charter,
+    index: Index,
+    own: Coverage,
+    listed: Coverage,
 }
 
 impl InForce {
-    /// Binds a charter to the index of its lists.
-    pub fn new(_charter: Charter, _index: Index) -> InForce {
-        todo!()
+    /// Binds a charter to the index of its lists. Lists that the index has not hold nothing: see
+    /// [`InForce::missing_lists`].
+    pub fn new(charter: Charter, index: Index) -> InForce {
+        let (mut own, mut listed) = (Sources::of(&charter.own), Sources::of(&index));
+        for (category, bit) in charter.categories.iter().zip((0..).map(|place| 1 << place)) {
+            own.add(&category.own_source(false), bit);
+            own.remove(&category.own_source(true), bit);
+            category.lists.adds.iter().for_each(|list| listed.add(list, bit));
+            category.lists.removes.iter().for_each(|list| listed.remove(list, bit));
+        }
+        let (own, listed) = (own.coverage(), listed.coverage());
+        InForce { charter, index, own, listed }
     }
+
     /// The charter.
     pub fn charter(&self) -> &Charter {
-        todo!()
+        &self.charter
     }
+
     /// The index.
     pub fn index(&self) -> &Index {
-        todo!()
+        &self.index
     }
-    /// Decides.
-    pub fn decide(&self, _query: &Query<'_>) -> Decision {
-        todo!()
+
+    /// Decides. Allocates nothing for a target that no list holds.
+    pub fn decide(&self, query: &Query<'_>) -> Decision {
+        let charter = &self.charter;
+        let (mut own_hits, mut hits) = (Vec::new(), Vec::new());
+        charter.own.hits(query.target, &mut own_hits);
+        self.index.hits(query.target, &mut hits);
+        let (own, listed) = (self.own.of_all(&own_hits), self.listed.of_all(&hits));
+        let categories = (own.adds | listed.adds & !listed.removes) & !own.removes;
+
+        for (place, rule) in (0..).zip(&charter.rules) {
+            let Some(by) = rule.what.holds(query, categories, own.removes) else { continue };
+            if !rule.who.holds(query, &charter.groups) {
+                continue;
+            }
+            let Some(schedule) = rule.when.holds(query, &charter.schedules, &charter.zone) else { continue };
+            let category = (by != 0).then(|| by.trailing_zeros() as u8);
+            return Decision {
+                action: rule.action,
+                rule: Some(place),
+                category,
+                schedule: schedule.and_then(|schedule| u32::try_from(schedule).ok()),
+                evidence: category.and_then(|category| {
+                    let found = |own, coverage: &Coverage, hits: &[Hit]| {
+                        coverage.last_adding(hits, category).map(|hit| Evidence { own, hit })
+                    };
+                    found(true, &self.own, &own_hits).or_else(|| found(false, &self.listed, &hits))
+                }),
+            };
+        }
+        Decision { action: charter.default, rule: None, category: None, schedule: None, evidence: None }
     }
-    /// Id of the rule that decided.
-    pub fn rule(&self, _decision: &Decision) -> Option<&str> {
-        todo!()
+
+    /// Id of the rule that decided; `None` when the default did.
+    pub fn rule(&self, decision: &Decision) -> Option<&str> {
+        self.deciding(decision).map(|rule| rule.id.as_str())
     }
+
     /// Article of the charter.
-    pub fn article(&self, _decision: &Decision) -> Option<&str> {
-        todo!()
+    pub fn article(&self, decision: &Decision) -> Option<&str> {
+        self.deciding(decision)?.article.as_deref()
     }
-    /// Id of the category by which the rule matched.
-    pub fn category(&self, _decision: &Decision) -> Option<&str> {
-        todo!()
+
+    /// Id of the category by which the rule matched; `None` also when it matched by an entry of its own.
+    pub fn category(&self, decision: &Decision) -> Option<&str> {
+        let category = self.charter.categories.get(usize::from(decision.category?))?;
+        category.label.as_ref().map(|_| category.id.as_str())
     }
+
     /// Label of that category.
-    pub fn category_label(&self, _decision: &Decision) -> Option<&Text> {
-        todo!()
+    pub fn category_label(&self, decision: &Decision) -> Option<&Text> {
+        self.charter.categories.get(usize::from(decision.category?))?.label.as_ref()
     }
+
     /// Reason given by the rule.
-    pub fn reason(&self, _decision: &Decision) -> Option<&Text> {
-        todo!()
+    pub fn reason(&self, decision: &Decision) -> Option<&Text> {
+        self.deciding(decision)?.reason.as_ref()
     }
-    /// `ut1:adult domains youporn.com`: list, file kind and entry that decided.
-    pub fn evidence(&self, _query: &Query<'_>, _decision: &Decision) -> Option<String> {
-        todo!()
+
+    /// `ut1:adult domains youporn.com`: list, file kind and entry that decided. The list of what stands in the charter
+    /// itself is `charter:` and the category, or the rule. `None` when the rule matched without looking at a list.
+    pub fn evidence(&self, query: &Query<'_>, decision: &Decision) -> Option<String> {
+        let Evidence { own, hit } = decision.evidence?;
+        let place = decision.category?;
+        let category = self.charter.categories.get(usize::from(place))?;
+        let (index, list) = match own {
+            true => (&self.charter.own, format!("charter:{}", category.id)),
+            false => {
+                let source = self.listed.source(&self.index, hit.set, place)?;
+                (&self.index, self.index.sources().get(source)?.name.clone())
+            }
+        };
+        Some(format!("{list} {} {}", hit.kind.as_str(), index.entry(query.target, hit)))
     }
+
     /// Id of the schedule by which the rule matched.
-    pub fn schedule(&self, _decision: &Decision) -> Option<&str> {
-        todo!()
+    pub fn schedule(&self, decision: &Decision) -> Option<&str> {
+        let place = usize::try_from(decision.schedule?).ok()?;
+        self.charter.schedules.get(place).map(|schedule| schedule.id.as_str())
     }
+
     /// Ids of the charter's groups the client is in.
-    pub fn groups(&self, _query: &Query<'_>) -> Vec<&str> {
-        todo!()
+    pub fn groups(&self, query: &Query<'_>) -> Vec<&str> {
+        self.charter.groups.iter().filter(|group| group.holds(query)).map(|group| group.id.as_str()).collect()
     }
-    /// Runs the charter's expectations.
+
+    /// Runs the charter's expectations: those that did not hold.
     pub fn expectations(&self) -> Vec<Disappointment> {
-        todo!()
+        self.charter.expectations.iter().filter_map(|expectation| expectation.ask(self, &self.charter.zone)).collect()
     }
+
     /// `list:category` names the charter uses that the index has not, with the nearest known name.
     pub fn missing_lists(&self) -> Vec<(String, Option<String>)> {
-        todo!()
+        let known = self.index.names();
+        let mut missing: Vec<(String, Option<String>)> = Vec::new();
+        for category in &self.charter.categories {
+            for name in category.lists.adds.iter().chain(&category.lists.removes) {
+                if self.index.source(name).is_none() && !missing.iter().any(|(known, _)| known == name) {
+                    let near = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+                    missing.push((name.clone(), near));
+                }
+            }
+        }
+        missing
+    }
+
+    fn deciding(&self, decision: &Decision) -> Option<&crate::rule::Rule> {
+        self.charter.rules.get(usize::try_from(decision.rule?).ok()?)
+    }
+}
+
+/// The categories that an entry puts a target into, and those it takes it out of.
+#[derive(Debug, Clone, Copy, Default)]
+struct Effect {
+    adds: Categories,
+    removes: Categories,
+}
+
+impl Effect {
+    fn and(self, other: Effect) -> Effect {
+        Effect { adds: self.adds | other.adds, removes: self.removes | other.removes }
+    }
+}
+
+/// What the sources of an index do, while the categories are gone through.
+struct Sources<'a> {
+    index: &'a Index,
+    effects: Vec<Effect>,
+}
+
+impl Sources<'_> {
+    fn of(index: &Index) -> Sources<'_> {
+        Sources { index, effects: vec![Effect::default(); index.sources().len()] }
+    }
+
+    /// The entries of that source add to the category; its exceptions take out of it.
+    fn add(&mut self, name: &str, category: Categories) {
+        let Some(source) = self.index.source(name) else { return };
+        self.effects[usize::from(source.0)].adds |= category;
+        if let Some(exceptions) = self.index.exceptions(source) {
+            self.effects[usize::from(exceptions.0)].removes |= category;
+        }
+    }
+
+    fn remove(&mut self, name: &str, category: Categories) {
+        if let Some(source) = self.index.source(name) {
+            self.effects[usize::from(source.0)].removes |= category;
+        }
+    }
+
+    fn coverage(self) -> Coverage {
+        let of_set = |set| {
+            let sources = self.index.set(SetId(set)).iter();
+            sources.map(|source| self.effects[usize::from(source.0)]).fold(Effect::default(), Effect::and)
+        };
+        let sets = (0..u32::try_from(self.index.sets()).unwrap_or(u32::MAX)).map(of_set).collect();
+        Coverage { sets, sources: self.effects }
+    }
+}
+
+/// What every set of an index does to the categories, worked out once.
+struct Coverage {
+    sets: Vec<Effect>,
+    sources: Vec<Effect>,
+}
+
+impl Coverage {
+    fn of(&self, hit: &Hit) -> Effect {
+        self.sets.get(hit.set.0 as usize).copied().unwrap_or_default()
+    }
+
+    fn of_all(&self, hits: &[Hit]) -> Effect {
+        hits.iter().map(|hit| self.of(hit)).fold(Effect::default(), Effect::and)
+    }
+
+    /// The last hit is the most specific.
+    fn last_adding(&self, hits: &[Hit], category: u8) -> Option<Hit> {
+        hits.iter().rev().find(|hit| self.of(hit).adds >> category & 1 == 1).copied()
+    }
+
+    /// The source of the set that adds to the category.
+    fn source(&self, index: &Index, set: SetId, category: u8) -> Option<usize> {
+        let mut sources = index.set(set).iter().map(|source| usize::from(source.0));
+        sources.find(|&source| self.sources.get(source).is_some_and(|effect| effect.adds >> category & 1 == 1))
     }
 }

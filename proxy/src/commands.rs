@@ -9,6 +9,7 @@ pub(crate) mod lists;
 pub(crate) mod log;
 pub(crate) mod pac;
 pub(crate) mod reload;
+pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod user;
 

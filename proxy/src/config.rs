@@ -56,7 +56,8 @@ pub(crate) struct Config {
 pub(crate) struct CharterFile {
     /// The file.
     pub(crate) path: PathBuf,
-    /// The configuration names it: when it is missing, that is a mistake and not a wish for the built-in charter.
+    /// The configuration names another file than the default: when it is missing, that is a mistake and not a wish for
+    /// the built-in charter.
     pub(crate) required: bool,
 }
 
@@ -230,3 +231,6 @@ impl Config {
         self.charter.path.parent().unwrap_or(Path::new(""))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,10 @@
-//! Octroi: the gate.
-#![allow(dead_code, unused_imports, reason = "being joined")]
+//! Octroi: the gate. Start with `exchange`, which is the way of one request on one screen; this file is the table of
+//! contents of the commands.
 mod accept;
 mod accounts;
 mod body;
 mod cli;
-mod commands {
-    //! x
-    pub(crate) mod run;
-}
+mod commands;
 mod config;
 mod connection;
 mod console;
@@ -27,4 +24,23 @@ mod telemetry;
 mod tunnel;
 mod upstream;
 mod wire;
-fn main() {}
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let config = cli.config.as_deref();
+    commands::exit(match cli.command.unwrap_or(Command::Run) {
+        Command::Run => return commands::run::run(config),
+        Command::Check(output) => commands::check::check(config, output),
+        Command::Explain(asked) => commands::explain::explain(config, &asked),
+        Command::Lists(command) => commands::lists::lists(config, &command),
+        Command::User(command) => commands::user::user(config, &command),
+        Command::Pac => commands::pac::pac(config),
+        Command::Log(command) => commands::log::log(config, &command),
+        Command::Status(output) => commands::status::status(config, output),
+        Command::Reload(output) => commands::reload::reload(config, output),
+    })
+}

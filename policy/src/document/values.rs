@@ -3,6 +3,19 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+use toml::de::DeValue;
+
+/// A whole number, in whichever base it is written.
+pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {
+    let number = value.as_integer()?;
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+/// A port alone.
+pub(super) fn port(value: &DeValue<'_>) -> Option<RangeInclusive<u16>> {
+    let port = u16::try_from(integer(value)?).ok().filter(|&port| port > 0)?;
+    Some(port..=port)
+}
 
 /// `1h30m` and the like; `None` when it is no duration.
 pub(super) fn duration(text: &str) -> Option<Duration> {
@@ -10,10 +23,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     let mut total = Duration::ZERO;
     while !rest.is_empty() {
         let (count, tail) = leading_number(rest)?;
-        let unit = tail.len()
-            - tail
-                .trim_start_matches(|c: char| c.is_ascii_lowercase())
-                .len();
+        let unit = tail.len() - tail.trim_start_matches(|c: char| c.is_ascii_lowercase()).len();
         let step = match &tail[..unit] {
             "ms" => Duration::from_millis(count),
             "s" => Duration::from_secs(count),
@@ -51,11 +61,7 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     }
     match text.parse::<IpNet>() {
         Ok(network) if network == network.trunc() => Ok(network),
-        Ok(network) => Err(format!(
-            "its network is `{}`; a single address is `{}`",
-            network.trunc(),
-            network.addr()
-        )),
+        Ok(network) => Err(format!("its network is `{}`; a single address is `{}`", network.trunc(), network.addr())),
         Err(_) => Err("expected an address or a network such as \"10.0.9.0/24\"".to_owned()),
     }
 }
@@ -69,9 +75,7 @@ pub(super) fn ports(text: &str) -> Option<RangeInclusive<u16>> {
 
 /// A port written in digits alone; `parse` would take `+80` too.
 fn whole(text: &str) -> Option<u16> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())?
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 fn leading_number(text: &str) -> Option<(u64, &str)> {
@@ -85,17 +89,7 @@ mod tests {
 
     #[test]
     fn durations_and_sizes_that_mean_nothing_are_refused() {
-        for text in [
-            "",
-            "5",
-            "m",
-            "5 m",
-            "-5s",
-            "5M",
-            "5s3",
-            "99999999999999999999s",
-            "999999999999999999d",
-        ] {
+        for text in ["", "5", "m", "5 m", "-5s", "5M", "5s3", "99999999999999999999s", "999999999999999999d"] {
             assert_eq!(duration(text), None, "{text}");
         }
         for text in ["", "MB", "1.5MB", "-1", "2mb", "99999999999999GB"] {

@@ -69,11 +69,6 @@ pub(crate) struct LoadedCharter {
 pub(crate) struct CharterSource(Source);
 
 impl CharterSource {
-    /// The file's name as shown.
-    pub(crate) fn name(&self) -> &str {
-        &self.0.name
-    }
-
     /// The report on expectations that did not hold, each pointing at its text.
     pub(crate) fn report(&self, disappointed: &[Disappointment]) -> String {
         self.problems(disappointed).render(false)

@@ -36,7 +36,9 @@ fn root(root: Table<'_>, folder: &Path) -> Config {
         let named = if root.has(key) { root.required_string(key) } else { None };
         folder.join(named.map_or(default, |text| text.value))
     };
-    let charter = CharterFile { path: path("charter", "charter.toml"), required: root.has("charter") };
+    const CHARTER: &str = "charter.toml";
+    let charter = path("charter", CHARTER);
+    let charter = CharterFile { required: charter != folder.join(CHARTER), path: charter };
     let config = Config {
         data_dir: path("data_dir", "octroi-data"),
         charter,
@@ -55,12 +57,7 @@ fn root(root: Table<'_>, folder: &Path) -> Config {
     };
     section(&root, "upstream", |table: Option<&Table<'_>>| later_texts(table, &["parent"], &["direct"]));
     section(&root, "inspection", |table: Option<&Table<'_>>| {
-        let words = [("off", true), ("block-page", false), ("selected", false)];
-        if let Some(mode) = table.and_then(|table| table.word("mode", &words)).filter(|off| !off.value)
-            && let Some(table) = table
-        {
-            later(table, "mode", mode.span);
-        }
+        later_word(table, "mode", &[("off", None), ("block-page", Some("block-page")), ("selected", Some("selected"))]);
     });
     section(&root, "antivirus", |table: Option<&Table<'_>>| {
         later_texts(table, &["icap"], &[]);
@@ -119,13 +116,9 @@ fn listen(table: Option<&Table<'_>>) -> Listen {
         let value = socket(table, &text)?;
         Some(Located { value, span: text.span })
     };
-    let proxy = table.strings("proxy").map(|texts| texts.into_iter().filter_map(address).collect::<Vec<_>>());
+    let proxy = texts(table, "proxy", |at| Problem::error(at, "the gate listens nowhere", "name at least one address"));
+    let proxy = proxy.map(|texts| texts.into_iter().filter_map(address).collect::<Vec<_>>());
     let console = table.string("console").and_then(address);
-    if let (Some([]), Some(span)) = (proxy.as_deref(), table.key("proxy"))
-        && table.strings("proxy").is_some_and(|texts| texts.is_empty())
-    {
-        table.note(Problem::error(span, "the gate listens nowhere", "name at least one address"));
-    }
     let all: Vec<&Located<SocketAddr>> = proxy.iter().flatten().chain(console.as_ref()).collect();
     for (n, second) in all.iter().enumerate() {
         if let Some(first) = all[..n].iter().find(|first| collide(first.value, second.value)) {
@@ -167,15 +160,15 @@ fn socket(table: &Table<'_>, text: &Located<&str>) -> Option<SocketAddr> {
 fn clients(table: Option<&Table<'_>>) -> Clients {
     const LOCAL: [&str; 7] =
         ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10"];
-    let Some((table, allow)) = table.and_then(|table| Some((table, table.networks("allow")?))) else {
+    let nobody =
+        |at| Problem::warning(at, "nobody may use this gate", "name the networks of the organisation");
+    let Some((table, allow)) = table.and_then(|table| Some((table, texts(table, "allow", nobody)?))) else {
         return Clients { allow: Networks::new(LOCAL.iter().filter_map(|text| text.parse().ok()).collect()) };
     };
+    let allow: Vec<Located<IpNet>> = allow.iter().filter_map(|text| table.network(text)).collect();
     for everybody in allow.iter().filter(|network| network.prefix_len() == 0) {
         let what = "anybody may use this gate";
         table.note(Problem::warning(everybody.span.clone(), what, "name the networks of the organisation"));
-    }
-    if let (true, Some(span)) = (allow.is_empty(), table.key("allow")) {
-        table.note(Problem::warning(span, "nobody may use this gate", "name the networks of the organisation"));
     }
     Clients { allow: networks(allow) }
 }
@@ -264,12 +257,7 @@ fn identity(table: Option<&Table<'_>>) -> Identity {
         good
     });
     section(table, "negotiate", |negotiate| later_texts(negotiate, &["keytab", "service"], &[]));
-    section(table, "basic", |basic| {
-        let source = basic.and_then(|basic| Some((basic, basic.word("source", &[("local", true), ("ldap", false)])?)));
-        if let Some((basic, source)) = source.filter(|(_, local)| !local.value) {
-            later(basic, "source", source.span);
-        }
-    });
+    section(table, "basic", |basic| later_word(basic, "source", &[("local", None), ("ldap", Some("ldap"))]));
     section(table, "ldap", |ldap| {
         later_texts(ldap, &["url", "base", "bind_dn", "bind_password_file", "ca_file"], &[]);
         // Filters do nothing without a directory, whose address is refused.
@@ -285,17 +273,22 @@ fn identity(table: Option<&Table<'_>>) -> Identity {
 
 fn methods(table: &Table<'_>) -> Vec<Method> {
     let words = [
-        ("basic", Some(Method::Basic)),
-        ("address", Some(Method::Address)),
-        ("negotiate", None),
-        ("portal", None),
+        ("basic", Ok(Method::Basic)),
+        ("address", Ok(Method::Address)),
+        ("negotiate", Err("negotiate")),
+        ("portal", Err("portal")),
     ];
-    let Some(located) = table.words("methods", &words) else { return vec![Method::Address] };
+    let none = |at| Problem::error(at, "no method of identification is named", "`address` asks nothing of anybody");
+    let Some(named) = texts(table, "methods", none) else { return vec![Method::Address] };
     let mut methods: Vec<(Method, Range<usize>)> = Vec::new();
-    for word in &located {
-        let Some(method) = word.value else {
-            later(table, "methods", word.span.clone());
-            continue;
+    for word in &named {
+        let method = match table.one_of("methods", word, &words) {
+            None => continue,
+            Some(Ok(method)) => method,
+            Some(Err(name)) => {
+                later(table, name, word.span.clone());
+                continue;
+            }
         };
         if let Some((_, first)) = methods.iter().find(|(known, _)| *known == method) {
             let problem = Problem::error(word.span.clone(), "a method is named twice", "the same");
@@ -305,12 +298,6 @@ fn methods(table: &Table<'_>) -> Vec<Method> {
             table.note(problem.also(first.clone(), "an address always answers"));
         }
         methods.push((method, word.span.clone()));
-    }
-    if let (true, Some(span)) = (located.is_empty(), table.key("methods")) {
-        let none = table.strings("methods").is_some_and(|texts| texts.is_empty());
-        if none {
-            table.note(Problem::error(span, "no method of identification is named", "`address` asks nothing of anybody"));
-        }
     }
     methods.into_iter().map(|(method, _)| method).collect()
 }
@@ -393,12 +380,12 @@ fn retention(table: &Table<'_>, reason: &str) -> Option<u16> {
 
 fn purposes(table: &Table<'_>) -> Option<Vec<Purpose>> {
     let words = Purpose::ALL.map(|purpose| (purpose.code(), purpose));
-    let located = table.words("purposes", &words)?;
-    if let (true, Some(span)) = (table.strings("purposes").is_some_and(|texts| texts.is_empty()), table.key("purposes")) {
+    let none = |at| {
         let what = "a register without a purpose may not be kept";
-        table.note(Problem::error(span, what, "declare at least one: `security`, `charter`"));
-    }
-    Some(located.into_iter().map(|purpose| purpose.value).collect())
+        Problem::error(at, what, "declare at least one: `security`, `charter`")
+    };
+    let named = texts(table, "purposes", none)?;
+    Some(named.iter().filter_map(|text| table.one_of("purposes", text, &words)).collect())
 }
 
 fn limits(table: Option<&Table<'_>>) -> Limits {
@@ -461,6 +448,19 @@ fn beside_each_other(root: &Table<'_>, config: &Config) {
     }
 }
 
+/// A list of texts; `empty` is noted when it holds none.
+fn texts<'d>(
+    table: &Table<'d>,
+    key: &str,
+    empty: impl FnOnce(Range<usize>) -> Problem,
+) -> Option<Vec<Located<&'d str>>> {
+    let texts = table.strings(key)?;
+    if let (true, Some(at)) = (texts.is_empty(), table.key(key)) {
+        table.note(empty(at));
+    }
+    Some(texts)
+}
+
 /// Texts and lists of a later version, whose default is to be empty.
 fn later_texts(table: Option<&Table<'_>>, texts: &[&str], lists: &[&str]) {
     let Some(table) = table else { return };
@@ -478,8 +478,18 @@ fn later_texts(table: Option<&Table<'_>>, texts: &[&str], lists: &[&str]) {
     }
 }
 
+/// A word some values of which belong to a later version: those carry their name.
+fn later_word(table: Option<&Table<'_>>, key: &str, words: &[(&str, Option<&'static str>)]) {
+    let word = table.and_then(|table| Some((table, table.word(key, words)?)));
+    if let Some((table, word)) = word
+        && let Some(name) = word.value
+    {
+        later(table, name, word.span);
+    }
+}
+
 /// Refuses what a later version does: left out silently, it would leave the gate more open than it looks.
-fn later(table: &Table<'_>, key: &str, span: Range<usize>) {
-    let what = format!("this version does not do this yet: `{key}`");
-    table.note(Problem::error(span, what, "take it out, or leave its default"));
+fn later(table: &Table<'_>, what: &str, span: Range<usize>) {
+    let message = format!("`{what}` is not supported yet");
+    table.note(Problem::error(span, message, "this version does not do it; leave the default"));
 }

@@ -19,16 +19,6 @@ impl Networks {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
-
-    /// The networks, as written.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &IpNet> {
-        self.0.iter()
-    }
-
-    /// Whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 /// A set of ports, 1 to 65535.
@@ -44,11 +34,6 @@ impl Ports {
     /// Whether the port is one of them.
     pub(crate) fn contains(&self, port: u16) -> bool {
         self.0.iter().any(|range| range.contains(&port))
-    }
-
-    /// The ranges, as written.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &RangeInclusive<u16>> {
-        self.0.iter()
     }
 }
 

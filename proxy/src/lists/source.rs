@@ -93,7 +93,9 @@ pub(crate) fn folder(lists_dir: &Path, name: &str) -> PathBuf {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => safe.push(char::from(byte)),
             // Writing into a String does not fail.
-            _ => drop(write!(safe, "%{byte:02X}")),
+            _ => {
+                let _ = write!(safe, "%{byte:02X}");
+            }
         }
     }
     lists_dir.join(safe)
@@ -110,7 +112,9 @@ pub(crate) fn fingerprint(found: &[Found]) -> String {
             Format::Domains => "domains",
             Format::Hosts => "hosts",
         };
-        [&list.name, format, &list.source].map(|text| hasher.text(text));
+        for text in [&list.name, format, &list.source] {
+            hasher.text(text);
+        }
         match material {
             Material::Builtin => {
                 for (path, text) in policy::charter::starter() {
@@ -124,7 +128,7 @@ pub(crate) fn fingerprint(found: &[Found]) -> String {
         }
     }
     hasher.0.finalize().iter().take(16).fold(String::new(), |mut text, byte| {
-        drop(write!(text, "{byte:02x}"));
+        let _ = write!(text, "{byte:02x}");
         text
     })
 }

@@ -1,0 +1,143 @@
+//! The charter's own tests: what its author expects of it, asked each time it is checked or loaded.
+use super::file;
+use crate::Target;
+use crate::document::{Located, Table};
+use crate::problem::Problem;
+use crate::verdict::{Action, InForce, Query};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
+
+/// One `[[expect]]`: a question, and what is expected of the answer.
+pub(crate) struct Expectation {
+    url: String,
+    target: Target,
+    user: Option<String>,
+    groups: Vec<String>,
+    client: IpAddr,
+    at: Option<Timestamp>,
+    method: String,
+    pub(super) action: Option<Action>,
+    pub(super) rule: Option<Located<String>>,
+    pub(super) category: Option<Located<String>>,
+    span: Range<usize>,
+}
+
+/// Who asks when `client` is not given: an address kept for documentation (RFC 5737), in nobody's network.
+const SOMEONE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+/// When `at` is not given: a Wednesday at ten, far from every change of the clock.
+const SOME_TIME: DateTime = DateTime::constant(2026, 1, 14, 10, 0, 0, 0);
+
+/// An expectation that did not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disappointment {
+    /// What was expected and what came, in one sentence.
+    pub message: String,
+    /// Where in the charter.
+    pub span: Range<usize>,
+}
+
+impl From<Disappointment> for Problem {
+    fn from(disappointment: Disappointment) -> Problem {
+        Problem::error(disappointment.span, disappointment.message, "expected here")
+    }
+}
+
+impl Expectation {
+    /// Reads one; `None` when it could not be asked.
+    pub(super) fn read(table: Table<'_>) -> Option<Expectation> {
+        let url = table.required_string("url");
+        let target = url.as_ref().and_then(|url| match Target::of_url(url) {
+            Ok(target) => Some(target),
+            Err(error) => {
+                let what = format!("`{}` cannot be asked: {error}", url.value);
+                table.note(Problem::error(url.span.clone(), what, "expected a URL such as \"https://example.fr/\""));
+                None
+            }
+        });
+        let owned = |text: Located<&str>| text.value.to_owned();
+        let groups = table.strings("groups").unwrap_or_default().into_iter().chain(table.string("group"));
+        let located = |text: Located<&str>| Located { value: text.value.to_owned(), span: text.span };
+        let client = table.string("client").and_then(|text| match text.parse() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                let what = format!("`{}` is no address", text.value);
+                table.note(Problem::error(text.span, what, "expected an address such as \"10.0.0.12\""));
+                None
+            }
+        });
+        let (action, rule, category) = (file::action(&table), table.string("rule"), table.string("category"));
+        if !["action", "rule", "category"].iter().any(|key| table.has(key)) {
+            let problem = Problem::error(table.span(), "this expectation expects nothing", "add `action = \"block\"`");
+            table.note_absence(problem);
+        }
+        let expectation = Expectation {
+            span: url.as_ref().map_or(table.span(), |url| url.span.clone()),
+            user: table.string("user").map(owned),
+            groups: groups.map(owned).collect(),
+            client: client.unwrap_or(SOMEONE),
+            at: table.timestamp("at").map(|at| at.value),
+            method: table.string("method").map_or_else(|| "GET".to_owned(), owned),
+            action: action.map(|action| action.value),
+            rule: rule.map(located),
+            category: category.map(located),
+            url: url.map(owned).unwrap_or_default(),
+            target: match target {
+                Some(target) => target,
+                None => {
+                    table.end();
+                    return None;
+                }
+            },
+        };
+        table.end();
+        Some(expectation)
+    }
+
+    /// Asks, and says how the answer disappoints.
+    pub(crate) fn ask(&self, in_force: &InForce, zone: &TimeZone) -> Option<Disappointment> {
+        let groups: Vec<&str> = self.groups.iter().map(String::as_str).collect();
+        let query = Query {
+            target: &self.target,
+            method: &self.method,
+            user: self.user.as_deref(),
+            groups: &groups,
+            client: self.client,
+            at: self.at.unwrap_or_else(|| some_time(zone)),
+        };
+        let decision = in_force.decide(&query);
+        let (rule, category) = (in_force.rule(&decision), in_force.category(&decision));
+        let differs = |expected: &Option<Located<String>>, got: Option<&str>| {
+            expected.as_ref().is_some_and(|expected| Some(expected.value.as_str()) != got)
+        };
+        let disappoints = self.action.is_some_and(|action| action != decision.action)
+            || differs(&self.rule, rule)
+            || differs(&self.category, category);
+        disappoints.then(|| {
+            let value = |name: &Option<Located<String>>| name.as_ref().map(|name| name.value.clone());
+            let expected = answer(self.action, value(&self.rule).as_deref(), value(&self.category).as_deref());
+            let got = match rule {
+                Some(_) => answer(Some(decision.action), rule, category),
+                None => format!("{} (no rule)", decision.action.as_str()),
+            };
+            Disappointment { message: format!("{}: expected {expected}, got {got}", self.url), span: self.span.clone() }
+        })
+    }
+}
+
+fn some_time(zone: &TimeZone) -> Timestamp {
+    zone.to_timestamp(SOME_TIME).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// ``block by `contournement` in `vpn` ``.
+fn answer(action: Option<Action>, rule: Option<&str>, category: Option<&str>) -> String {
+    let parts = [
+        action.map(|action| action.as_str().to_owned()),
+        rule.map(|rule| format!("by `{rule}`")),
+        category.map(|category| format!("in `{category}`")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}

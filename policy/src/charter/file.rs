@@ -1,0 +1,364 @@
+//! The charter as it is written: every table read, every value parsed, no name looked up yet.
+use super::ListSource;
+use super::expect::Expectation;
+use crate::document::{Document, Located, Table, quoted_list};
+use crate::lists::Format;
+use crate::problem::{Problem, nearest};
+use crate::schedule::{DAYS, Days, Schedule, Window, nearest_day};
+use crate::verdict::{Action, Text};
+use crate::who::{Group, Name, Signed};
+use ipnet::IpNet;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// Entries, each with its place.
+pub(super) type Entries<'d> = Signed<Located<&'d str>>;
+
+/// The whole text.
+pub(super) struct File<'d> {
+    pub(super) title: String,
+    pub(super) version: String,
+    pub(super) default: Action,
+    pub(super) lists: Vec<FileList<'d>>,
+    pub(super) categories: Vec<FileCategory<'d>>,
+    pub(super) groups: Vec<Group>,
+    pub(super) schedules: Vec<Schedule>,
+    pub(super) rules: Vec<FileRule<'d>>,
+    pub(super) expectations: Vec<Expectation>,
+}
+
+/// One `[lists.NAME]`.
+pub(super) struct FileList<'d> {
+    pub(super) name: Located<&'d str>,
+    /// `None` when it is declared, but not well.
+    pub(super) source: Option<ListSource>,
+}
+
+/// One `[categories.ID]`.
+pub(super) struct FileCategory<'d> {
+    pub(super) id: Located<&'d str>,
+    pub(super) label: Text,
+    pub(super) lists: Entries<'d>,
+    pub(super) own: OwnEntries<'d>,
+}
+
+/// What a category or a rule lists itself.
+pub(super) struct OwnEntries<'d> {
+    pub(super) domains: Entries<'d>,
+    pub(super) urls: Entries<'d>,
+    pub(super) expressions: Entries<'d>,
+}
+
+/// One `[[rule]]`. An entry with `!` in a list of who or when is an entry of the matching exceptions.
+pub(super) struct FileRule<'d> {
+    pub(super) id: Located<&'d str>,
+    pub(super) article: Option<String>,
+    pub(super) action: Action,
+    pub(super) reason: Option<Text>,
+    pub(super) users: Signed<Name>,
+    pub(super) groups: Entries<'d>,
+    pub(super) networks: Signed<IpNet>,
+    pub(super) categories: Entries<'d>,
+    pub(super) own: OwnEntries<'d>,
+    pub(super) ports: Signed<RangeInclusive<u16>>,
+    pub(super) methods: Signed<String>,
+    pub(super) schedules: Entries<'d>,
+}
+
+impl<'d> File<'d> {
+    /// Reads everything; problems are noted in the document.
+    pub(super) fn read(document: &'d Document<'d>) -> File<'d> {
+        let root = document.root();
+        let text = |key, otherwise: &str| root.string(key).map_or(otherwise, |text| text.value).to_owned();
+        let file = File {
+            title: text("title", "Charte informatique"),
+            version: text("version", "0"),
+            default: root.word("default", &ACTIONS).map_or(Action::Allow, |word| word.value),
+            lists: named(&root, "lists").into_iter().map(|(name, table)| list(name, table)).collect(),
+            categories: named(&root, "categories").into_iter().map(|(id, table)| category(id, table)).collect(),
+            groups: named(&root, "groups").into_iter().map(|(id, table)| group(&id, table)).collect(),
+            schedules: named(&root, "schedules").into_iter().map(|(id, table)| schedule(&id, table)).collect(),
+            rules: root.tables("rule").unwrap_or_default().into_iter().filter_map(rule).collect(),
+            expectations: root.tables("expect").unwrap_or_default().into_iter().filter_map(Expectation::read).collect(),
+        };
+        root.end();
+        file
+    }
+}
+
+/// The words for actions. `warn` and `budget` are words of the format too; see [`action`].
+pub(super) const ACTIONS: [(&str, Action); 2] = [("allow", Action::Allow), ("block", Action::Block)];
+
+/// Reads an action; those that this version does not do yet are told apart from those that nobody knows.
+pub(super) fn action(table: &Table<'_>) -> Option<Located<Action>> {
+    later_word(table, "action", &ACTIONS, &["warn", "budget"])
+}
+
+fn later_word<T: Copy>(table: &Table<'_>, key: &str, now: &[(&str, T)], later: &[&str]) -> Option<Located<T>> {
+    let text = table.string(key)?;
+    if later.contains(&text.value) {
+        let what = format!("`{}` is not supported yet", text.value);
+        let label = format!("this version knows {}", quoted_list(now.iter().map(|(word, _)| word)));
+        table.note(Problem::error(text.span, what, label));
+        return None;
+    }
+    let value = table.one_of(key, &text, now)?;
+    Some(Located { value, span: text.span })
+}
+
+/// The tables `[key.NAME]` whose name can be used as one.
+fn named<'d>(root: &Table<'d>, key: &str) -> Vec<(Located<&'d str>, Table<'d>)> {
+    root.named_tables(key).into_iter().filter(|(name, table)| is_name(name, table)).collect()
+}
+
+/// Names stand in records, in evidence and in lists: nothing that would make two of them read as one.
+fn is_name(name: &Located<&str>, table: &Table<'_>) -> bool {
+    let good = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c));
+    if !good {
+        let what = format!("`{}` is no name", name.escape_debug());
+        table.note(Problem::error(name.span.clone(), what, "letters, digits, `-`, `_` and `.` make a name"));
+    }
+    good
+}
+
+fn list<'d>(name: Located<&'d str>, table: Table<'d>) -> FileList<'d> {
+    const FORMATS: [(&str, Format); 3] = [("ut1", Format::Ut1), ("domains", Format::Domains), ("hosts", Format::Hosts)];
+    const A_DAY: Duration = Duration::from_secs(24 * 3600);
+    let format = match table.has("format") {
+        true => later_word(&table, "format", &FORMATS, &["adblock", "rpz"]),
+        false => table.missing("format"),
+    };
+    let source = table.required_string("source");
+    if let Some(source) = &source
+        && source.starts_with("builtin:")
+        && source.value != "builtin:starter"
+    {
+        let what = format!("nothing of the name `{}` is built in", source.value);
+        table.note(Problem::error(source.span.clone(), what, "nearest: `builtin:starter`"));
+    }
+    let refresh = table.duration("refresh");
+    if let Some(refresh) = &refresh
+        && refresh.value < Duration::from_secs(60)
+    {
+        let what = "`refresh` is under a minute";
+        table.note(Problem::error(refresh.span.clone(), what, "lists change daily: \"24h\" is usual"));
+    }
+    table.end();
+    let source = format.zip(source).map(|(format, source)| ListSource {
+        name: name.value.to_owned(),
+        format: format.value,
+        source: source.value.to_owned(),
+        refresh: refresh.map_or(A_DAY, |refresh| refresh.value),
+    });
+    FileList { name, source }
+}
+
+fn category<'d>(id: Located<&'d str>, table: Table<'d>) -> FileCategory<'d> {
+    let label = text(&table, "label").unwrap_or_else(|| Text { fr: (*id).to_owned(), en: (*id).to_owned() });
+    let category = FileCategory { label, lists: signed(&table, "lists"), own: OwnEntries::read(&table), id };
+    table.end();
+    category
+}
+
+fn group(id: &Located<&str>, table: Table<'_>) -> Group {
+    let group = Group {
+        id: id.value.to_owned(),
+        name: Name::new(id.value),
+        users: names(&table, "users"),
+        directory: names(&table, "directory"),
+        networks: networks(&table, "networks"),
+    };
+    table.end();
+    group
+}
+
+fn schedule(id: &Located<&str>, table: Table<'_>) -> Schedule {
+    let entries = signed(&table, "days");
+    let day = |word: &Located<&str>| {
+        let day = DAYS.iter().find(|(name, _)| *name == word.value).map(|(_, day)| *day);
+        if day.is_none() {
+            let label = match nearest_day(word.value) {
+                Some(near) => format!("nearest: `{near}`"),
+                None => format!("expected {}", quoted_list(DAYS.iter().map(|(day, _)| day))),
+            };
+            table.note(Problem::error(word.span.clone(), format!("`{}` is no day", word.value), label));
+        }
+        day
+    };
+    let first = if entries.adds.is_empty() { Days::ALL } else { Days::NONE };
+    let days = entries.adds.iter().filter_map(day).fold(first, Days::with);
+    let days = entries.removes.iter().filter_map(day).fold(days, Days::without);
+    let hours = table.strings("hours").unwrap_or_default();
+    let hours = hours.iter().filter_map(|text| match Window::parse(text) {
+        Ok(window) => Some(window),
+        Err(label) => {
+            table.note(Problem::error(text.span.clone(), format!("`{}` is no time of day", text.value), label));
+            None
+        }
+    });
+    let schedule = Schedule { id: id.value.to_owned(), days, hours: hours.collect() };
+    if days == Days::NONE && table.key("days").is_some() && !entries.removes.is_empty() {
+        table.note(Problem::error(
+            id.span.clone(),
+            format!("schedule `{}` has no day left", id.value),
+            "it never holds",
+        ));
+    }
+    table.end();
+    schedule
+}
+
+fn rule<'d>(table: Table<'d>) -> Option<FileRule<'d>> {
+    let id = table.required_string("id").filter(|id| is_name(id, &table));
+    let action = match table.has("action") {
+        true => action(&table),
+        false => table.missing("action"),
+    };
+    table.not_yet(&[
+        "acknowledge",
+        "time",
+        "per",
+        "bandwidth",
+        "inspect",
+        "safe_search",
+        "media_types",
+        "extensions",
+        "min_size",
+    ]);
+    let rule = FileRule {
+        article: table.string("article").map(|text| text.value.to_owned()),
+        // An action that could not be read is a problem: this rule will not be used.
+        action: action.map_or(Action::Block, |action| action.value),
+        reason: text(&table, "reason"),
+        users: with_exceptions(&table, "users", "except_users", names),
+        groups: with_exceptions(&table, "groups", "except_groups", signed),
+        networks: with_exceptions(&table, "networks", "except_networks", networks),
+        categories: signed(&table, "categories"),
+        own: OwnEntries::read(&table),
+        ports: ports(&table),
+        methods: methods(&table),
+        schedules: with_exceptions(&table, "schedules", "except_schedules", signed),
+        id: id.unwrap_or(Located { value: "", span: table.span() }),
+    };
+    table.end();
+    Some(rule).filter(|rule| !rule.id.is_empty())
+}
+
+impl<'d> OwnEntries<'d> {
+    fn read(table: &Table<'d>) -> OwnEntries<'d> {
+        OwnEntries {
+            domains: signed(table, "domains"),
+            urls: signed(table, "urls"),
+            expressions: signed(table, "expressions"),
+        }
+    }
+}
+
+/// A list of texts, those with `!` apart. The same text with and without is a contradiction.
+fn signed<'d>(table: &Table<'d>, key: &str) -> Entries<'d> {
+    let mut entries = Entries::default();
+    for Located { value, span } in table.strings(key).unwrap_or_default() {
+        let (side, value) = match value.strip_prefix('!') {
+            Some(rest) => (&mut entries.removes, rest.trim_start()),
+            None => (&mut entries.adds, value),
+        };
+        if value.trim().is_empty() {
+            table.note(Problem::error(span, format!("`{key}` holds an empty text"), "remove it"));
+            continue;
+        }
+        side.push(Located { value, span });
+    }
+    for entry in &entries.adds {
+        if let Some(other) = entries.removes.iter().find(|other| other.value.eq_ignore_ascii_case(entry.value)) {
+            let what = format!("`{key}` both lists and removes `{}`", entry.value);
+            let problem = Problem::error(entry.span.clone(), what, "listed here");
+            table.note(problem.also(other.span.clone(), "and removed here"));
+        }
+    }
+    entries
+}
+
+/// What a list names, with the exceptions of another list. Those with `!` in the exceptions are back in the list.
+fn with_exceptions<'d, T>(
+    table: &Table<'d>,
+    key: &str,
+    except: &str,
+    read: fn(&Table<'d>, &str) -> Signed<T>,
+) -> Signed<T> {
+    let mut entries = read(table, key);
+    let exceptions = read(table, except);
+    entries.removes.extend(exceptions.adds);
+    if !exceptions.removes.is_empty()
+        && let Some(span) = table.key(except)
+    {
+        let what = format!("`{except}` holds an exception from the exceptions");
+        table.note(Problem::error(span, what, format!("write it in `{key}` without `!`")));
+    }
+    entries
+}
+
+fn names(table: &Table<'_>, key: &str) -> Signed<Name> {
+    let entries = signed(table, key);
+    let read = |side: Vec<Located<&str>>| side.iter().map(|entry| Name::new(entry.value)).collect();
+    Signed { adds: read(entries.adds), removes: read(entries.removes) }
+}
+
+fn networks(table: &Table<'_>, key: &str) -> Signed<IpNet> {
+    let entries = signed(table, key);
+    let read =
+        |side: Vec<Located<&str>>| side.iter().filter_map(|entry| table.network(entry)).map(|n| n.value).collect();
+    Signed { adds: read(entries.adds), removes: read(entries.removes) }
+}
+
+fn ports(table: &Table<'_>) -> Signed<RangeInclusive<u16>> {
+    let mut ports = Signed::default();
+    for (entry, removes) in table.signed_ports("ports") {
+        if removes { &mut ports.removes } else { &mut ports.adds }.push(entry.value);
+    }
+    ports
+}
+
+/// Methods are compared as they are written (RFC 9110 §9.1), and all that are in use are written large.
+fn methods(table: &Table<'_>) -> Signed<String> {
+    let entries = signed(table, "methods");
+    let read = |side: Vec<Located<&str>>| {
+        let good = |method: &&Located<&str>| {
+            let large = method.to_ascii_uppercase();
+            let good = method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
+            if !good {
+                let label = match nearest(&large, METHODS) {
+                    Some(near) => format!("nearest: `{near}`"),
+                    None => "expected a method such as \"POST\"".to_owned(),
+                };
+                table.note(Problem::error(method.span.clone(), format!("`{}` is no method", method.value), label));
+            }
+            good
+        };
+        side.iter().filter(good).map(|method| method.value.to_owned()).collect()
+    };
+    Signed { adds: read(entries.adds), removes: read(entries.removes) }
+}
+
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
+/// `{ fr = "…", en = "…" }`; one language stands in for the other.
+fn text(table: &Table<'_>, key: &str) -> Option<Text> {
+    let inner = table.table(key)?;
+    let read =
+        |language| inner.string(language).map(|text| text.value.to_owned()).filter(|text| !text.trim().is_empty());
+    let (fr, en) = (read("fr"), read("en"));
+    let span = inner.span();
+    inner.end();
+    match (fr, en) {
+        (Some(fr), Some(en)) => Some(Text { fr, en }),
+        (Some(one), None) | (None, Some(one)) => Some(Text { fr: one.clone(), en: one }),
+        (None, None) => {
+            table.note_absence(Problem::error(
+                span,
+                format!("`{key}` says nothing"),
+                "expected { fr = \"…\", en = \"…\" }",
+            ));
+            None
+        }
+    }
+}

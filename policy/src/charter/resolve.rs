@@ -1,0 +1,296 @@
+//! Names become places: a charter that comes out of here has no name left that leads nowhere.
+use super::expect::Expectation;
+use super::file::{Entries, File, FileCategory, FileList, FileRule, OwnEntries};
+use super::{Category, ListSource};
+use crate::Index;
+use crate::document::{Document, Located, quoted_list};
+use crate::index::Kind;
+use crate::lists::{Compiler, Format};
+use crate::problem::{Problem, nearest};
+use crate::rule::{Categories, MOST_CATEGORIES, Rule, What, When};
+use crate::schedule::Schedule;
+use crate::who::{Group, Signed, Who};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What a charter consists of.
+pub(super) struct Parts {
+    pub(super) lists: Vec<ListSource>,
+    pub(super) categories: Vec<Category>,
+    pub(super) groups: Vec<Group>,
+    pub(super) schedules: Vec<Schedule>,
+    pub(super) rules: Vec<Rule>,
+    pub(super) expectations: Vec<Expectation>,
+    pub(super) own: Index,
+}
+
+/// Resolves every name; problems are noted in the document, and what comes out then must not be used.
+pub(super) fn resolve(file: File<'_>, document: &Document<'_>) -> Parts {
+    let mut own = OwnLists { compiler: Compiler::default(), document };
+    let mut categories: Vec<Category> =
+        file.categories.iter().map(|category| resolve_category(category, &file.lists, &mut own, document)).collect();
+    let names = Names {
+        document,
+        categories: file.categories.iter().map(|category| category.id.value).collect(),
+        groups: file.groups.iter().map(|group| group.id.as_str()).collect(),
+        schedules: file.schedules.iter().map(|schedule| schedule.id.as_str()).collect(),
+    };
+    let mut rules: Vec<Rule> = Vec::with_capacity(file.rules.len());
+    for rule in file.rules {
+        if let Some(first) = rules.iter().find(|first| first.id == rule.id.value) {
+            let problem =
+                Problem::error(rule.id.span.clone(), format!("two rules are called `{}`", rule.id.value), "the second");
+            document.note(problem.also(first.span.clone(), "the first"));
+        }
+        let rule = names.rule(rule, &mut categories, &mut own);
+        if let Some(warning) = rules.iter().find_map(|earlier| rule.shadowed_by(earlier)) {
+            document.note(warning);
+        }
+        rules.push(rule);
+    }
+    for expectation in &file.expectations {
+        names.expectation(expectation, &rules);
+    }
+    // A name with a slip of the pen in it leaves what it meant unused: one problem is enough.
+    if document.is_sound() {
+        warn_of_unused(document, &file.categories, &file.lists, &rules);
+    }
+    Parts {
+        lists: file.lists.into_iter().filter_map(|list| list.source).collect(),
+        categories,
+        groups: file.groups,
+        schedules: file.schedules,
+        rules,
+        expectations: file.expectations,
+        own: own.index(),
+    }
+}
+
+fn resolve_category(
+    category: &FileCategory<'_>,
+    lists: &[FileList<'_>],
+    own: &mut OwnLists<'_>,
+    document: &Document<'_>,
+) -> Category {
+    for name in category.lists.adds.iter().chain(&category.lists.removes) {
+        check_list(name, lists, document);
+    }
+    let names = |side: &[Located<&str>]| side.iter().map(|name| name.value.to_owned()).collect();
+    let resolved = Category {
+        id: category.id.value.to_owned(),
+        label: Some(category.label.clone()),
+        lists: Signed { adds: names(&category.lists.adds), removes: names(&category.lists.removes) },
+    };
+    own.add(&resolved, &category.own);
+    if category.lists.adds.is_empty() && !category.own.adds() {
+        let what = format!("category `{}` covers nothing", category.id.value);
+        document.note(Problem::warning(category.id.span.clone(), what, "give it `lists` or `domains`"));
+    }
+    resolved
+}
+
+/// A name of a list: `ut1:adult` in a list of many categories, `maison` in a list that is one.
+fn check_list(name: &Located<&str>, lists: &[FileList<'_>], document: &Document<'_>) {
+    let (list, folder) = match name.split_once(':') {
+        Some((list, folder)) => (list, Some(folder)),
+        None => (name.value, None),
+    };
+    let (what, label) = match lists.iter().find(|known| known.name.value == list) {
+        None => {
+            let label = match nearest(list, lists.iter().map(|known| known.name.value)) {
+                Some(near) => format!("nearest: `{near}`"),
+                None => format!("declare it: [lists.{list}]"),
+            };
+            (format!("no list is called `{list}`"), label)
+        }
+        Some(FileList { source: None, .. }) => return,
+        Some(FileList { source: Some(known), .. }) => match (known.format, folder) {
+            (Format::Ut1, None | Some("")) => {
+                (format!("`{list}` is a list of many categories"), format!("name one: `{list}:adult`"))
+            }
+            (Format::Domains | Format::Hosts, Some(_)) => {
+                (format!("`{list}` is a list without categories"), format!("write `{list}`"))
+            }
+            _ => return,
+        },
+    };
+    // Lists may stand in what could not be parsed.
+    document.note_absence(Problem::error(name.span.clone(), what, label));
+}
+
+/// What the charter lists itself goes the way of every list, so that both are read alike.
+struct OwnLists<'d> {
+    compiler: Compiler,
+    document: &'d Document<'d>,
+}
+
+impl OwnLists<'_> {
+    fn add(&mut self, category: &Category, entries: &OwnEntries<'_>) {
+        let kinds = [
+            (Kind::Domains, &entries.domains, "domain"),
+            (Kind::Urls, &entries.urls, "URL"),
+            (Kind::Expressions, &entries.expressions, "expression"),
+        ];
+        for (kind, entries, word) in kinds {
+            for (removes, side) in [(false, &entries.adds), (true, &entries.removes)] {
+                let source = category.own_source(removes);
+                side.iter().for_each(|entry| self.entry(&source, kind, word, entry));
+            }
+        }
+    }
+
+    fn entry(&mut self, source: &str, kind: Kind, word: &str, entry: &Located<&str>) {
+        let why = if entry.contains(char::is_control) {
+            Some("it holds a control character".to_owned())
+        } else {
+            let report = self.compiler.own(source, kind, "charter", entry.as_bytes());
+            let why = || report.examples.into_iter().next().map_or("it holds nothing".to_owned(), |bad| bad.why);
+            (report.kept == 0).then(why)
+        };
+        if let Some(why) = why {
+            let what = format!("`{}` is no {word}", entry.escape_debug());
+            self.document.note(Problem::error(entry.span.clone(), what, why));
+        }
+    }
+
+    fn index(self) -> Index {
+        let mut bytes = Vec::new();
+        match self.compiler.write(&mut bytes, &mut |_| {}) {
+            Ok(()) => Index::open(Arc::new(bytes)).unwrap_or_else(|_| Index::empty()),
+            Err(error) => {
+                let what = format!("the charter's own entries cannot be compiled: {error}");
+                self.document.note(Problem::error(0..0, what, "use fewer expressions"));
+                Index::empty()
+            }
+        }
+    }
+}
+
+impl OwnEntries<'_> {
+    fn adds(&self) -> bool {
+        [&self.domains, &self.urls, &self.expressions].iter().any(|entries| !entries.adds.is_empty())
+    }
+
+    fn removes(&self) -> bool {
+        [&self.domains, &self.urls, &self.expressions].iter().any(|entries| !entries.removes.is_empty())
+    }
+}
+
+/// The names that rules can use.
+struct Names<'a> {
+    document: &'a Document<'a>,
+    categories: Vec<&'a str>,
+    groups: Vec<&'a str>,
+    schedules: Vec<&'a str>,
+}
+
+impl Names<'_> {
+    fn rule(&self, rule: FileRule<'_>, categories: &mut Vec<Category>, own: &mut OwnLists<'_>) -> Rule {
+        let id = rule.id.value;
+        let find = |known: &[&str], entries: &Entries<'_>, kind: &str| Signed {
+            adds: self.places(known, &entries.adds, id, kind),
+            removes: self.places(known, &entries.removes, id, kind),
+        };
+        let bits = |places: &[usize]| places.iter().map(|&place| bit(place)).fold(0, |all, one| all | one);
+        let in_categories = find(&self.categories, &rule.categories, "category");
+        let mut what = What {
+            any: bits(&in_categories.adds),
+            none: bits(&in_categories.removes),
+            own: 0,
+            ports: rule.ports,
+            methods: rule.methods,
+        };
+        if rule.own.adds() || rule.own.removes() {
+            let nameless = Category { id: id.to_owned(), label: None, lists: Signed::default() };
+            own.add(&nameless, &rule.own);
+            what.own = bit(categories.len());
+            if rule.own.adds() {
+                what.any |= what.own;
+            }
+            categories.push(nameless);
+            if categories.len() > MOST_CATEGORIES {
+                let message = format!("there are more than {MOST_CATEGORIES} categories");
+                let label = "each rule with entries of its own counts as one: move them into a category";
+                self.document.note(Problem::error(rule.id.span.clone(), message, label));
+            }
+        }
+        let groups = find(&self.groups, &rule.groups, "group");
+        let schedules = find(&self.schedules, &rule.schedules, "schedule");
+        Rule {
+            article: rule.article,
+            action: rule.action,
+            reason: rule.reason,
+            who: Who {
+                users: rule.users.adds,
+                groups: groups.adds,
+                networks: rule.networks.adds,
+                except_users: rule.users.removes,
+                except_groups: groups.removes,
+                except_networks: rule.networks.removes,
+            },
+            what,
+            when: When { schedules: schedules.adds, except: schedules.removes },
+            id: id.to_owned(),
+            span: rule.id.span,
+        }
+    }
+
+    fn places(&self, known: &[&str], entries: &[Located<&str>], rule: &str, kind: &str) -> Vec<usize> {
+        let find = |entry: &Located<&str>| {
+            let place = known.iter().position(|name| *name == entry.value);
+            if place.is_none() {
+                let what = format!("rule `{rule}` names a {kind} that does not exist");
+                self.document.note_absence(Problem::error(entry.span.clone(), what, hint(entry.value, known)));
+            }
+            place
+        };
+        entries.iter().filter_map(find).collect()
+    }
+
+    fn expectation(&self, expectation: &Expectation, rules: &[Rule]) {
+        let rules: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+        for (name, known, kind) in
+            [(&expectation.rule, &rules, "rule"), (&expectation.category, &self.categories, "category")]
+        {
+            if let Some(name) = name
+                && !known.contains(&name.value.as_str())
+            {
+                let what = format!("an expectation names a {kind} that does not exist");
+                self.document.note_absence(Problem::error(name.span.clone(), what, hint(&name.value, known)));
+            }
+        }
+    }
+}
+
+fn hint(word: &str, known: &[&str]) -> String {
+    match nearest(word, known.iter().copied()) {
+        Some(near) => format!("nearest: `{near}`"),
+        None if known.is_empty() => "there is none".to_owned(),
+        None => format!("known: {}", quoted_list(known.iter())),
+    }
+}
+
+/// Beyond the last one there is a problem that keeps the charter from being used.
+fn bit(place: usize) -> Categories {
+    u32::try_from(place).ok().and_then(|place| Categories::checked_shl(1, place)).unwrap_or(0)
+}
+
+fn warn_of_unused(document: &Document<'_>, categories: &[FileCategory<'_>], lists: &[FileList<'_>], rules: &[Rule]) {
+    let used = rules.iter().fold(0, |used, rule| used | rule.what.any | rule.what.none);
+    for (place, category) in categories.iter().enumerate() {
+        if used & bit(place) == 0 {
+            let what = format!("category `{}` is used by no rule", category.id.value);
+            document.note(Problem::warning(category.id.span.clone(), what, "name it in a rule, or remove it"));
+        }
+    }
+    let of_lists = |name: &Located<&str>| name.value.split(':').next().unwrap_or_default().to_owned();
+    let used: BTreeSet<String> = categories
+        .iter()
+        .flat_map(|category| category.lists.adds.iter().chain(&category.lists.removes))
+        .map(of_lists)
+        .collect();
+    for list in lists.iter().filter(|list| !used.contains(list.name.value)) {
+        let what = format!("list `{}` is used by no category", list.name.value);
+        document.note(Problem::warning(list.name.span.clone(), what, "name it in a category, or remove it"));
+    }
+}

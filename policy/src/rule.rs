@@ -1,0 +1,113 @@
+//! One `[[rule]]`: who, what, when, and what then.
+use crate::problem::Problem;
+use crate::schedule::Schedule;
+use crate::verdict::{Action, Query, Text};
+use crate::who::{Signed, Who};
+use jiff::tz::TimeZone;
+use std::ops::{Range, RangeInclusive};
+
+/// A rule; all of who, what and when must hold.
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
+    pub(crate) id: String,
+    pub(crate) article: Option<String>,
+    pub(crate) action: Action,
+    pub(crate) reason: Option<Text>,
+    pub(crate) who: Who,
+    pub(crate) what: What,
+    pub(crate) when: When,
+    /// The id in the charter's text.
+    pub(crate) span: Range<usize>,
+}
+
+impl Rule {
+    /// Warns of a rule that an earlier one leaves nothing to.
+    pub(crate) fn shadowed_by(&self, earlier: &Rule) -> Option<Problem> {
+        if !earlier.who.is_everyone() || !earlier.when.is_always() || !earlier.what.holds_all_of(&self.what) {
+            return None;
+        }
+        let what = format!("rule `{}` can never match", self.id);
+        Some(
+            Problem::warning(self.span.clone(), what, "put it first, or remove it")
+                .also(earlier.span.clone(), "this rule decides all of it before"),
+        )
+    }
+}
+
+/// The categories a target is in, one bit each, in the order of the charter. A rule that lists names of its own has a
+/// nameless category for them.
+pub(crate) type Categories = u128;
+
+/// How many categories there can be.
+pub(crate) const MOST_CATEGORIES: usize = 128;
+
+/// The "what" of a rule. `categories`, `domains`, `urls` and `expressions` are alternatives; ports and methods narrow.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct What {
+    /// In any of these; none at all: whatever is asked.
+    pub(crate) any: Categories,
+    /// In none of these.
+    pub(crate) none: Categories,
+    /// The rule's own nameless category.
+    pub(crate) own: Categories,
+    pub(crate) ports: Signed<RangeInclusive<u16>>,
+    pub(crate) methods: Signed<String>,
+}
+
+impl What {
+    /// `None` when it does not hold; else the categories by which it does.
+    pub(crate) fn holds(&self, query: &Query<'_>, categories: Categories, taken_out: Categories) -> Option<Categories> {
+        let matching = categories & self.any;
+        let port = query.target.port();
+        let holds = (self.any == 0 || matching != 0)
+            && categories & self.none == 0
+            && taken_out & self.own == 0
+            && self.ports.allows(|ports| ports.contains(&port))
+            && self.methods.allows(|method| method == query.method);
+        holds.then_some(matching)
+    }
+
+    fn is_narrow(&self) -> bool {
+        let Signed { adds, removes } = &self.ports;
+        let ports = adds.is_empty() && removes.is_empty();
+        let Signed { adds, removes } = &self.methods;
+        !ports || !adds.is_empty() || !removes.is_empty() || self.none != 0 || self.own != 0
+    }
+
+    /// Whether nothing of `other` lies outside; says no when that would take a closer look.
+    fn holds_all_of(&self, other: &What) -> bool {
+        !self.is_narrow() && (self.any == 0 || other.any != 0 && other.any & !self.any == 0)
+    }
+}
+
+impl<T> Signed<T> {
+    /// A list that only removes starts from everything.
+    fn allows(&self, is: impl Fn(&T) -> bool) -> bool {
+        (self.adds.is_empty() || self.adds.iter().any(&is)) && !self.removes.iter().any(&is)
+    }
+}
+
+/// The "when" of a rule: in any of the schedules, and in none of the exceptions. Places in the charter's schedules.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct When {
+    pub(crate) schedules: Vec<usize>,
+    pub(crate) except: Vec<usize>,
+}
+
+impl When {
+    pub(crate) fn is_always(&self) -> bool {
+        self.schedules.is_empty() && self.except.is_empty()
+    }
+
+    /// `None` when it does not hold; else the schedule by which it does, if one was asked for.
+    pub(crate) fn holds(&self, query: &Query<'_>, schedules: &[Schedule], zone: &TimeZone) -> Option<Option<usize>> {
+        let holds = |&place: &usize| schedules.get(place).is_some_and(|schedule| schedule.holds(query.at, zone));
+        if self.except.iter().any(&holds) {
+            return None;
+        }
+        if self.schedules.is_empty() {
+            return Some(None);
+        }
+        self.schedules.iter().copied().find(holds).map(Some)
+    }
+}

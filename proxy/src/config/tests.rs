@@ -1,0 +1,162 @@
+//! The configuration as an administrator writes it: every key of the documented file, and files with problems beside
+//! the exact report that each must give.
+
+use super::*;
+use crate::pages::Language;
+use policy::{Problem, Problems, Source};
+
+/// Every key with its default, as the documentation shows it.
+const DEFAULTS: &str = include_str!("defaults.toml");
+
+fn read(text: &str) -> (Config, Result<Vec<Problem>, Problems>) {
+    read::config(&Source { name: "octroi.toml".to_owned(), text: text.to_owned() }, Path::new(""))
+}
+
+fn good(text: &str) -> Config {
+    let (config, outcome) = read(text);
+    match outcome {
+        Ok(_) => config,
+        Err(problems) => panic!("{}", problems.render(false)),
+    }
+}
+
+fn refused(text: &str) -> String {
+    read(text).1.expect_err("a problem").render(false)
+}
+
+#[test]
+fn the_documented_defaults_are_the_defaults() {
+    let (documented, warnings) = read(DEFAULTS);
+    assert_eq!(warnings, Ok(Vec::new()));
+    assert_eq!(format!("{documented:?}"), format!("{:?}", good("")));
+    assert_eq!(documented.log.retention_days, 365);
+    assert_eq!(documented.locale, Language::French);
+}
+
+#[test]
+fn an_unknown_key_is_refused_in_every_table() {
+    let lines: Vec<&str> = DEFAULTS.lines().collect();
+    let mut tables = 0;
+    for (n, line) in lines.iter().enumerate().filter(|(n, line)| *n == 0 || line.starts_with('[')) {
+        // Before the first line, or after a table's header.
+        let at = if line.starts_with('[') { n + 1 } else { n };
+        let mut injected = lines.clone();
+        injected.insert(at, "unheard_of = 1");
+        let report = refused(&injected.join("\n"));
+        assert!(report.contains("unheard_of") && report.contains(&format!("octroi.toml:{}:1", at + 1)), "{report}");
+        tables += 1;
+    }
+    assert_eq!(tables, 16);
+}
+
+#[test]
+fn a_misspelt_key_finds_its_nearest() {
+    assert!(refused("[log]\nretention_day = 30\n").contains("nearest: `retention_days`"));
+    assert!(refused("[limts]\n").contains("nearest: `limits`"));
+}
+
+#[test]
+fn values_are_types() {
+    let config = good(
+        r#"
+        locale = "en"
+        time_zone = "America/Montreal"
+        [listen]
+        proxy = ["[::1]:3128", "127.0.0.1:0"]
+        [destinations]
+        connect_ports = [443, "8000-8100"]
+        allow_private = ["10.0.0.5", "10.1.0.0/16"]
+        [dns]
+        servers = ["10.0.0.2", "[::1]:5353"]
+        hosts = { "Intranet.Example." = ["10.0.0.5", "::ffff:10.0.0.6"] }
+        [identity]
+        methods = ["basic", "address"]
+        [identity.address]
+        names = { "10.0.0.12" = "poste-accueil" }
+        [log]
+        retention_days = 180
+        purposes = ["rights"]
+        durability = "power"
+        [limits]
+        header_bytes = "16KiB"
+        idle_timeout = "1m30s"
+        "#,
+    );
+    assert_eq!(config.listen.proxy.len(), 2);
+    assert!(config.destinations.connect_ports.contains(8050) && !config.destinations.connect_ports.contains(80));
+    assert!(config.destinations.allow_private.contains("10.1.2.3".parse().expect("an address")));
+    assert_eq!(config.dns.servers[0].port(), 53);
+    let expected: Vec<IpAddr> = ["10.0.0.5", "10.0.0.6"].map(|text| text.parse().expect("an address")).into();
+    assert_eq!(config.dns.hosts["intranet.example"], expected);
+    assert_eq!(config.identity.methods, [Method::Basic, Method::Address]);
+    assert_eq!(config.identity.names.len(), 1);
+    assert_eq!((config.log.purposes.as_slice(), config.log.durability), (&[Purpose::Rights][..], Durability::Power));
+    assert_eq!((config.limits.header_bytes, config.limits.idle_timeout), (16384, Duration::from_secs(90)));
+}
+
+#[test]
+fn retention_follows_the_law() {
+    let log = |line: &str| read(&format!("[log]\n{line}\n")).1;
+    let warnings = |line: &str| log(line).expect("accepted").len();
+    assert_eq!(warnings("retention_days = 180"), 0);
+    assert_eq!(warnings("retention_days = 365"), 0);
+    assert_eq!(warnings("retention_days = 179"), 1);
+    assert_eq!(warnings("retention_days = 1"), 1);
+    assert_eq!(warnings("retention_days = 1095\nretention_reason = \"long investigations\""), 1);
+    for refused in ["0", "1096", "366", "366\nretention_reason = \" \"", "-1", "\"365\""] {
+        assert!(log(&format!("retention_days = {refused}")).is_err(), "{refused}");
+    }
+}
+
+#[test]
+fn what_comes_later_is_known_and_refused() {
+    for (table, line) in [
+        ("listen", "proxy_tls = [{ address = \"0.0.0.0:3129\", certificate = \"c.pem\", key = \"k.pem\" }]"),
+        ("upstream", "parent = \"http://proxy.example:8080\""),
+        ("upstream", "direct = [\"example.fr\"]"),
+        ("identity", "methods = [\"negotiate\"]"),
+        ("identity", "methods = [\"portal\"]"),
+        ("identity.negotiate", "keytab = \"http.keytab\""),
+        ("identity.basic", "source = \"ldap\""),
+        ("identity.ldap", "url = \"ldaps://dc1.example\""),
+        ("inspection", "mode = \"block-page\""),
+        ("inspection", "mode = \"selected\""),
+        ("antivirus", "icap = \"icap://127.0.0.1:1344/avscan\""),
+        ("log", "central = \"postgres://db.example/octroi\""),
+    ] {
+        let report = refused(&format!("[{table}]\n{line}\n"));
+        assert!(report.contains("not supported yet"), "{report}");
+        assert_eq!(report.matches("Error:").count(), 1, "{report}");
+    }
+}
+
+/// Each `problems/NAME.toml` gives exactly the report of `problems/NAME.txt`. With `UPDATE_GOLDEN=1` the reports are
+/// written anew, to be read before they are committed.
+#[test]
+fn problems_are_reported_word_for_word() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config/problems");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(&folder).expect("the folder").map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    let (cases, reports): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|file| file.extension().is_some_and(|extension| extension == "toml"));
+    let expected: Vec<PathBuf> = cases.iter().map(|case| case.with_extension("txt")).collect();
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    assert!(update || reports == expected, "a report stands without its case, or a case without its report");
+    assert!(!cases.is_empty());
+    for case in cases {
+        let text = std::fs::read_to_string(&case).expect("read");
+        let report = match read(&text).1 {
+            Err(problems) => problems.render(false),
+            Ok(problems) => {
+                let source = Source { name: "octroi.toml".to_owned(), text };
+                Problems { source, problems }.render(false)
+            }
+        };
+        let golden = case.with_extension("txt");
+        if update {
+            std::fs::write(&golden, &report).expect("written");
+        }
+        assert_eq!(report, std::fs::read_to_string(&golden).expect("read"), "{}", case.display());
+    }
+}
