@@ -134,6 +134,27 @@ impl Charter {
         &self.identity
     }
 
+    /// What is refused, in the order of the rules: the article, and the label of each category that a `block` rule
+    /// names. A rule without categories is told by its reason; without either, by nothing.
+    pub fn refused(&self) -> Vec<(Option<&str>, &Text)> {
+        let mut refused: Vec<(Option<&str>, &Text)> = Vec::new();
+        for rule in self.rules.iter().filter(|rule| rule.action == Action::Block) {
+            let named = |place: usize| rule.what.any >> place & 1 == 1;
+            let categories = self.categories.iter().enumerate().filter(|(place, _)| named(*place));
+            let mut told: Vec<&Text> = categories.filter_map(|(_, category)| category.label.as_ref()).collect();
+            if told.is_empty() {
+                told.extend(&rule.reason);
+            }
+            for what in told {
+                let line = (rule.article.as_deref(), what);
+                if !refused.contains(&line) {
+                    refused.push(line);
+                }
+            }
+        }
+        refused
+    }
+
     /// How many rules it has.
     pub fn rules(&self) -> usize {
         self.rules.len()

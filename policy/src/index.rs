@@ -1,23 +1,24 @@
 //! One read-only index over all lists, read from bytes the caller owns.
 //!
-//! All names of all lists stand in one finite state transducer, last byte first, each with the set of sources that hold
-//! it: one walk over a host from its end meets every listed suffix, and a meeting counts where a label begins. URL
-//! entries stand in a second one as host and path; addresses stand among the names under `=`, which no name holds, and
-//! only match whole. Expressions are kept as text and compiled when the index is opened.
+//! All names of all lists stand in one sorted table, last byte first, each with the set of sources that hold it: one
+//! search finds every listed suffix of a host, and one counts where a label begins. URL entries stand in a second table
+//! as host and path; addresses stand among the names under `=`, which no name holds, and only match whole. Expressions
+//! are kept as text and compiled when the index is opened.
 
 mod build;
 mod format;
 mod lookup;
 mod runs;
+mod table;
 
 pub(crate) use build::Builder;
 pub use format::IndexError;
 
 use crate::expressions::Expressions;
-use fst::raw::Fst;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+use table::Table;
 
 /// The bytes of an index: a mapped file, a vector, a static slice. They must not change while the index is open.
 pub type Data = Arc<dyn AsRef<[u8]> + Send + Sync>;
@@ -76,8 +77,8 @@ pub struct SourceInfo {
 
 /// An opened index.
 pub struct Index {
-    names: Fst<Section>,
-    urls: Fst<Section>,
+    names: Table,
+    urls: Table,
     sources: Vec<SourceInfo>,
     /// Sources and aliases.
     callable: BTreeMap<String, SourceId>,
@@ -93,11 +94,8 @@ impl Index {
     pub fn open(data: Data) -> Result<Index, IndexError> {
         let (names, urls, contents) = format::read((*data).as_ref())?;
         let section = |range| {
-            Fst::new(Section {
-                data: Arc::clone(&data),
-                range,
-            })
-            .map_err(|_| IndexError::Contents)
+            let data = Arc::clone(&data);
+            Table::open(Section { data, range }).ok_or(IndexError::Contents)
         };
         let expressions = Expressions::new(contents.expressions.iter().map(|(_, text)| text.as_str()))
             .map_err(IndexError::Expressions)?;

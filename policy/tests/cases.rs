@@ -30,6 +30,18 @@ fn downloaded() -> Index {
     index(compiler)
 }
 
+/// The starter list, every line of it kept.
+fn starter() -> Index {
+    let mut compiler = Compiler::default();
+    for (path, text) in policy::charter::starter() {
+        let file = ut1_file(path).unwrap();
+        let source = format!("starter:{}", file.folder);
+        let report = compiler.file(&source, file.kind.unwrap(), Format::Ut1, path, text.as_bytes());
+        assert_eq!((report.bad, report.kept), (0, text.lines().count() as u64), "{report:?}");
+    }
+    index(compiler)
+}
+
 fn index(compiler: Compiler) -> Index {
     let mut bytes = Vec::new();
     compiler.write(&mut bytes, &mut |_| {}).unwrap();
@@ -79,16 +91,8 @@ fn an_expectation_that_does_not_hold_says_what_came_instead() {
 
 #[test]
 fn the_built_in_charter_keeps_its_promises_over_the_starter_list() {
-    let mut compiler = Compiler::default();
-    for (path, text) in policy::charter::starter() {
-        let file = ut1_file(path).unwrap();
-        let report =
-            compiler.file(&format!("starter:{}", file.folder), file.kind.unwrap(), Format::Ut1, path, text.as_bytes());
-        assert_eq!(report.bad, 0, "{report:?}");
-        assert_eq!(report.kept, text.lines().count() as u64, "{path}");
-    }
     let text = Charter::builtin_text().to_owned();
-    let shown = complaints("charte.toml", text, index(compiler));
+    let shown = complaints("charte.toml", text, starter());
     assert_eq!(shown, "", "\n{shown}");
 }
 
@@ -103,12 +107,6 @@ fn the_streaming_rule_of_the_built_in_charter_only_waits_for_its_number_signs() 
         .collect();
     let expect = "[[expect]]\nurl = \"https://www.deezer.com/\"\nrule = \"audio-video\"\n\
                   [[expect]]\nurl = \"https://www.deezer.com/\"\nat = 2026-01-14T12:30:00+01:00\naction = \"allow\"\n";
-    let mut compiler = Compiler::default();
-    for (path, text) in policy::charter::starter() {
-        let file = ut1_file(path).unwrap();
-        let source = format!("starter:{}", file.folder);
-        compiler.file(&source, file.kind.unwrap(), Format::Ut1, path, text.as_bytes());
-    }
-    let shown = complaints("charte.toml", format!("{before}{block}\n{after}\n{expect}"), index(compiler));
+    let shown = complaints("charte.toml", format!("{before}{block}\n{after}\n{expect}"), starter());
     assert_eq!(shown, "", "\n{shown}");
 }

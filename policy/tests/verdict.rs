@@ -139,6 +139,14 @@ fn the_groups_of_a_client_come_from_accounts_addresses_and_the_directory() {
 }
 
 #[test]
+fn what_is_refused_is_told_by_article_and_label() {
+    let in_force = in_force();
+    let refused = in_force.charter().refused();
+    let told: Vec<_> = refused.iter().map(|(article, what)| (*article, what.fr.as_str())).collect();
+    assert_eq!(told, [(Some("3"), "Contenu pornographique"), (None, "jeux")]);
+}
+
+#[test]
 fn a_list_that_the_index_has_not_is_said_with_the_nearest() {
     assert_eq!(in_force().missing_lists(), [("ut1:gamse".to_owned(), Some("ut1:games".to_owned()))]);
 }

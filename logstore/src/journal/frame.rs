@@ -26,7 +26,11 @@ pub(crate) enum Frame {
     Opened(Box<Row>),
     /// A record was settled. `opened_at` tells its day, so that the ending alone is enough when the opening has
     /// already been filed and its segment deleted.
-    Settled { id: i64, opened_at: i64, ending: Ending },
+    Settled {
+        id: i64,
+        opened_at: i64,
+        ending: Ending,
+    },
     /// Nothing: written to see whether the disk takes bytes again.
     Padding,
 }
@@ -131,7 +135,9 @@ pub(crate) fn scan(bytes: &[u8]) -> Scan {
 fn read(bytes: &[u8]) -> Option<(Frame, usize)> {
     let rest = bytes.strip_prefix(&MARKER)?;
     let (head, rest) = rest.split_first_chunk::<6>()?;
-    let [kind, 0, length @ ..] = *head else { return None };
+    let [kind, 0, length @ ..] = *head else {
+        return None;
+    };
     let (crc, rest) = rest.split_first_chunk::<4>()?;
     let length = u32::from_le_bytes(length) as usize;
     let payload = rest.get(..length).filter(|_| length <= LONGEST)?;
@@ -236,10 +242,17 @@ impl Reader<'_> {
             destination_ip: self.address()?,
             later: match self.bytes()? {
                 [0] => None,
-                [_] => Some(Box::new(Later { tls_name: self.text()?, verdict: self.verdict()? })),
+                [_] => Some(Box::new(Later {
+                    tls_name: self.text()?,
+                    verdict: self.verdict()?,
+                })),
             },
         };
-        Some(Frame::Settled { id, opened_at, ending })
+        Some(Frame::Settled {
+            id,
+            opened_at,
+            ending,
+        })
     }
 
     fn verdict(&mut self) -> Option<Verdict> {
@@ -286,7 +299,9 @@ impl Reader<'_> {
                 break;
             }
         }
-        let Some(length) = length.checked_sub(1) else { return Some(None) };
+        let Some(length) = length.checked_sub(1) else {
+            return Some(None);
+        };
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(Some(std::str::from_utf8(text).ok()?.into()))
@@ -326,7 +341,10 @@ mod tests {
             bytes_sent: 1,
             bytes_received: u64::MAX,
             outcome: Outcome::Continued,
-            later: Some(Box::new(Later { verdict, tls_name: Some("b.example".into()) })),
+            later: Some(Box::new(Later {
+                verdict,
+                tls_name: Some("b.example".into()),
+            })),
         };
         (entry, ending)
     }
@@ -343,7 +361,11 @@ mod tests {
         ends.push(bytes.len());
         let frames = vec![
             Frame::Opened(Box::new(Row::opened(1, &entry))),
-            Frame::Settled { id: 1, opened_at: 7, ending },
+            Frame::Settled {
+                id: 1,
+                opened_at: 7,
+                ending,
+            },
             Frame::Padding,
         ];
         (bytes, ends, frames)

@@ -3,10 +3,10 @@
 use super::format::{Contents, Sink};
 use super::lookup::bare;
 use super::runs::Runs;
+use super::table::TableWriter;
 use super::{SetId, SourceId, SourceInfo};
 use crate::expressions::Expressions;
 use crate::lists::Progress;
-use fst::raw::Builder as FstBuilder;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::IpAddr;
@@ -96,8 +96,8 @@ impl Builder {
             progress,
         };
         let mut sink = Sink::new(out)?;
-        let names = write_fst(self.names, &mut sets, &mut report, &mut sink)?;
-        let urls = write_fst(self.urls, &mut sets, &mut report, &mut sink)?;
+        let names = write_table(self.names, &mut sets, &mut report, &mut sink)?;
+        let urls = write_table(self.urls, &mut sets, &mut report, &mut sink)?;
         report.end();
         let mut expressions = Vec::new();
         for (text, mut sources) in self.expressions {
@@ -120,22 +120,13 @@ impl Builder {
 }
 
 /// Sorts and writes keys with their sets, and gives the length of what was written.
-fn write_fst(runs: Runs, sets: &mut Sets, report: &mut Report<'_>, sink: &mut Sink<'_>) -> io::Result<u64> {
-    let start = sink.written();
-    let mut fst = FstBuilder::new(&mut *sink).map_err(io_error)?;
+fn write_table(runs: Runs, sets: &mut Sets, report: &mut Report<'_>, sink: &mut Sink<'_>) -> io::Result<u64> {
+    let mut table = TableWriter::default();
     runs.merge(|key, sources| {
         report.count(sources.len());
-        fst.insert(key, u64::from(sets.id(sources).0)).map_err(io_error)
+        table.add(key, sets.id(sources), sink)
     })?;
-    fst.finish().map_err(io_error)?;
-    Ok(sink.written() - start)
-}
-
-fn io_error(error: fst::Error) -> io::Error {
-    match error {
-        fst::Error::Io(error) => error,
-        error => io::Error::other(error),
-    }
+    table.finish(sink)
 }
 
 /// Sets of sources, numbered at first sight; counts the entries of each source on the way.

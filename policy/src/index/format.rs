@@ -1,10 +1,10 @@
-//! The bytes of an index: a header, the transducers of names and URLs, the contents, a trailer. Integers are
+//! The bytes of an index: a header, the tables of names and URLs, the contents, a trailer. Integers are
 //! little-endian.
 //!
 //! ```text
 //! header     magic (8), version (4)
-//! names      fst
-//! urls       fst
+//! names      table
+//! urls       table
 //! contents   sources, aliases, sets, expressions
 //! trailer    lengths of names, urls, contents (8 each), xxh3 of all bytes before it (8), magic (8)
 //! ```
@@ -62,7 +62,7 @@ impl fmt::Display for IndexError {
 
 impl std::error::Error for IndexError {}
 
-/// What an index holds besides its transducers.
+/// What an index holds besides its tables.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Contents {
     pub(super) sources: Vec<SourceInfo>,
@@ -224,7 +224,6 @@ pub(super) struct Sink<'a> {
     out: &'a mut dyn Write,
     buffer: Vec<u8>,
     hash: Xxh3Default,
-    written: u64,
 }
 
 impl<'a> Sink<'a> {
@@ -234,16 +233,10 @@ impl<'a> Sink<'a> {
             out,
             buffer: Vec::with_capacity(BUFFER),
             hash: Xxh3Default::new(),
-            written: 0,
         };
         sink.write_all(&MAGIC)?;
         sink.write_all(&VERSION.to_le_bytes())?;
         Ok(sink)
-    }
-
-    /// Bytes so far.
-    pub(super) fn written(&self) -> u64 {
-        self.written
     }
 
     /// Ends with the contents and the trailer.
@@ -275,7 +268,6 @@ impl Write for Sink<'_> {
             self.pass_on()?;
         }
         self.buffer.extend_from_slice(bytes);
-        self.written += bytes.len() as u64;
         Ok(bytes.len())
     }
 

@@ -1,18 +1,14 @@
 //! Finding every entry that covers a target.
 
-use super::{Hit, Index, Kind, Section, SetId};
+use super::{Hit, Index, Kind};
 use crate::Target;
-use fst::raw::{Fst, Node};
+use std::borrow::Cow;
 
 impl Index {
     /// Adds every entry that covers the target: names at label boundaries, URLs by host and path prefix, expressions.
     pub fn hits(&self, target: &Target, hits: &mut Vec<Hit>) {
-        if target.ip().is_some() {
-            self.address(target.host(), hits);
-        } else {
-            self.suffixes(target.host(), hits);
-        }
-        self.prefixes(target, hits);
+        self.listed_names(target, hits);
+        self.listed_urls(target, hits);
         if !self.expressions.is_empty() {
             for entry in self.expressions.matching(&target.host_and_locator()) {
                 let (set, _) = self.expression_texts[entry as usize];
@@ -47,59 +43,49 @@ impl Index {
         }
     }
 
-    /// An address is listed whole, or not at all.
-    fn address(&self, address: &str, hits: &mut Vec<Hit>) {
-        let mut walk = Walk::new(&self.names);
-        if walk.step(b'=') && address.bytes().rev().all(|byte| walk.step(byte)) {
-            hits.extend(walk.entry().map(|set| Hit {
-                set,
-                kind: Kind::Domains,
-                entry: length(address.len()),
-            }));
+    /// A name counts where a label begins; an address is listed whole, or not at all.
+    fn listed_names(&self, target: &Target, hits: &mut Vec<Hit>) {
+        let host = target.host();
+        // Longer than any host, and one more for the mark.
+        let mut reversed = [0; 256];
+        let mark = target.ip().map(|_| b'=');
+        let mut end = 0;
+        for (place, byte) in reversed.iter_mut().zip(mark.into_iter().chain(host.bytes().rev())) {
+            *place = byte;
+            end += 1;
         }
-    }
-
-    /// One walk from the end of the host; an entry counts where a label begins.
-    fn suffixes(&self, host: &str, hits: &mut Vec<Hit>) {
-        let host = host.as_bytes();
-        let mut walk = Walk::new(&self.names);
-        for (start, byte) in host.iter().enumerate().rev() {
-            if !walk.step(*byte) {
-                return;
-            }
-            if (start == 0 || host[start - 1] == b'.')
-                && let Some(set) = walk.entry()
-            {
+        let key = &reversed[..end];
+        self.names.prefixes(key, |found, set| {
+            let whole = found == end;
+            if whole || (mark.is_none() && key[found] == b'.') {
+                let entry = length(if mark.is_some() { found - 1 } else { found });
                 hits.push(Hit {
                     set,
                     kind: Kind::Domains,
-                    entry: length(host.len() - start),
+                    entry,
                 });
             }
-        }
+        });
     }
 
     /// The host must be equal, `www.` aside; then every prefix of path and query that ends at a boundary.
-    fn prefixes(&self, target: &Target, hits: &mut Vec<Hit>) {
-        let mut walk = Walk::new(&self.urls);
-        if !bare(target.host()).bytes().all(|byte| walk.step(byte)) {
-            return;
-        }
-        let locator = locator(target).as_bytes();
-        for (at, byte) in locator.iter().enumerate() {
-            if !walk.step(*byte) {
-                return;
-            }
-            if let Some(set) = walk.entry()
-                && ends_at_boundary(&locator[..=at], locator.get(at + 1))
-            {
+    fn listed_urls(&self, target: &Target, hits: &mut Vec<Hit>) {
+        let text = match target.locator() {
+            "" => Cow::Owned([target.host(), "/"].concat()),
+            _ => target.host_and_locator(),
+        };
+        let (host, text) = (bare(target.host()), bare(&text).as_bytes());
+        self.urls.prefixes(text, |found, set| {
+            // No host holds a slash, so that no entry ends within the host.
+            let locator = text.get(host.len()..found).unwrap_or_default();
+            if ends_at_boundary(locator, text.get(found)) {
                 hits.push(Hit {
                     set,
                     kind: Kind::Urls,
-                    entry: length(at + 1),
+                    entry: length(locator.len()),
                 });
             }
-        }
+        });
     }
 }
 
@@ -132,41 +118,4 @@ fn ends_at_boundary(entry: &[u8], next: Option<&u8>) -> bool {
 /// Hosts are at most 253 bytes and locators a mebibyte.
 fn length(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
-}
-
-/// A walk from the root of a transducer.
-struct Walk<'a> {
-    fst: &'a Fst<Section>,
-    node: Node<'a>,
-    output: u64,
-}
-
-impl<'a> Walk<'a> {
-    fn new(fst: &'a Fst<Section>) -> Walk<'a> {
-        Walk {
-            fst,
-            node: fst.root(),
-            output: 0,
-        }
-    }
-
-    fn step(&mut self, byte: u8) -> bool {
-        let Some(found) = self.node.find_input(byte) else {
-            return false;
-        };
-        let transition = self.node.transition(found);
-        self.output += transition.out.value();
-        self.node = self.fst.node(transition.addr);
-        true
-    }
-
-    /// The set of the entry that ends here, if one does.
-    fn entry(&self) -> Option<SetId> {
-        let set = || {
-            u32::try_from(self.output + self.node.final_output().value())
-                .ok()
-                .map(SetId)
-        };
-        if self.node.is_final() { set() } else { None }
-    }
 }

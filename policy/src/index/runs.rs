@@ -1,8 +1,9 @@
 //! Sorting millions of keys in little memory: sorted runs, each coded by what it shares with the key before, merged.
 //!
-//! The runs of the complete UT1 take about a third of its text, and only one run's worth of keys is ever held plainly.
+//! The runs of the complete UT1 take about half of its text, and only one run's worth of keys is ever held plainly.
 
 use super::SourceId;
+use super::table::{head, shared};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, binary_heap::PeekMut};
 
@@ -46,11 +47,8 @@ impl Runs {
         let start = self.arena.len();
         self.arena.extend(key);
         let length = self.arena.len() - start;
-        let mut prefix = [0; 16];
-        let known = length.min(16);
-        prefix[..known].copy_from_slice(&self.arena[start..start + known]);
         self.items.push(Item {
-            prefix: u128::from_be_bytes(prefix),
+            prefix: head(&self.arena[start..]),
             start: u32::try_from(start).expect("an arena is closed long before 4 GiB"),
             length: u32::try_from(length).expect("no key is longer than a URL, which is at most 1 MiB"),
             source,
@@ -72,7 +70,7 @@ impl Runs {
         let mut previous: &[u8] = &[];
         for item in &self.items {
             let key = key(item);
-            let shared = previous.iter().zip(key).take_while(|(a, b)| a == b).count();
+            let shared = shared(previous, key);
             push_number(shared, &mut run);
             push_number(key.len() - shared, &mut run);
             push_number(usize::from(item.source.0), &mut run);
@@ -149,7 +147,7 @@ impl Cursor<'_> {
 }
 
 /// Seven bits a byte, the lowest first; the high bit says that more follow.
-fn push_number(mut number: usize, out: &mut Vec<u8>) {
+pub(super) fn push_number(mut number: usize, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push((number & 0x7F) as u8 | 0x80);
         number >>= 7;
@@ -157,7 +155,8 @@ fn push_number(mut number: usize, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
-fn take_number(bytes: &mut &[u8]) -> usize {
+/// Reads what [`push_number`] wrote; zero at the end of the bytes.
+pub(super) fn take_number(bytes: &mut &[u8]) -> usize {
     let (mut number, mut shift) = (0, 0);
     while let [byte, rest @ ..] = *bytes {
         *bytes = rest;

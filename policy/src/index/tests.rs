@@ -175,7 +175,7 @@ proptest! {
 
     #[test]
     fn contents_that_lie_behind_a_good_checksum_stop_nothing(at: prop::sample::Index, value: u8) {
-        // From the contents on: the transducers before are trusted once the checksum holds.
+        // From the contents on: the tables before are trusted once the checksum holds.
         let mut bytes = bytes();
         let length = bytes.len();
         let contents = u64::from_le_bytes(bytes[length - 24..length - 16].try_into().unwrap()) as usize;
