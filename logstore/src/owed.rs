@@ -70,6 +70,11 @@ impl OwedRecord {
         self.live.received.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Whether any payload has come from the origin.
+    pub fn has_received(&self) -> bool {
+        self.live.received.load(Ordering::Relaxed) > 0
+    }
+
     /// Settles it. Never waits: the ending follows the opening into the journal within milliseconds.
     pub fn settle(mut self, outcome: Outcome) {
         self.close(outcome);

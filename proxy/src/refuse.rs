@@ -9,6 +9,7 @@ use crate::gate::{Gate, State};
 use crate::identify::Client;
 use crate::pages::{self, Fault, FaultPage, Language, Refusal};
 use crate::record;
+use crate::upstream::ConnectError;
 use crate::wire::Framing;
 use jiff::Timestamp;
 use logstore::{Outcome, OwedRecord, Unwritable};
@@ -255,7 +256,7 @@ impl Page {
 }
 
 /// Ends our side and listens a little, so that the client reads the answer before it learns that nobody listens.
-async fn linger<R, W>(connection: &mut Connection<R, W>)
+pub(crate) async fn linger<R, W>(connection: &mut Connection<R, W>)
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -293,12 +294,11 @@ fn reason(status: u16) -> &'static str {
 }
 
 /// The fault page's view of a connection that could not be made, and whether the gate itself refused it.
-pub(crate) fn of_connect_error(error: &crate::upstream::ConnectError) -> (Fault<'static>, Outcome) {
-    use crate::upstream::ConnectError;
+fn of_connect_error(error: &ConnectError) -> (Fault<'static>, Outcome) {
     match error {
         ConnectError::NameNotFound => (Fault::NameNotFound, Outcome::Failed),
         ConnectError::NameUnanswered => (Fault::NameTimeout, Outcome::Failed),
-        ConnectError::ForbiddenAddress(_) => (Fault::ForbiddenAddress, Outcome::Refused),
+        ConnectError::ForbiddenAddress => (Fault::ForbiddenAddress, Outcome::Refused),
         ConnectError::Unreachable => (Fault::Unreachable, Outcome::Failed),
         ConnectError::TimedOut => (Fault::NoAnswer, Outcome::Failed),
     }
@@ -310,7 +310,7 @@ pub(crate) async fn unreachable<R, W>(
     state: &State,
     connection: &mut Connection<R, W>,
     asked: &Asked,
-    error: &crate::upstream::ConnectError,
+    error: &ConnectError,
     record: &mut OwedRecord,
 ) -> (Outcome, Next)
 where
@@ -318,9 +318,8 @@ where
     W: AsyncWrite + Unpin,
 {
     let (fault, outcome) = of_connect_error(error);
-    if let crate::upstream::ConnectError::ForbiddenAddress(ip) = error {
+    if matches!(error, ConnectError::ForbiddenAddress) {
         gate.counts.refused();
-        record.went_to(*ip);
         record.decided_again(record::refused_by_the_gate(state), None);
     }
     (outcome, self::fault(state, connection, asked, fault, record).await)

@@ -14,11 +14,20 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Refused(pub(crate) String);
 
-/// Reads and judges the configuration file. Warnings go to standard error.
+/// Reads and judges the configuration file. Warnings go to standard error. When it is not good, the charter's problems are
+/// told with its own, so that both files can be mended at once.
 pub(crate) fn configuration(path: Option<&Path>) -> Result<Config, Refused> {
-    let (config, warnings) = Config::load(path).map_err(|error| Refused(error.to_string()))?;
-    eprint!("{warnings}");
-    Ok(config)
+    let (config, outcome) = Config::examine(path).map_err(|error| Refused(error.to_string()))?;
+    match outcome {
+        Ok(warnings) => {
+            eprint!("{warnings}");
+            Ok(config)
+        }
+        Err(error) => {
+            let charter = config.charter().err().map(|error| format!("\n{error}")).unwrap_or_default();
+            Err(Refused(format!("{error}{charter}")))
+        }
+    }
 }
 
 /// Reads the charter and its lists, and makes of them all an exchange needs. Blocking: lists that are not compiled yet

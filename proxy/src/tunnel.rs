@@ -15,7 +15,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// What the client is answered when its tunnel stands.
 const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
@@ -73,7 +73,7 @@ where
         gate.counts.refused();
         // The client may be gone; the refusal stands all the same.
         let _ = body::write(&mut connection.writer, ACCESS_DENIED, limits.idle_timeout).await;
-        let _ = timeout(limits.header_timeout, connection.writer.shutdown()).await;
+        refuse::linger(connection).await;
         return (Outcome::Refused, Next::Close);
     }
     (relay(connection, &mut origin, limits.idle_timeout, record).await, Next::Close)
@@ -135,17 +135,20 @@ where
     let mut up = pin!(copy(reader, buffer, &mut origin_writer, &moved, |bytes| record.sent(bytes)));
     let mut down = pin!(copy(&mut origin_reader, &mut origin.buffer, writer, &moved, |bytes| record.received(bytes)));
     let mut silence = pin!(moved.silence(idle));
+    // What an end means is known to nobody but those inside: once the origin has answered, a client that leaves, be it by a
+    // reset, has had what it came for.
+    let client_left = || if record.has_received() { Outcome::Completed } else { Outcome::Abandoned };
     let (mut up_ended, mut down_ended) = (false, false);
     while !(up_ended && down_ended) {
         let outcome = tokio::select! {
             end = &mut up, if !up_ended => match end {
                 Ok(()) => { up_ended = true; continue }
                 Err(BodyError::ReceiverGone) => Outcome::Failed,
-                Err(_) => Outcome::Abandoned,
+                Err(_) => client_left(),
             },
             end = &mut down, if !down_ended => match end {
                 Ok(()) => { down_ended = true; continue }
-                Err(BodyError::ReceiverGone) => Outcome::Abandoned,
+                Err(BodyError::ReceiverGone) => client_left(),
                 Err(_) => Outcome::Failed,
             },
             // Both sides had nothing more to say: the tunnel is over, as far as anybody can tell.

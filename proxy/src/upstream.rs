@@ -13,7 +13,7 @@ use policy::Target;
 use pool::Pool;
 use resolve::Resolver;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -39,7 +39,7 @@ pub(crate) enum ConnectError {
     /// The name servers did not answer in time, or failed.
     NameUnanswered,
     /// Every address of the name is one this gate must not dial.
-    ForbiddenAddress(IpAddr),
+    ForbiddenAddress,
     /// No address accepted.
     Unreachable,
     /// No address accepted in time.
@@ -79,19 +79,15 @@ impl Upstream {
             Ok(found) => found?,
             Err(_) => return Err(ConnectError::NameUnanswered),
         };
-        let mut forbidden = None;
-        let mut last = ConnectError::NameNotFound;
         let vetted: Vec<SocketAddr> = addresses
             .iter()
             .map(|ip| SocketAddr::new(*ip, target.port()))
-            .filter(|address| {
-                let allowed = self.guard.allows(*address);
-                if !allowed {
-                    forbidden = Some(address.ip());
-                }
-                allowed
-            })
+            .filter(|address| self.guard.allows(*address))
             .collect();
+        if vetted.is_empty() {
+            return Err(ConnectError::ForbiddenAddress);
+        }
+        let mut last = ConnectError::TimedOut;
         for (tried, address) in vetted.iter().enumerate() {
             // What time is left is shared among the addresses not yet tried, so that a dead first one leaves some.
             let left = deadline.saturating_duration_since(Instant::now());
@@ -100,7 +96,7 @@ impl Upstream {
                 Err(_) => ConnectError::TimedOut,
                 Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => ConnectError::TimedOut,
                 Ok(Err(_)) => ConnectError::Unreachable,
-                Ok(Ok(stream)) if self.guard.is_own(&stream) => ConnectError::ForbiddenAddress(address.ip()),
+                Ok(Ok(stream)) if self.guard.is_own(&stream) => ConnectError::ForbiddenAddress,
                 Ok(Ok(stream)) => {
                     // Small writes leave at once: a relay that waits for more adds its own delay to the origin's.
                     stream.set_nodelay(true).map_err(|_| ConnectError::Unreachable)?;
@@ -108,10 +104,7 @@ impl Upstream {
                 }
             };
         }
-        match forbidden {
-            Some(ip) if vetted.is_empty() => Err(ConnectError::ForbiddenAddress(ip)),
-            _ => Err(last),
-        }
+        Err(last)
     }
 
     /// Keeps a connection for the next exchange with the same origin. It must be at the end of an answer.
