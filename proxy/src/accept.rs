@@ -1,6 +1,8 @@
 //! Clients let in: by their address, and as many at once as the limits say.
 use crate::connection::{self, Connection};
-use crate::gate::Gate;
+use crate::gate::{Gate, State};
+use crate::pages::Fault;
+use crate::refuse;
 use crate::wire::Buffer;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -12,13 +14,6 @@ use tokio_util::task::TaskTracker;
 
 /// After an error of accept (no descriptors left, most often) the listener rests, so as not to spin.
 const REST: Duration = Duration::from_millis(100);
-/// Told to a client that is one connection too many. A page would cost what is missing.
-const TOO_BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 1\r\n\
-    Proxy-Status: octroi; error=connection_limit_reached\r\nConnection: close\r\n\r\n";
-/// Told to a client whose address is none of those served.
-const NOT_ALLOWED: &[u8] = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\
-    Proxy-Status: octroi; error=http_request_denied\r\nConnection: close\r\n\r\n";
-
 /// Connections by client, all listeners together.
 #[derive(Debug, Default)]
 pub(crate) struct Crowd {
@@ -85,13 +80,13 @@ pub(crate) async fn listen(
         let state = gate.state();
         let limits = &state.config.limits;
         if !state.config.clients.allow.contains(client) {
-            turn_away(stream, NOT_ALLOWED);
+            turn_away(stream, &state, Fault::ClientNotAllowed);
             continue;
         }
         let open = usize::try_from(gate.counts.read().0).unwrap_or(usize::MAX);
         let place = if open < limits.connections { crowd.enter(client, limits.connections_per_client) } else { None };
         let Some(place) = place else {
-            turn_away(stream, TOO_BUSY);
+            turn_away(stream, &state, Fault::TooBusy);
             continue;
         };
         let (gate, interrupt) = (gate.clone(), interrupt.clone());
@@ -114,11 +109,11 @@ async fn serve(gate: &Gate, mut stream: TcpStream, peer: IpAddr) {
 }
 
 /// Says why and closes, as far as that takes no waiting.
-fn turn_away(stream: TcpStream, why: &[u8]) {
+fn turn_away(stream: TcpStream, state: &State, fault: Fault<'_>) {
     use std::io::Write as _;
     // Best effort: a client that is turned away may not hear why.
     if let Ok(mut stream) = stream.into_std() {
-        let _ = stream.write(why);
+        let _ = stream.write(refuse::at_the_door(state, fault).as_bytes());
         let _ = stream.shutdown(std::net::Shutdown::Write);
     }
 }

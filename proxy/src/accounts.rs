@@ -75,12 +75,7 @@ impl Accounts {
         Ok(Accounts {
             key: password_hash::try_generate_salt().map_err(|why| FileError::random(&why))?,
             nobody: hash("nobody has this password").map_err(|why| FileError::random(&why))?,
-            state: Mutex::new(State {
-                table,
-                stamp,
-                remembered: HashMap::new(),
-                throttle: Throttle::default(),
-            }),
+            state: Mutex::new(State { table, stamp, remembered: HashMap::new(), throttle: Throttle::default() }),
             hashing: Mutex::new(()),
             path,
         })
@@ -190,11 +185,8 @@ pub(crate) fn hash(password: &str) -> Result<String, password_hash::Error> {
 }
 
 fn matches(password: &str, stored: &str) -> bool {
-    PasswordHash::new(stored).is_ok_and(|stored| {
-        Argon2::default()
-            .verify_password(password.as_bytes(), &stored)
-            .is_ok()
-    })
+    PasswordHash::new(stored)
+        .is_ok_and(|stored| Argon2::default().verify_password(password.as_bytes(), &stored).is_ok())
 }
 
 #[cfg(test)]
@@ -213,14 +205,7 @@ mod tests {
 
     fn add(dir: &Path, name: &str, password: &str) {
         let name = Name::parse(name).expect("a name");
-        file::change(
-            dir,
-            &name,
-            Change::Add {
-                hash: hash(password).expect("hashed"),
-            },
-        )
-        .expect("added");
+        file::change(dir, &name, Change::Add { hash: hash(password).expect("hashed") }).expect("added");
     }
 
     #[test]
@@ -230,60 +215,29 @@ mod tests {
         assert_eq!(accounts.remembered_at("a.martin", PASSWORD, now), None);
         let martin = Verification::Verified("a.martin".into());
         assert_eq!(accounts.verify_at("A.Martin", PASSWORD, now), martin);
-        assert_eq!(
-            accounts.remembered_at("a.martin", PASSWORD, now).as_deref(),
-            Some("a.martin")
-        );
+        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, now).as_deref(), Some("a.martin"));
         assert_eq!(accounts.remembered_at("a.martin", "another", now), None);
-        assert_eq!(
-            accounts.remembered_at("a.martin", PASSWORD, now + REMEMBERED),
-            None
-        );
+        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, now + REMEMBERED), None);
     }
 
     #[test]
     fn wrong_unknown_and_impossible_are_told_alike() {
         let (_dir, accounts) = gate();
-        for (name, password) in [
-            ("a.martin", "wrong"),
-            ("nobody", PASSWORD),
-            ("no:body", PASSWORD),
-            ("", ""),
-        ] {
-            assert_eq!(
-                accounts.verify(name, password),
-                Verification::Wrong,
-                "{name}"
-            );
+        for (name, password) in [("a.martin", "wrong"), ("nobody", PASSWORD), ("no:body", PASSWORD), ("", "")] {
+            assert_eq!(accounts.verify(name, password), Verification::Wrong, "{name}");
         }
-        assert_eq!(
-            accounts.verify("nobody", "nobody has this password"),
-            Verification::Wrong
-        );
+        assert_eq!(accounts.verify("nobody", "nobody has this password"), Verification::Wrong);
     }
 
     #[test]
     fn a_disabled_account_and_a_changed_password_count_at_once() {
         let (dir, accounts) = gate();
         let name = Name::parse("a.martin").expect("a name");
-        assert_eq!(
-            accounts.verify("a.martin", PASSWORD),
-            Verification::Verified("a.martin".into())
-        );
+        assert_eq!(accounts.verify("a.martin", PASSWORD), Verification::Verified("a.martin".into()));
         let new = "Quatre poules, 3 oies";
-        file::change(
-            dir.path(),
-            &name,
-            Change::Password {
-                hash: hash(new).expect("hashed"),
-            },
-        )
-        .expect("changed");
+        file::change(dir.path(), &name, Change::Password { hash: hash(new).expect("hashed") }).expect("changed");
         assert_eq!(accounts.remembered("a.martin", PASSWORD), None);
-        assert_eq!(
-            accounts.verify("a.martin", new),
-            Verification::Verified("a.martin".into())
-        );
+        assert_eq!(accounts.verify("a.martin", new), Verification::Verified("a.martin".into()));
         file::change(dir.path(), &name, Change::Disable).expect("disabled");
         assert_eq!(accounts.remembered("a.martin", new), None);
         assert_eq!(accounts.verify("a.martin", new), Verification::Wrong);
@@ -293,10 +247,7 @@ mod tests {
     fn guessing_is_slowed_down_but_the_person_at_work_is_not_locked_out() {
         let (_dir, accounts) = gate();
         let now = Instant::now();
-        assert_eq!(
-            accounts.verify_at("a.martin", PASSWORD, now),
-            Verification::Verified("a.martin".into())
-        );
+        assert_eq!(accounts.verify_at("a.martin", PASSWORD, now), Verification::Verified("a.martin".into()));
         let mut throttled = false;
         for guess in 0..5 {
             throttled |= matches!(
@@ -306,20 +257,14 @@ mod tests {
         }
         assert!(throttled);
         // Remembered: no attempt. Forgotten: it waits like everybody.
-        assert_eq!(
-            accounts.verify_at("a.martin", PASSWORD, now),
-            Verification::Verified("a.martin".into())
-        );
+        assert_eq!(accounts.verify_at("a.martin", PASSWORD, now), Verification::Verified("a.martin".into()));
     }
 
     #[test]
     fn a_broken_file_stops_the_start_but_not_a_gate_at_work() {
         let (dir, accounts) = gate();
         std::fs::write(file::path(dir.path()), "{ half").expect("written");
-        assert_eq!(
-            accounts.verify("a.martin", PASSWORD),
-            Verification::Verified("a.martin".into())
-        );
+        assert_eq!(accounts.verify("a.martin", PASSWORD), Verification::Verified("a.martin".into()));
         assert!(Accounts::open(dir.path()).is_err());
     }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[command(
     name = "octroi",
     version,
-    about,
+    about = "A filtering HTTP/HTTPS proxy that keeps a lawful register",
     after_help = "Without a command, octroi runs the gate.\n\
                   Exit status: 0 done; 1 the answer is no; 2 wrong usage or configuration.",
     max_term_width = 100
@@ -203,16 +203,8 @@ mod tests {
 
     #[test]
     fn no_command_is_run_and_config_goes_anywhere() {
-        assert!(
-            Cli::try_parse_from(["octroi"])
-                .expect("parses")
-                .command
-                .is_none()
-        );
-        for line in [
-            ["octroi", "--config", "a.toml", "check"],
-            ["octroi", "check", "--config", "a.toml"],
-        ] {
+        assert!(Cli::try_parse_from(["octroi"]).expect("parses").command.is_none());
+        for line in [["octroi", "--config", "a.toml", "check"], ["octroi", "check", "--config", "a.toml"]] {
             let cli = Cli::try_parse_from(line).expect("parses");
             assert_eq!(cli.config.as_deref(), Some(std::path::Path::new("a.toml")));
         }
@@ -227,11 +219,7 @@ mod tests {
             &["octroi", "explain", "x.fr", "--at", "noon"],
             &["octroi", "log", "search", "--purpose", "security"],
         ] {
-            assert_eq!(
-                Cli::try_parse_from(line).expect_err("refused").exit_code(),
-                2,
-                "{line:?}"
-            );
+            assert_eq!(Cli::try_parse_from(line).expect_err("refused").exit_code(), 2, "{line:?}");
         }
     }
 }

@@ -87,8 +87,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Wrong> {
 /// cursor or hide a line.
 fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     let shown: Vec<[String; N]> = rows.iter().map(|row| std::array::from_fn(|n| visible(&row[n]))).collect();
-    let widths: [usize; N] =
-        std::array::from_fn(|n| shown.iter().map(|row| row[n].chars().count()).max().unwrap_or(0));
+    let widths: [usize; N] = std::array::from_fn(|n| shown.iter().map(|row| row[n].chars().count()).max().unwrap_or(0));
     let mut text = String::new();
     for row in &shown {
         let mut line = String::new();

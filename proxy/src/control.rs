@@ -140,20 +140,14 @@ impl std::fmt::Display for AskError {
 
 /// Asks the gate that runs on a data folder. Blocks until it answers.
 pub(crate) fn ask(data_dir: &Path, request: Request) -> Result<Answer, AskError> {
-    let stream =
-        match Address::of(data_dir).and_then(|address| BlockingStream::connect(&address.path)) {
-            Ok(stream) => stream,
-            // Refused: the socket of a gate that was killed.
-            Err(why)
-                if matches!(
-                    why.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-                ) =>
-            {
-                return Err(AskError::NoGate);
-            }
-            Err(why) => return Err(AskError::Broken(why)),
-        };
+    let stream = match Address::of(data_dir).and_then(|address| BlockingStream::connect(&address.path)) {
+        Ok(stream) => stream,
+        // Refused: the socket of a gate that was killed.
+        Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            return Err(AskError::NoGate);
+        }
+        Err(why) => return Err(AskError::Broken(why)),
+    };
     converse(stream, request).map_err(AskError::Broken)
 }
 
@@ -164,10 +158,7 @@ fn converse(mut stream: BlockingStream, request: Request) -> io::Result<Answer> 
     let mut answer = String::new();
     BufReader::new(stream.take(LINE_BYTES)).read_line(&mut answer)?;
     if answer.is_empty() {
-        return Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            "it closed the conversation",
-        ));
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it closed the conversation"));
     }
     serde_json::from_str(&answer).map_err(io::Error::other)
 }
@@ -226,9 +217,7 @@ where
     let answer = match read {
         Ok(Ok(length)) if length > 0 => match serde_json::from_str(&request) {
             Ok(request) => handler(request).await,
-            Err(why) => Answer::Failed {
-                why: format!("the request is not understood: {why}"),
-            },
+            Err(why) => Answer::Failed { why: format!("the request is not understood: {why}") },
         },
         // Nobody is left to be answered.
         _ => return,
@@ -261,10 +250,7 @@ impl Address {
         }
         let dir = File::open(data_dir)?;
         let path = PathBuf::from(format!("/proc/self/fd/{}/control.sock", dir.as_raw_fd()));
-        Ok(Address {
-            path,
-            _dir: Some(dir),
-        })
+        Ok(Address { path, _dir: Some(dir) })
     }
 }
 
@@ -275,18 +261,14 @@ mod tests {
     async fn handler(request: Request) -> Answer {
         match request {
             Request::Flush => Answer::Flushed,
-            Request::Reload => Answer::Refused {
-                problems: "two\nlines".into(),
-            },
+            Request::Reload => Answer::Refused { problems: "two\nlines".into() },
             Request::Status => Answer::Failed { why: "é".into() },
         }
     }
 
     async fn asked(dir: &Path, request: Request) -> Result<Answer, AskError> {
         let dir = dir.to_owned();
-        tokio::task::spawn_blocking(move || ask(&dir, request))
-            .await
-            .expect("joined")
+        tokio::task::spawn_blocking(move || ask(&dir, request)).await.expect("joined")
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -294,31 +276,19 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         for data_dir in [dir.path().to_owned(), dir.path().join("long".repeat(40))] {
             std::fs::create_dir_all(&data_dir).expect("created");
-            assert!(matches!(
-                asked(&data_dir, Request::Flush).await,
-                Err(AskError::NoGate)
-            ));
+            assert!(matches!(asked(&data_dir, Request::Flush).await, Err(AskError::NoGate)));
             let stop = CancellationToken::new();
             let listener = bind(&data_dir).expect("bound");
-            let mode = std::fs::metadata(data_dir.join("control.sock"))
-                .expect("there")
-                .permissions()
-                .mode();
+            let mode = std::fs::metadata(data_dir.join("control.sock")).expect("there").permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
             let gate = tokio::spawn(serve(listener, handler, stop.clone()));
             for request in [Request::Flush, Request::Reload, Request::Status] {
-                assert_eq!(
-                    asked(&data_dir, request).await.expect("answered"),
-                    handler(request).await
-                );
+                assert_eq!(asked(&data_dir, request).await.expect("answered"), handler(request).await);
             }
             stop.cancel();
             gate.await.expect("ended");
             // The socket of a gate that is gone is no gate, and no obstacle to the next.
-            assert!(matches!(
-                asked(&data_dir, Request::Flush).await,
-                Err(AskError::NoGate)
-            ));
+            assert!(matches!(asked(&data_dir, Request::Flush).await, Err(AskError::NoGate)));
             bind(&data_dir).expect("bound again");
         }
     }
@@ -327,17 +297,12 @@ mod tests {
     async fn what_is_no_request_is_said_and_harms_nothing() {
         let dir = tempfile::tempdir().expect("a folder");
         let stop = CancellationToken::new();
-        let gate = tokio::spawn(serve(
-            bind(dir.path()).expect("bound"),
-            handler,
-            stop.clone(),
-        ));
+        let gate = tokio::spawn(serve(bind(dir.path()).expect("bound"), handler, stop.clone()));
         let answers = tokio::task::spawn_blocking({
             let dir = dir.path().to_owned();
             move || {
                 let said = |text: &str| {
-                    let mut stream =
-                        BlockingStream::connect(dir.join("control.sock")).expect("connected");
+                    let mut stream = BlockingStream::connect(dir.join("control.sock")).expect("connected");
                     stream.write_all(text.as_bytes()).expect("sent");
                     stream.shutdown(std::net::Shutdown::Write).expect("shut");
                     let mut answer = String::new();
@@ -350,10 +315,7 @@ mod tests {
         let [unknown, nothing] = answers.await.expect("joined");
         assert!(unknown.contains("not understood"), "{unknown}");
         assert_eq!(nothing, "");
-        assert_eq!(
-            asked(dir.path(), Request::Flush).await.expect("answered"),
-            Answer::Flushed
-        );
+        assert_eq!(asked(dir.path(), Request::Flush).await.expect("answered"), Answer::Flushed);
         stop.cancel();
         gate.await.expect("ended");
     }

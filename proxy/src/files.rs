@@ -19,12 +19,7 @@ pub(crate) fn private_dir(path: &Path) -> io::Result<()> {
 pub(crate) fn replace<T>(path: &Path, write: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
     let temporary = beside(path)?;
     let outcome = (|| {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
         let value = write(&mut file)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)?;
@@ -42,14 +37,8 @@ pub(crate) fn replace<T>(path: &Path, write: impl FnOnce(&mut File) -> io::Resul
 /// The temporary name of a file: in the same folder, since a rename does not cross file systems; with the process's
 /// number, since two commands may run at once.
 pub(crate) fn beside(path: &Path) -> io::Result<PathBuf> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::other("a file has a name"))?;
-    Ok(path.with_file_name(format!(
-        ".{}.{}.tmp",
-        name.to_string_lossy(),
-        std::process::id()
-    )))
+    let name = path.file_name().ok_or_else(|| io::Error::other("a file has a name"))?;
+    Ok(path.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id())))
 }
 
 #[cfg(test)]
@@ -70,21 +59,13 @@ mod tests {
         assert_eq!(failed.expect_err("refused").to_string(), "disk full");
         assert_eq!(std::fs::read(&path).expect("read"), b"old");
         assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 1);
-        assert_eq!(
-            std::fs::metadata(&path)
-                .expect("there")
-                .permissions()
-                .mode()
-                & 0o777,
-            0o600
-        );
+        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
     fn a_new_folder_is_closed_and_an_old_one_left_as_it_is() {
         let dir = tempfile::tempdir().expect("a folder");
-        let mode =
-            |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
         let before = mode(dir.path());
         private_dir(&dir.path().join("a/b")).expect("created");
         private_dir(dir.path()).expect("there already");

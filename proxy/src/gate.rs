@@ -45,8 +45,8 @@ pub(crate) struct State {
     pub(crate) upstream: Arc<Upstream>,
     /// What is missing although the gate runs, a sentence each.
     pub(crate) notes: Vec<String>,
-    /// A list that the charter names could not be had.
-    pub(crate) lists_missing: bool,
+    /// Lists that the charter names and that could not be had, whole (`ut1`) or a category of one (`ut1:adult`).
+    pub(crate) missing: Vec<String>,
     /// Since when it is in force.
     pub(crate) since: Timestamp,
 }

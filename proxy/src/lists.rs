@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::lists::compile::Report;
 use crate::lists::progress::Progress;
 use crate::lists::source::Found;
-use policy::{Charter, Index};
+use policy::{Charter, InForce, Index};
 use std::fmt;
 
 /// The index of a charter's lists.
@@ -39,6 +39,18 @@ impl fmt::Display for Missing {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "the list `{}` is missing: {}", self.list, self.why)
     }
+}
+
+/// Categories that the charter uses and no list holds, a sentence each. Those of a list that is missing as a whole are
+/// not named: that is said already.
+pub(crate) fn missing_categories(in_force: &InForce, missing: &[Missing]) -> Vec<String> {
+    let said = |name: &str| missing.iter().any(|list| name.split(':').next() == Some(list.list.as_str()));
+    let categories = in_force.missing_lists().into_iter().filter(|(name, _)| !said(name));
+    let sentence = |(name, nearest): (String, Option<String>)| {
+        let nearest = nearest.map(|nearest| format!("; nearest: `{nearest}`")).unwrap_or_default();
+        format!("the charter uses `{name}`, which no list holds{nearest}")
+    };
+    categories.map(sentence).collect()
 }
 
 /// No index could be made, not even without the lists that are missing.

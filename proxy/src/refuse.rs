@@ -208,33 +208,50 @@ where
     // Bytes behind a refused CONNECT belong to a tunnel that does not exist; they are never read as requests.
     let kept = request
         .is_some_and(|asked| asked.persistent && asked.framing == Framing::None && !asked.method.is_connect());
-    let mut out = String::with_capacity(page.body.len() + 512);
-    let Page { status, error, lang, fields, body } = page;
-    // Writing into a String does not fail.
-    let _ = write!(
-        out,
-        "HTTP/1.1 {status} {reason}\r\nContent-Type: {media}\r\nContent-Length: {length}\r\nContent-Language: {tag}\r\n\
-         Vary: Accept-Language\r\nCache-Control: no-store\r\nContent-Security-Policy: {policy}\r\n\
-         X-Content-Type-Options: nosniff\r\nProxy-Status: octroi; error={error}\r\n{fields}Connection: {connection}\r\n\r\n",
-        reason = reason(status),
-        media = pages::MEDIA_TYPE,
-        length = body.len(),
-        tag = lang.tag(),
-        policy = pages::CONTENT_SECURITY_POLICY,
-        connection = if kept { "keep-alive" } else { "close" },
-    );
-    if !request.is_some_and(|asked| asked.method.is_head()) {
-        out.push_str(&body);
-    }
+    let next = if kept { Next::Keep } else { Next::Close };
+    let out = page.written(next, request.is_some_and(|asked| asked.method.is_head()));
     connection.take_head();
     if body::write(&mut connection.writer, out.as_bytes(), state.config.limits.idle_timeout).await.is_err() {
         return Next::Close;
     }
-    if kept {
-        return Next::Keep;
+    if next == Next::Close {
+        linger(connection).await;
     }
-    linger(connection).await;
-    Next::Close
+    next
+}
+
+/// The whole answer to a client that is turned away at the door, before it has asked anything.
+pub(crate) fn at_the_door(state: &State, fault: Fault<'_>) -> String {
+    fault_page(state, state.language, fault, None, None).written(Next::Close, false)
+}
+
+impl Page {
+    /// The answer as it is sent.
+    fn written(self, next: Next, to_head: bool) -> String {
+        let Page { status, error, lang, fields, body } = self;
+        let mut out = String::with_capacity(body.len() + 512);
+        // Writing into a String does not fail.
+        let _ = write!(
+            out,
+            "HTTP/1.1 {status} {reason}\r\nContent-Type: {media}\r\nContent-Length: {length}\r\n\
+             Content-Language: {tag}\r\nVary: Accept-Language\r\nCache-Control: no-store\r\n\
+             Content-Security-Policy: {policy}\r\nX-Content-Type-Options: nosniff\r\n\
+             Proxy-Status: octroi; error={error}\r\n{fields}Connection: {connection}\r\n\r\n",
+            reason = reason(status),
+            media = pages::MEDIA_TYPE,
+            length = body.len(),
+            tag = lang.tag(),
+            policy = pages::CONTENT_SECURITY_POLICY,
+            connection = match next {
+                Next::Keep => "keep-alive",
+                Next::Close => "close",
+            },
+        );
+        if !to_head {
+            out.push_str(&body);
+        }
+        out
+    }
 }
 
 /// Ends our side and listens a little, so that the client reads the answer before it learns that nobody listens.
@@ -282,7 +299,7 @@ pub(crate) fn of_connect_error(error: &crate::upstream::ConnectError) -> (Fault<
         ConnectError::NameNotFound => (Fault::NameNotFound, Outcome::Failed),
         ConnectError::NameUnanswered => (Fault::NameTimeout, Outcome::Failed),
         ConnectError::ForbiddenAddress(_) => (Fault::ForbiddenAddress, Outcome::Refused),
-        ConnectError::Unreachable(_) => (Fault::Unreachable, Outcome::Failed),
+        ConnectError::Unreachable => (Fault::Unreachable, Outcome::Failed),
         ConnectError::TimedOut => (Fault::NoAnswer, Outcome::Failed),
     }
 }

@@ -32,7 +32,8 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
     eprint!("{}", charter.warnings);
     let loaded = lists::load(&config, &charter.charter).map_err(|error| refused(&error))?;
     let mut notes: Vec<String> = loaded.missing.iter().map(ToString::to_string).collect();
-    let lists_missing = !notes.is_empty();
+    let mut missing: Vec<String> = loaded.missing.into_iter().map(|missing| missing.list).collect();
+    let lists_missing = !missing.is_empty();
     let in_force = InForce::new(charter.charter, loaded.index);
     let disappointed = in_force.expectations();
     if !disappointed.is_empty() {
@@ -42,10 +43,15 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
         }
         notes.push(format!("{} expectations of the charter do not hold with the lists at hand", disappointed.len()));
     }
-    notes.extend(in_force.missing_lists().into_iter().map(|(name, nearest)| match nearest {
-        Some(nearest) => format!("the charter uses the list `{name}`, which is not there; nearest: `{nearest}`"),
-        None => format!("the charter uses the list `{name}`, which is not there"),
-    }));
+    for (name, nearest) in in_force.missing_lists() {
+        // Of a list that is missing whole, that is said once.
+        if missing.iter().any(|list| name.strip_prefix(list.as_str()).is_some_and(|rest| rest.starts_with(':'))) {
+            continue;
+        }
+        let nearest = nearest.map(|nearest| format!("; nearest: `{nearest}`")).unwrap_or_default();
+        notes.push(format!("the charter uses the list `{name}`, which is not there{nearest}"));
+        missing.push(name);
+    }
     let same_way = before.filter(|before| {
         before.config.dns == config.dns
             && before.config.destinations == config.destinations
@@ -62,7 +68,7 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
         in_force,
         upstream,
         notes,
-        lists_missing,
+        missing,
         since: Timestamp::now(),
     })
 }
@@ -157,7 +163,7 @@ fn status(gate: &Gate) -> Status {
         },
         lists: ListsStatus {
             entries: state.in_force.index().entries(),
-            missing: state.in_force.missing_lists().into_iter().map(|(name, _)| name).collect(),
+            missing: state.missing.clone(),
         },
         connections,
         exchanges,

@@ -14,12 +14,14 @@ const DAYS: usize = 30;
 /// Starts logging to standard error and to a file a day in the data folder. `OCTROI_LOG` sets the level (`info`).
 /// Lines are written by a thread of their own; what is still waiting is written when the returned guard is dropped.
 pub(crate) fn start(config: &Config) -> io::Result<WorkerGuard> {
+    let folder = config.data_dir.join("log");
+    crate::files::private_dir(&folder)?;
     let files = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("octroi")
         .filename_suffix("log")
         .max_log_files(DAYS)
-        .build(config.data_dir.join("log"))
+        .build(folder)
         .map_err(io::Error::other)?;
     let (files, guard) = tracing_appender::non_blocking(files);
     let filter = EnvFilter::try_from_env("OCTROI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));

@@ -40,8 +40,8 @@ pub(crate) enum ConnectError {
     NameUnanswered,
     /// Every address of the name is one this gate must not dial.
     ForbiddenAddress(IpAddr),
-    /// No address accepted; why the last one did not.
-    Unreachable(io::Error),
+    /// No address accepted.
+    Unreachable,
     /// No address accepted in time.
     TimedOut,
 }
@@ -99,11 +99,11 @@ impl Upstream {
             last = match timeout(share, TcpStream::connect(*address)).await {
                 Err(_) => ConnectError::TimedOut,
                 Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => ConnectError::TimedOut,
-                Ok(Err(error)) => ConnectError::Unreachable(error),
+                Ok(Err(_)) => ConnectError::Unreachable,
                 Ok(Ok(stream)) if self.guard.is_own(&stream) => ConnectError::ForbiddenAddress(address.ip()),
                 Ok(Ok(stream)) => {
                     // Small writes leave at once: a relay that waits for more adds its own delay to the origin's.
-                    stream.set_nodelay(true).map_err(ConnectError::Unreachable)?;
+                    stream.set_nodelay(true).map_err(|_| ConnectError::Unreachable)?;
                     return Ok(Origin { stream, buffer: Buffer::default(), address: *address, kept: false });
                 }
             };

@@ -12,7 +12,7 @@ pub(crate) mod request;
 pub(crate) mod response;
 
 pub(crate) use buffer::Buffer;
-pub(crate) use fields::{Field, Fields, Known};
+pub(crate) use fields::{Fields, Known};
 pub(crate) use framing::Framing;
 pub(crate) use request::RequestHead;
 pub(crate) use response::ResponseHead;

@@ -36,9 +36,7 @@ pub(crate) struct Table {
 impl Table {
     /// The account of that name, unless it is disabled.
     pub(crate) fn open_account(&self, name: &Name) -> Option<&Account> {
-        self.accounts
-            .get(name.as_str())
-            .filter(|account| !account.disabled)
+        self.accounts.get(name.as_str()).filter(|account| !account.disabled)
     }
 }
 
@@ -68,10 +66,7 @@ pub(crate) struct FileError {
 
 impl FileError {
     fn new(path: &Path, why: &impl Display) -> FileError {
-        FileError {
-            path: path.to_owned(),
-            why: why.to_string(),
-        }
+        FileError { path: path.to_owned(), why: why.to_string() }
     }
 
     /// The system gave no random bytes, without which no password can be kept or compared.
@@ -117,11 +112,7 @@ pub(super) struct Stamp {
 /// The file's stamp; `None` when there is no file.
 pub(super) fn stamp(path: &Path) -> Option<Stamp> {
     let data = std::fs::metadata(path).ok()?;
-    Some(Stamp {
-        inode: data.ino(),
-        length: data.len(),
-        changed: (data.ctime(), data.ctime_nsec()),
-    })
+    Some(Stamp { inode: data.ino(), length: data.len(), changed: (data.ctime(), data.ctime_nsec()) })
 }
 
 /// Reads the file; none is an empty table.
@@ -144,38 +135,22 @@ pub(crate) fn change(data_dir: &Path, name: &Name, change: Change) -> Result<(),
     lock.lock().map_err(failed)?;
     let mut table = read(&path).map_err(ChangeError::File)?;
     apply(&mut table, name, change, Timestamp::now())?;
-    let mut text = serde_json::to_vec_pretty(&table)
-        .map_err(|why| ChangeError::File(FileError::new(&path, &why)))?;
+    let mut text = serde_json::to_vec_pretty(&table).map_err(|why| ChangeError::File(FileError::new(&path, &why)))?;
     text.push(b'\n');
     files::replace(&path, |file| file.write_all(&text)).map_err(failed)
 }
 
-fn apply(
-    table: &mut Table,
-    name: &Name,
-    change: Change,
-    now: Timestamp,
-) -> Result<(), ChangeError> {
+fn apply(table: &mut Table, name: &Name, change: Change, now: Timestamp) -> Result<(), ChangeError> {
     let account = table.accounts.get_mut(name.as_str());
     match (change, account) {
         (Change::Add { .. }, Some(account)) if !account.disabled => {
             return Err(ChangeError::Exists);
         }
         (Change::Add { hash }, Some(account)) => {
-            *account = Account {
-                hash,
-                created: account.created,
-                changed: now,
-                disabled: false,
-            };
+            *account = Account { hash, created: account.created, changed: now, disabled: false };
         }
         (Change::Add { hash }, None) => {
-            let account = Account {
-                hash,
-                created: now,
-                changed: now,
-                disabled: false,
-            };
+            let account = Account { hash, created: now, changed: now, disabled: false };
             table.accounts.insert(name.to_string(), account);
         }
         (_, None) => return Err(ChangeError::Unknown),
@@ -199,25 +174,13 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let data = dir.path().join("data");
         let hash = |text: &str| text.to_owned();
-        assert!(matches!(
-            change(&data, &name(), Change::Disable),
-            Err(ChangeError::Unknown)
-        ));
+        assert!(matches!(change(&data, &name(), Change::Disable), Err(ChangeError::Unknown)));
         change(&data, &name(), Change::Add { hash: hash("1") }).expect("added");
-        assert!(matches!(
-            change(&data, &name(), Change::Add { hash: hash("2") }),
-            Err(ChangeError::Exists)
-        ));
+        assert!(matches!(change(&data, &name(), Change::Add { hash: hash("2") }), Err(ChangeError::Exists)));
         change(&data, &name(), Change::Password { hash: hash("2") }).expect("changed");
         change(&data, &name(), Change::Disable).expect("disabled");
-        assert!(matches!(
-            change(&data, &name(), Change::Password { hash: hash("3") }),
-            Err(ChangeError::Disabled)
-        ));
-        assert_eq!(
-            read(&path(&data)).expect("read").open_account(&name()),
-            None
-        );
+        assert!(matches!(change(&data, &name(), Change::Password { hash: hash("3") }), Err(ChangeError::Disabled)));
+        assert_eq!(read(&path(&data)).expect("read").open_account(&name()), None);
         change(&data, &name(), Change::Add { hash: hash("4") }).expect("reopened");
         let table = read(&path(&data)).expect("read");
         let account = table.open_account(&name()).expect("open");
@@ -228,17 +191,8 @@ mod tests {
     fn a_file_of_another_kind_is_refused_and_kept() {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::write(path(dir.path()), "{\"accounts\": []}").expect("written");
-        let refused = change(
-            dir.path(),
-            &name(),
-            Change::Add {
-                hash: String::new(),
-            },
-        );
+        let refused = change(dir.path(), &name(), Change::Add { hash: String::new() });
         assert!(matches!(refused, Err(ChangeError::File(_))));
-        assert_eq!(
-            std::fs::read_to_string(path(dir.path())).expect("read"),
-            "{\"accounts\": []}"
-        );
+        assert_eq!(std::fs::read_to_string(path(dir.path())).expect("read"), "{\"accounts\": []}");
     }
 }

@@ -60,11 +60,7 @@ impl Throttle {
     pub(super) fn failed(&mut self, name: &str, mark: Mark, known: bool, now: Instant) {
         if let Some(failures) = self.failures.get_mut(name) {
             let afresh = now.saturating_duration_since(failures.last) >= LONGEST;
-            failures.count = if afresh {
-                1
-            } else {
-                failures.count.saturating_add(1)
-            };
+            failures.count = if afresh { 1 } else { failures.count.saturating_add(1) };
             (failures.last, failures.mark) = (now, mark);
             return;
         }
@@ -74,33 +70,18 @@ impl Throttle {
             }
             self.strangers += 1;
         }
-        self.failures.insert(
-            name.into(),
-            Failures {
-                count: 1,
-                last: now,
-                mark,
-                known,
-            },
-        );
+        self.failures.insert(name.into(), Failures { count: 1, last: now, mark, known });
     }
 
     pub(super) fn succeeded(&mut self, name: &str) {
-        if self
-            .failures
-            .remove(name)
-            .is_some_and(|failures| !failures.known)
-        {
+        if self.failures.remove(name).is_some_and(|failures| !failures.known) {
             self.strangers -= 1;
         }
     }
 
     fn forget_oldest_stranger(&mut self) {
         let strangers = self.failures.iter().filter(|(_, failures)| !failures.known);
-        if let Some(name) = strangers
-            .min_by_key(|(_, failures)| failures.last)
-            .map(|(name, _)| name.clone())
-        {
+        if let Some(name) = strangers.min_by_key(|(_, failures)| failures.last).map(|(name, _)| name.clone()) {
             self.failures.remove(&name);
             self.strangers -= 1;
         }
@@ -147,10 +128,7 @@ mod tests {
         assert_eq!(throttle.attempt("b", &mark(99), now), Attempt::Look);
         assert_eq!(throttle.attempt("a", &mark(99), now + LOCK), Attempt::Look);
         throttle.failed("a", mark(99), true, now + LONGEST);
-        assert_eq!(
-            throttle.attempt("a", &mark(100), now + LONGEST),
-            Attempt::Look
-        );
+        assert_eq!(throttle.attempt("a", &mark(100), now + LONGEST), Attempt::Look);
         throttle.succeeded("a");
         assert!(throttle.failures.is_empty());
     }
@@ -176,13 +154,7 @@ mod tests {
             throttle.failed(&format!("stranger{n}"), mark(n), false, later);
         }
         assert_eq!(throttle.failures.len(), STRANGERS + 1);
-        assert!(
-            !throttle.failures.contains_key("stranger9")
-                && throttle.failures.contains_key("stranger10")
-        );
-        assert!(matches!(
-            throttle.attempt("account", &mark(99), now),
-            Attempt::Wait(_)
-        ));
+        assert!(!throttle.failures.contains_key("stranger9") && throttle.failures.contains_key("stranger10"));
+        assert!(matches!(throttle.attempt("account", &mark(99), now), Attempt::Wait(_)));
     }
 }

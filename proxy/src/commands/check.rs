@@ -129,10 +129,7 @@ impl Findings {
         let in_force = InForce::new(loaded.charter, lists.index);
         self.entries = Some(in_force.index().entries());
         self.missing.extend(lists.missing.iter().map(Missing::to_string));
-        for (name, nearest) in in_force.missing_lists() {
-            let nearest = nearest.map(|nearest| format!("; nearest: `{nearest}`")).unwrap_or_default();
-            self.missing.push(format!("the charter uses `{name}`, which no list holds{nearest}"));
-        }
+        self.missing.extend(lists::missing_categories(&in_force, &lists.missing));
         for sentence in &self.missing {
             eprintln!("warning: {sentence}");
         }

@@ -43,7 +43,7 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
     let pseudonyms = Pseudonyms::open(&config.data_dir.join("keys/pseudonyms")).map_err(Wrong::because)?;
     let runtime = super::runtime()?;
     bring_up_to_date(config, &runtime)?;
-    let found = runtime.block_on(pages::search(&config.register_dir(), &filter, &pseudonyms, asked.limit));
+    let found = runtime.block_on(pages::search(&config.register_dir(), &filter, &pseudonyms, asked.limit, pages::PAGE));
     let records = found.map_err(Wrong::because)?;
     if let Some(opening) = &opening {
         trace(config, "search", Some(opening.purpose.code()), opening.reason, asked, records.len())?;
@@ -190,7 +190,9 @@ fn filter(config: &Config, asked: &Search, open: bool) -> Result<Filter, Wrong> 
 
 fn is_pseudonym(text: &str, prefix: &str) -> bool {
     let rest = text.strip_prefix(prefix);
-    rest.is_some_and(|rest| rest.len() == 10 && rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase()))
+    rest.is_some_and(|rest| {
+        rest.len() == 10 && rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+    })
 }
 
 fn network(text: &str) -> Result<IpNet, Wrong> {

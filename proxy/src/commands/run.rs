@@ -175,7 +175,7 @@ fn greeting(gate: &Gate, recovery: Recovery) -> String {
     for note in &state.notes {
         line("note", note.clone());
     }
-    if state.lists_missing {
+    if !state.missing.is_empty() {
         line("next", "octroi lists update    # the full lists of Université Toulouse Capitole".into());
     }
     format!("octroi {} is open\n{out}", env!("CARGO_PKG_VERSION"))

@@ -1,9 +1,9 @@
 //! `octroi user`: local accounts.
 
 use super::{Answer, Wrong, answer, answer_json, columns, configuration};
+use crate::accounts;
 use crate::accounts::file::{self, Change, ChangeError};
 use crate::accounts::rule::{self, Name};
-use crate::accounts;
 use crate::cli::{Account, User};
 use crate::config::Method;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};

@@ -120,8 +120,7 @@ impl Config {
             }
             Err(why) => return Err(unreadable(path, &why)),
         };
-        let (charter, warnings) =
-            Charter::parse(source.clone(), &self.time_zone).map_err(LoadError::Problems)?;
+        let (charter, warnings) = Charter::parse(source.clone(), &self.time_zone).map_err(LoadError::Problems)?;
         Ok(LoadedCharter { charter, warnings: Warnings::of(&source, warnings), source: CharterSource(source) })
     }
 }

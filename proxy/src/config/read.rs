@@ -1,27 +1,18 @@
 //! The text of the configuration turned into values: every key with its default, every problem with its place.
 
-use super::{
-    CharterFile, Clients, Config, Destinations, Detail, Dns, Durability, Identity, Limits, Listen, Log, Method,
-    Networks, Organisation, Ports, Purpose,
-};
+mod identity;
+mod log;
+mod network;
+
+use super::{CharterFile, Config, Limits, Method, Organisation};
 use crate::pages::Language;
-use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use policy::document::{Document, Located, Table};
 use policy::problem::nearest;
-use policy::{Problem, Problems, Source, Target};
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::ops::{Range, RangeInclusive};
+use policy::{Problem, Problems, Source};
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
-
-/// The day count from which a reason must be written (law: one year).
-const YEAR: u16 = 365;
-/// The shortest retention within the recommended range (six months).
-const SIX_MONTHS: u16 = 180;
-/// No record is kept longer, whatever the reason.
-const LONGEST_RETENTION: u16 = 1095;
 
 /// Reads the whole file: the configuration, which is only to be used when there is no problem beside it, and the
 /// warnings. Relative paths start from `folder`.
@@ -47,12 +38,12 @@ fn root(root: Table<'_>, folder: &Path) -> Config {
             .map_or(Language::French, |word| word.value),
         time_zone: time_zone(&root),
         organisation: section(&root, "organisation", organisation),
-        listen: section(&root, "listen", listen),
-        clients: section(&root, "clients", clients),
-        destinations: section(&root, "destinations", destinations),
-        dns: section(&root, "dns", dns),
-        identity: section(&root, "identity", identity),
-        log: section(&root, "log", log),
+        listen: section(&root, "listen", network::listen),
+        clients: section(&root, "clients", network::clients),
+        destinations: section(&root, "destinations", network::destinations),
+        dns: section(&root, "dns", network::dns),
+        identity: section(&root, "identity", identity::identity),
+        log: section(&root, "log", log::log),
         limits: section(&root, "limits", limits),
     };
     section(&root, "upstream", |table: Option<&Table<'_>>| later_texts(table, &["parent"], &["direct"]));
@@ -107,285 +98,6 @@ fn organisation(table: Option<&Table<'_>>) -> Organisation {
         value.to_owned()
     };
     Organisation { name: text("name").to_owned(), contact: mail("contact"), dpo: mail("dpo") }
-}
-
-fn listen(table: Option<&Table<'_>>) -> Listen {
-    let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let Some(table) = table else { return Listen { proxy: vec![local(3128)], console: local(3180) } };
-    let address = |text: Located<&str>| {
-        let value = socket(table, &text)?;
-        Some(Located { value, span: text.span })
-    };
-    let proxy = texts(table, "proxy", |at| Problem::error(at, "the gate listens nowhere", "name at least one address"));
-    let proxy = proxy.map(|texts| texts.into_iter().filter_map(address).collect::<Vec<_>>());
-    let console = table.string("console").and_then(address);
-    let all: Vec<&Located<SocketAddr>> = proxy.iter().flatten().chain(console.as_ref()).collect();
-    for (n, second) in all.iter().enumerate() {
-        if let Some(first) = all[..n].iter().find(|first| collide(first.value, second.value)) {
-            let what = format!("`{}` and `{}` cannot both be listened on", first.value, second.value);
-            let problem = Problem::error(second.span.clone(), what, "give one of them another port");
-            table.note(problem.also(first.span.clone(), "taken here"));
-        }
-    }
-    if table.tables("proxy_tls").is_some_and(|tables| !tables.is_empty())
-        && let Some(span) = table.key("proxy_tls")
-    {
-        later(table, "proxy_tls", span);
-    }
-    Listen {
-        proxy: proxy
-            .map(|all| all.into_iter().map(|address| address.value).collect())
-            .unwrap_or_else(|| vec![local(3128)]),
-        console: console.map_or(local(3180), |address| address.value),
-    }
-}
-
-/// Whether the system refuses to bind both. Port 0 is any free port and collides with none.
-fn collide(a: SocketAddr, b: SocketAddr) -> bool {
-    let same_family = a.is_ipv4() == b.is_ipv4();
-    let same_ip = a.ip() == b.ip() || (same_family && (a.ip().is_unspecified() || b.ip().is_unspecified()));
-    a.port() != 0 && a.port() == b.port() && same_ip
-}
-
-fn socket(table: &Table<'_>, text: &Located<&str>) -> Option<SocketAddr> {
-    let address = text.value.parse().ok();
-    if address.is_none() {
-        let what = format!("`{}` is no address to listen on", text.value);
-        let label = "expected an address and a port, such as \"127.0.0.1:3128\" or \"[::1]:3128\"";
-        table.note(Problem::error(text.span.clone(), what, label));
-    }
-    address
-}
-
-fn clients(table: Option<&Table<'_>>) -> Clients {
-    const LOCAL: [&str; 7] =
-        ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10"];
-    let nobody =
-        |at| Problem::warning(at, "nobody may use this gate", "name the networks of the organisation");
-    let Some((table, allow)) = table.and_then(|table| Some((table, texts(table, "allow", nobody)?))) else {
-        return Clients { allow: Networks::new(LOCAL.iter().filter_map(|text| text.parse().ok()).collect()) };
-    };
-    let allow: Vec<Located<IpNet>> = allow.iter().filter_map(|text| table.network(text)).collect();
-    for everybody in allow.iter().filter(|network| network.prefix_len() == 0) {
-        let what = "anybody may use this gate";
-        table.note(Problem::warning(everybody.span.clone(), what, "name the networks of the organisation"));
-    }
-    Clients { allow: networks(allow) }
-}
-
-fn networks(located: Vec<Located<IpNet>>) -> Networks {
-    Networks::new(located.into_iter().map(|network| network.value).collect())
-}
-
-fn destinations(table: Option<&Table<'_>>) -> Destinations {
-    let ports = |key: &str, default: &[RangeInclusive<u16>]| {
-        let ports = table.and_then(|table| table.ports(key));
-        let ports = ports.map(|ports| ports.into_iter().map(|range| range.value).collect());
-        Ports::new(ports.unwrap_or_else(|| default.to_vec()))
-    };
-    Destinations {
-        connect_ports: ports("connect_ports", &[443..=443]),
-        http_ports: ports("http_ports", &[80..=80, 443..=443, 1024..=65535]),
-        allow_private: networks(table.and_then(|table| table.networks("allow_private")).unwrap_or_default()),
-    }
-}
-
-fn dns(table: Option<&Table<'_>>) -> Dns {
-    let Some(table) = table else { return Dns::default() };
-    let server = |text: Located<&str>| {
-        let address = text.value.parse().ok();
-        let address = address.or_else(|| Some(SocketAddr::new(text.value.parse::<IpAddr>().ok()?, 53)));
-        if address.is_none() {
-            let what = format!("`{}` is no resolver", text.value);
-            table.note(Problem::error(text.span, what, "expected an address, such as \"10.0.0.2\" or \"10.0.0.2:5353\""));
-        }
-        address
-    };
-    let servers = table.strings("servers").unwrap_or_default().into_iter().filter_map(server).collect();
-    let hosts = section(table, "hosts", |hosts| hosts.map(dns_hosts).unwrap_or_default());
-    Dns { servers, hosts }
-}
-
-fn dns_hosts(table: &Table<'_>) -> HashMap<String, Vec<IpAddr>> {
-    let mut hosts = HashMap::new();
-    let mut spans: HashMap<String, Range<usize>> = HashMap::new();
-    for name in table.names() {
-        let target = match Target::of_host(name.value) {
-            Ok(target) if target.ip().is_none() => target,
-            Ok(_) => {
-                let what = format!("`{}` is an address, not a name", name.value);
-                table.note(Problem::error(name.span, what, "addresses are not resolved"));
-                continue;
-            }
-            Err(why) => {
-                table.note(Problem::error(name.span, format!("`{}` is no name", name.value), why.to_string()));
-                continue;
-            }
-        };
-        if let Some(first) = spans.insert(target.host().to_owned(), name.span.clone()) {
-            let what = format!("`{}` is given twice", target.host());
-            table.note(Problem::error(name.span, what, "the same name").also(first, "first here"));
-        }
-        let texts = table.strings(name.value).unwrap_or_default();
-        let addresses: Vec<IpAddr> = texts.into_iter().filter_map(|text| address(table, &text)).collect();
-        hosts.insert(target.host().to_owned(), addresses);
-    }
-    hosts
-}
-
-fn address(table: &Table<'_>, text: &Located<&str>) -> Option<IpAddr> {
-    let address = text.value.parse::<IpAddr>().ok().map(|address| address.to_canonical());
-    if address.is_none() {
-        let what = format!("`{}` is no address", text.value);
-        table.note(Problem::error(text.span.clone(), what, "expected such as \"10.0.0.5\""));
-    }
-    address
-}
-
-fn identity(table: Option<&Table<'_>>) -> Identity {
-    let Some(table) = table else {
-        return Identity { methods: vec![Method::Address], realm: "Octroi".to_owned(), names: HashMap::new() };
-    };
-    let realm = table.string("realm").filter(|realm| {
-        // RFC 9110 §11.5: a quoted string; what would need escaping in it is refused rather than escaped.
-        let plain = |c: char| (c.is_ascii_graphic() || c == ' ') && c != '"' && c != '\\';
-        let good = !realm.is_empty() && realm.chars().all(plain);
-        if !good {
-            let label = "expected plain letters, digits, signs and blanks, without quotes";
-            table.note(Problem::error(realm.span.clone(), "browsers cannot show this realm", label));
-        }
-        good
-    });
-    section(table, "negotiate", |negotiate| later_texts(negotiate, &["keytab", "service"], &[]));
-    section(table, "basic", |basic| later_word(basic, "source", &[("local", None), ("ldap", Some("ldap"))]));
-    section(table, "ldap", |ldap| {
-        later_texts(ldap, &["url", "base", "bind_dn", "bind_password_file", "ca_file"], &[]);
-        // Filters do nothing without a directory, whose address is refused.
-        for key in ["user_filter", "group_filter"] {
-            let _ = ldap.and_then(|ldap| ldap.string(key));
-        }
-    });
-    let names = section(table, "address", |address| {
-        section_names(address.and_then(|address| address.table("names")))
-    });
-    Identity { methods: methods(table), realm: realm.map_or("Octroi", |realm| realm.value).to_owned(), names }
-}
-
-fn methods(table: &Table<'_>) -> Vec<Method> {
-    let words = [
-        ("basic", Ok(Method::Basic)),
-        ("address", Ok(Method::Address)),
-        ("negotiate", Err("negotiate")),
-        ("portal", Err("portal")),
-    ];
-    let none = |at| Problem::error(at, "no method of identification is named", "`address` asks nothing of anybody");
-    let Some(named) = texts(table, "methods", none) else { return vec![Method::Address] };
-    let mut methods: Vec<(Method, Range<usize>)> = Vec::new();
-    for word in &named {
-        let method = match table.one_of("methods", word, &words) {
-            None => continue,
-            Some(Ok(method)) => method,
-            Some(Err(name)) => {
-                later(table, name, word.span.clone());
-                continue;
-            }
-        };
-        if let Some((_, first)) = methods.iter().find(|(known, _)| *known == method) {
-            let problem = Problem::error(word.span.clone(), "a method is named twice", "the same");
-            table.note(problem.also(first.clone(), "first here"));
-        } else if let Some((_, first)) = methods.iter().find(|(known, _)| *known == Method::Address) {
-            let problem = Problem::warning(word.span.clone(), "this method is never asked", "put it before `address`");
-            table.note(problem.also(first.clone(), "an address always answers"));
-        }
-        methods.push((method, word.span.clone()));
-    }
-    methods.into_iter().map(|(method, _)| method).collect()
-}
-
-/// `[identity.address] names`: address to name.
-fn section_names(table: Option<Table<'_>>) -> HashMap<IpAddr, String> {
-    let Some(table) = table else { return HashMap::new() };
-    let mut names = HashMap::new();
-    for key in table.names() {
-        let (Some(address), Some(name)) = (address(&table, &key), table.string(key.value)) else { continue };
-        if name.trim().is_empty() || name.chars().any(|c| c.is_control()) {
-            table.note(Problem::error(name.span, "this is no name", "expected such as \"poste-accueil\""));
-            continue;
-        }
-        names.insert(address, name.value.trim().to_owned());
-    }
-    table.end();
-    names
-}
-
-fn log(table: Option<&Table<'_>>) -> Log {
-    let default = Log {
-        detail: Detail::Host,
-        retention_days: YEAR,
-        retention_reason: String::new(),
-        purposes: vec![Purpose::Security, Purpose::Charter],
-        durability: Durability::Process,
-    };
-    let Some(table) = table else { return default };
-    later_texts(Some(table), &["central"], &[]);
-    let retention_reason = table.string("retention_reason").map(|text| text.value.trim()).unwrap_or_default();
-    Log {
-        detail: detail(table).unwrap_or(default.detail),
-        retention_days: retention(table, retention_reason).unwrap_or(default.retention_days),
-        retention_reason: retention_reason.to_owned(),
-        purposes: purposes(table).unwrap_or(default.purposes),
-        durability: table
-            .word("durability", &[("process", Durability::Process), ("power", Durability::Power)])
-            .map_or(default.durability, |word| word.value),
-    }
-}
-
-fn detail(table: &Table<'_>) -> Option<Detail> {
-    let detail = table.word("detail", &[("host", Detail::Host), ("path", Detail::Path), ("url", Detail::Url)])?;
-    let warning = match detail.value {
-        Detail::Host => None,
-        Detail::Path => Some(("records will keep paths, which tell what was read", "`host` is enough to filter")),
-        Detail::Url => Some((
-            "records will keep query strings: searches, subjects of messages, tokens",
-            "the impact assessment must justify it; `host` is enough to filter",
-        )),
-    };
-    if let Some((what, label)) = warning {
-        table.note(Problem::warning(detail.span, what, label));
-    }
-    Some(detail.value)
-}
-
-fn retention(table: &Table<'_>, reason: &str) -> Option<u16> {
-    let days = table.integer("retention_days", 1..=i64::from(LONGEST_RETENTION))?;
-    let span = days.span;
-    let days = u16::try_from(days.value).ok()?;
-    if days > YEAR && reason.is_empty() {
-        let what = format!("{days} days are more than a year, and no reason is written");
-        let label = "write it as `retention_reason`, or keep records 365 days at most";
-        let mut problem = Problem::error(span, what, label);
-        if let Some(empty) = table.key("retention_reason") {
-            problem = problem.also(empty, "this says nothing");
-        }
-        table.note(problem);
-    } else if days > YEAR {
-        let what = format!("records are kept {days} days, longer than the year that the CNIL recommends at most");
-        table.note(Problem::warning(span, what, "the reason written will be shown"));
-    } else if days < SIX_MONTHS {
-        let what = format!("records are kept {days} days, less than the six months to a year that the CNIL recommends");
-        table.note(Problem::warning(span, what, "an intrusion is often found later"));
-    }
-    Some(days)
-}
-
-fn purposes(table: &Table<'_>) -> Option<Vec<Purpose>> {
-    let words = Purpose::ALL.map(|purpose| (purpose.code(), purpose));
-    let none = |at| {
-        let what = "a register without a purpose may not be kept";
-        Problem::error(at, what, "declare at least one: `security`, `charter`")
-    };
-    let named = texts(table, "purposes", none)?;
-    Some(named.iter().filter_map(|text| table.one_of("purposes", text, &words)).collect())
 }
 
 fn limits(table: Option<&Table<'_>>) -> Limits {

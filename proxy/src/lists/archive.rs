@@ -95,7 +95,8 @@ fn tar(stream: impl Read, read: &Cell<u64>, total: u64, sink: Sink<'_>) -> io::R
         } else if kind.is_symlink() || kind.is_hard_link() {
             let Some(target) = entry.link_name()? else { continue };
             // A symbolic link starts from its folder, a hard link from the archive's top.
-            let base = if kind.is_symlink() { Path::new(&path).parent().unwrap_or(Path::new("")) } else { Path::new("") };
+            let base =
+                if kind.is_symlink() { Path::new(&path).parent().unwrap_or(Path::new("")) } else { Path::new("") };
             if let Some(target) = inside(&base.join(target)) {
                 sink(Entry::Link { path: &path, target: &target }, read.get(), total);
             }

@@ -111,9 +111,7 @@ pub(crate) async fn fetch(found: &Found, config: &Config, progress: &mut Progres
         }
     };
     match next.write(&folder) {
-        Err(why) if !matches!(outcome, Outcome::Failed(_)) => {
-            Outcome::Failed(format!("{}: {why}", folder.display()))
-        }
+        Err(why) if !matches!(outcome, Outcome::Failed(_)) => Outcome::Failed(format!("{}: {why}", folder.display())),
         _ => outcome,
     }
 }
@@ -289,9 +287,7 @@ where
         .header(header::ACCEPT_ENCODING, "identity")
         .header(header::CONNECTION, "close");
     if let Some(known) = known {
-        for (name, value) in
-            [(header::IF_NONE_MATCH, &known.etag), (header::IF_MODIFIED_SINCE, &known.last_modified)]
-        {
+        for (name, value) in [(header::IF_NONE_MATCH, &known.etag), (header::IF_MODIFIED_SINCE, &known.last_modified)] {
             if let Some(value) = value.as_ref().and_then(|value| HeaderValue::from_str(value).ok()) {
                 request = request.header(name, value);
             }

@@ -74,8 +74,5 @@ fn map(file: &File) -> io::Result<Mmap> {
     // SAFETY: a mapped file must not change. Files of this name come about by `files::replace` alone, which writes under
     // another name and renames, so that the bytes behind an open file never change; its folder is closed to other
     // accounts. Whoever edits the file in place with the gate's own rights could as well stop the gate.
-    unsafe {
-        Mmap::map(file)
-    }
+    unsafe { Mmap::map(file) }
 }
-

@@ -146,7 +146,8 @@ fn without_a_place_to_write_the_index_is_kept_in_memory() {
 #[test]
 fn a_charter_without_lists_has_an_empty_index() {
     let gate = Gate::new();
-    std::fs::write(gate.path("charter.toml"), "title = \"t\"\nversion = \"1\"\ndefault = \"allow\"\n").expect("written");
+    std::fs::write(gate.path("charter.toml"), "title = \"t\"\nversion = \"1\"\ndefault = \"allow\"\n")
+        .expect("written");
     assert_eq!(gate.load().index.entries(), 0);
     assert!(!gate.index().exists());
 }

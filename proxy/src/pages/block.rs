@@ -1,7 +1,7 @@
 //! The block page: why the charter turned a request back, whom to ask, and what is kept of it.
 use super::contact::Contact;
 use super::language::Words;
-use super::{Language, render, shown};
+use super::{Language, render};
 use askama::Template;
 use jiff::ZonedDateTime;
 use policy::verdict::Text;

@@ -3,7 +3,7 @@
 //! A [`Fault`] is named by what the person needs to know, and by nothing of the gate's inside. Each question about it
 //! (status, `Proxy-Status`, words) is one match without a catch-all, so that a new fault has to answer all of them.
 use super::contact::Contact;
-use super::{Language, render, shown};
+use super::{Language, render};
 use askama::Template;
 use jiff::ZonedDateTime;
 
@@ -39,14 +39,10 @@ pub(crate) enum Fault<'a> {
     Unreachable,
     /// What the site answered is malformed or cut short.
     OriginBroke,
-    /// The request came back to the gate that had sent it.
-    Loop,
     /// Too many connections are open.
     TooBusy,
     /// The register cannot be written, so the gate stays shut.
     RegisterClosed,
-    /// The gate itself failed.
-    Internal,
 }
 
 impl Fault<'_> {
@@ -58,9 +54,8 @@ impl Fault<'_> {
             Fault::AuthRequired => 407,
             Fault::RequestTimeout => 408,
             Fault::HeaderTooLarge => 431,
-            Fault::Internal => 500,
             Fault::NotImplemented => 501,
-            Fault::NameNotFound | Fault::Unreachable | Fault::OriginBroke | Fault::Loop => 502,
+            Fault::NameNotFound | Fault::Unreachable | Fault::OriginBroke => 502,
             Fault::TooBusy | Fault::RegisterClosed => 503,
             Fault::NameTimeout | Fault::NoAnswer => 504,
         }
@@ -79,9 +74,8 @@ impl Fault<'_> {
             Fault::NoAnswer => "connection_timeout",
             Fault::Unreachable => "destination_unavailable",
             Fault::OriginBroke => "http_protocol_error",
-            Fault::Loop => "proxy_loop_detected",
             Fault::TooBusy => "connection_limit_reached",
-            Fault::RegisterClosed | Fault::Internal => "proxy_internal_error",
+            Fault::RegisterClosed => "proxy_internal_error",
         }
     }
 
@@ -244,18 +238,6 @@ impl Fault<'_> {
                     advice: "Reload the page. If it happens again, the site itself is at fault.",
                 },
             ],
-            Fault::Loop => [
-                Wording {
-                    title: "Demande en boucle",
-                    happened: "La demande est revenue à la passerelle qui l’avait transmise.",
-                    advice: "Recharger la page n’y changera rien\u{202f}: un réglage du réseau est à corriger. Signalez-le.",
-                },
-                Wording {
-                    title: "Request going in circles",
-                    happened: "The request came back to the gateway that had forwarded it.",
-                    advice: "Reloading the page will not help: a network setting needs correcting. Please report it.",
-                },
-            ],
             Fault::TooBusy => [
                 Wording {
                     title: "Passerelle très sollicitée",
@@ -278,18 +260,6 @@ impl Fault<'_> {
                     title: "Internet access suspended",
                     happened: "The gateway can no longer keep the register of connections, and stays shut until it can.",
                     advice: "Neither your device nor the site is at fault. Access will come back by itself; if it does not, please report it.",
-                },
-            ],
-            Fault::Internal => [
-                Wording {
-                    title: "Erreur de la passerelle",
-                    happened: "Une erreur de la passerelle a interrompu la demande.",
-                    advice: "Rechargez la page. Si cela se répète, signalez-le.",
-                },
-                Wording {
-                    title: "Gateway error",
-                    happened: "An error of the gateway interrupted the request.",
-                    advice: "Reload the page. If it happens again, please report it.",
                 },
             ],
         }

@@ -15,7 +15,7 @@ use Language::{English, French};
 /// Bytes a page may weigh: it must come at once over any line.
 const LIMIT: usize = 12 * 1024;
 
-const FAULTS: [Fault<'static>; 17] = [
+const FAULTS: [Fault<'static>; 15] = [
     Fault::BadRequest {
         why: "two Content-Length fields",
     },
@@ -31,10 +31,8 @@ const FAULTS: [Fault<'static>; 17] = [
     Fault::NoAnswer,
     Fault::Unreachable,
     Fault::OriginBroke,
-    Fault::Loop,
     Fault::TooBusy,
     Fault::RegisterClosed,
-    Fault::Internal,
 ];
 
 fn at() -> ZonedDateTime {

@@ -2,7 +2,7 @@
 //!
 //! Open to anyone who can reach the console, so it holds no personal data and no figure about the traffic.
 use super::contact::Contact;
-use super::{Language, render, shown};
+use super::{Language, render};
 use askama::Template;
 use policy::verdict::Text;
 

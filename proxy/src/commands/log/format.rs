@@ -10,9 +10,31 @@ use std::fmt::Write;
 
 /// The fields of a record, in the order in which they are shown.
 const FIELDS: [&str; 25] = [
-    "id", "node", "opened_at", "closed_at", "user", "auth", "client_ip", "method", "scheme", "host", "port", "tls_name",
-    "masked", "path", "destination_ip", "status", "bytes_sent", "bytes_received", "action", "outcome", "rule", "article",
-    "category", "charter", "pseudonyms",
+    "id",
+    "node",
+    "opened_at",
+    "closed_at",
+    "user",
+    "auth",
+    "client_ip",
+    "method",
+    "scheme",
+    "host",
+    "port",
+    "tls_name",
+    "masked",
+    "path",
+    "destination_ip",
+    "status",
+    "bytes_sent",
+    "bytes_received",
+    "action",
+    "outcome",
+    "rule",
+    "article",
+    "category",
+    "charter",
+    "pseudonyms",
 ];
 
 /// A record as it is shown: by its names, or by pseudonyms.

@@ -54,7 +54,8 @@ impl Gate {
         );
         std::fs::write(dir.path().join("charter.toml"), charter).expect("written");
         let path = dir.path().join("octroi.toml");
-        std::fs::write(&path, "data_dir = \"data\"\n[dns]\nhosts = { \"lists.test\" = [\"127.0.0.1\"] }\n").expect("written");
+        std::fs::write(&path, "data_dir = \"data\"\n[dns]\nhosts = { \"lists.test\" = [\"127.0.0.1\"] }\n")
+            .expect("written");
         let (config, _) = Config::load(Some(&path)).expect("good");
         Gate { config, _dir: dir }
     }
@@ -125,7 +126,8 @@ fn addresses_that_lead_on_are_followed_a_few_times() {
     };
     let (address, requests) = server(vec![to("/b/ut1"), to("c.tgz"), ok("", &archive())]);
     assert!(matches!(Gate::of(address.port(), "/a").fetch(), Outcome::New(_)));
-    let paths: Vec<String> = requests.iter().map(|head| head.split(' ').nth(1).unwrap_or_default().to_owned()).collect();
+    let paths: Vec<String> =
+        requests.iter().map(|head| head.split(' ').nth(1).unwrap_or_default().to_owned()).collect();
     assert_eq!(paths, ["/a", "/b/ut1", "/b/c.tgz"]);
     let (address, _requests) = server(vec![to("/round"); REDIRECTS + 1]);
     let Outcome::Failed(why) = Gate::of(address.port(), "/round").fetch() else { panic!("accepted") };

@@ -1,0 +1,84 @@
+//! `[identity]`: how clients are known.
+
+use super::network::address;
+use super::{later, later_texts, later_word, section, texts};
+use crate::config::{Identity, Method};
+use policy::Problem;
+use policy::document::Table;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::ops::Range;
+
+pub(super) fn identity(table: Option<&Table<'_>>) -> Identity {
+    let Some(table) = table else {
+        return Identity { methods: vec![Method::Address], realm: "Octroi".to_owned(), names: HashMap::new() };
+    };
+    let realm = table.string("realm").filter(|realm| {
+        // RFC 9110 §11.5: a quoted string; what would need escaping in it is refused rather than escaped.
+        let plain = |c: char| (c.is_ascii_graphic() || c == ' ') && c != '"' && c != '\\';
+        let good = !realm.is_empty() && realm.chars().all(plain);
+        if !good {
+            let label = "expected plain letters, digits, signs and blanks, without quotes";
+            table.note(Problem::error(realm.span.clone(), "browsers cannot show this realm", label));
+        }
+        good
+    });
+    section(table, "negotiate", |negotiate| later_texts(negotiate, &["keytab", "service"], &[]));
+    section(table, "basic", |basic| later_word(basic, "source", &[("local", None), ("ldap", Some("ldap"))]));
+    section(table, "ldap", |ldap| {
+        later_texts(ldap, &["url", "base", "bind_dn", "bind_password_file", "ca_file"], &[]);
+        // Filters do nothing without a directory, whose address is refused.
+        for key in ["user_filter", "group_filter"] {
+            let _ = ldap.and_then(|ldap| ldap.string(key));
+        }
+    });
+    let names = section(table, "address", |address| section_names(address.and_then(|address| address.table("names"))));
+    Identity { methods: methods(table), realm: realm.map_or("Octroi", |realm| realm.value).to_owned(), names }
+}
+
+fn methods(table: &Table<'_>) -> Vec<Method> {
+    let words = [
+        ("basic", Ok(Method::Basic)),
+        ("address", Ok(Method::Address)),
+        ("negotiate", Err("negotiate")),
+        ("portal", Err("portal")),
+    ];
+    let none = |at| Problem::error(at, "no method of identification is named", "`address` asks nothing of anybody");
+    let Some(named) = texts(table, "methods", none) else { return vec![Method::Address] };
+    let mut methods: Vec<(Method, Range<usize>)> = Vec::new();
+    for word in &named {
+        let method = match table.one_of("methods", word, &words) {
+            None => continue,
+            Some(Ok(method)) => method,
+            Some(Err(name)) => {
+                later(table, name, word.span.clone());
+                continue;
+            }
+        };
+        if let Some((_, first)) = methods.iter().find(|(known, _)| *known == method) {
+            let problem = Problem::error(word.span.clone(), "a method is named twice", "the same");
+            table.note(problem.also(first.clone(), "first here"));
+        } else if let Some((_, first)) = methods.iter().find(|(known, _)| *known == Method::Address) {
+            let problem = Problem::warning(word.span.clone(), "this method is never asked", "put it before `address`");
+            table.note(problem.also(first.clone(), "an address always answers"));
+        }
+        methods.push((method, word.span.clone()));
+    }
+    methods.into_iter().map(|(method, _)| method).collect()
+}
+
+/// `[identity.address] names`: address to name.
+fn section_names(table: Option<Table<'_>>) -> HashMap<IpAddr, String> {
+    let Some(table) = table else { return HashMap::new() };
+    let mut names = HashMap::new();
+    for key in table.names() {
+        let (Some(address), Some(name)) = (address(&table, &key), table.string(key.value)) else { continue };
+        if name.trim().is_empty() || name.chars().any(|c| c.is_control()) {
+            table.note(Problem::error(name.span, "this is no name", "expected such as \"poste-accueil\""));
+            continue;
+        }
+        names.insert(address, name.value.trim().to_owned());
+    }
+    table.end();
+    names
+}
