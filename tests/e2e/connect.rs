@@ -4,6 +4,9 @@ use harness::{Answer, Authority, Curl, Gate, Origin, Setup};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
+/// The fatal alert `access_denied` (RFC 8446 §6.2), in its record.
+const ACCESS_DENIED: &[u8] = &[21, 3, 3, 0, 2, 2, 49];
+
 fn trusting(gate: &Gate, authority: &Authority) -> Curl {
     gate.write("ca.pem", authority.pem());
     Curl::through(gate).args(["--cacert", &gate.path("ca.pem").display().to_string()])
@@ -99,7 +102,8 @@ fn a_client_hello_in_many_pieces_is_read_whole() {
             break;
         }
     }
-    assert!(client.ended(), "the gate cuts once it has read the name");
+    let told = client.rest().expect("the gate ends the tunnel once it has read the name");
+    assert_eq!(told, ACCESS_DENIED, "and says so in the words of TLS");
     assert!(origin.seen().is_empty());
     assert_eq!(gate.log_of(1)[0].action, "block");
 }

@@ -99,7 +99,7 @@ fn an_account_is_disabled_and_changed_while_the_gate_runs() {
 fn weak_passwords_are_refused_and_none_is_kept_in_the_clear() {
     let gate = gate_with_accounts();
     let refused = with_password(&gate, &["user", "add", "j.petit", "--password-stdin"], "motdepasse");
-    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
     fn holds(folder: &std::path::Path, text: &str) -> bool {
         std::fs::read_dir(folder).expect("the folder is readable").flatten().any(|entry| match entry.path() {
             path if path.is_dir() => holds(&path, text),

@@ -94,6 +94,7 @@ fn a_start_says_where_what_and_what_next() {
     for told in told {
         assert!(printed.contains(&told), "{told:?} is not told:\n{printed}");
     }
+    assert!(!printed.to_lowercase().contains("error"), "and nothing to be afraid of: {printed}");
     let mode = std::os::unix::fs::PermissionsExt::mode(
         &std::fs::metadata(gate.path("data")).expect("the data folder").permissions(),
     );

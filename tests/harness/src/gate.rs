@@ -119,6 +119,10 @@ impl Gate {
             Err(_) if self.ended() => Some(false),
             Err(_) => None,
         });
+        if serving == Some(false) {
+            let ended = self.wait();
+            panic!("the gate ended with {:?}; it printed:\n{}", ended.code, ended.printed);
+        }
         assert_eq!(serving, Some(true), "the gate doesn't serve; it printed:\n{}", self.printed());
     }
 
