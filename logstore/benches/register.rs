@@ -3,9 +3,7 @@
 //! `taskset -c 1 cargo bench -p logstore` measures on one core, journal, filing and SQLite included. An argument names
 //! the folder to write in; without one, the system's temporary folder.
 
-use logstore::{
-    Action, Auth, Durability, Entry, Outcome, Register, Search, Settings, Verdict, search,
-};
+use logstore::{Action, Auth, Durability, Entry, Outcome, Register, Search, Settings, Verdict, search};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -14,16 +12,10 @@ const RECORDS: usize = 300_000;
 const TASKS: usize = 32;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = std::env::args()
-        .skip(1)
-        .find(|argument| !argument.starts_with('-'));
-    let root = root
-        .map_or_else(std::env::temp_dir, PathBuf::from)
-        .join(format!("register-bench-{}", std::process::id()));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
+    let root = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let root =
+        root.map_or_else(std::env::temp_dir, PathBuf::from).join(format!("register-bench-{}", std::process::id()));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     for durability in [Durability::Process, Durability::Power] {
         println!("{durability:?}");
         let dir = root.join(format!("{durability:?}"));
@@ -37,11 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// 32 tasks, each opening and settling as fast as it can.
 async fn throughput(dir: &Path, durability: Durability) -> Result<(), Box<dyn std::error::Error>> {
-    let count = if durability == Durability::Power {
-        RECORDS / 4
-    } else {
-        RECORDS
-    };
+    let count = if durability == Durability::Power { RECORDS / 4 } else { RECORDS };
     let entries = Arc::new(Entries::new());
     let (register, _) = start(dir, durability).await?;
     let (cpu, began) = (cpu_time()?, Instant::now());
@@ -66,44 +54,17 @@ async fn throughput(dir: &Path, durability: Durability) -> Result<(), Box<dyn st
         done??;
     }
     register.flush().await?;
-    report(
-        "opened, settled, filed",
-        count,
-        began.elapsed(),
-        cpu_time()? - cpu,
-    );
+    report("opened, settled, filed", count, began.elapsed(), cpu_time()? - cpu);
     register.finish().await;
-    let bytes: u64 = day_files(dir)?
-        .iter()
-        .map(|file| file.metadata().map_or(0, |file| file.len()))
-        .sum();
-    println!(
-        "  {:28} {:>8.0} bytes a record",
-        "day file",
-        bytes as f64 / count as f64
-    );
+    let bytes: u64 = day_files(dir)?.iter().map(|file| file.metadata().map_or(0, |file| file.len())).sum();
+    println!("  {:28} {:>8.0} bytes a record", "day file", bytes as f64 / count as f64);
     for (what, query) in [
-        (
-            "search: a person's day",
-            Search {
-                user: Some("user07".into()),
-                ..Search::default()
-            },
-        ),
-        (
-            "search: an identifier",
-            Search {
-                id: Some(1000),
-                ..Search::default()
-            },
-        ),
+        ("search: a person's day", Search { user: Some("user07".into()), ..Search::default() }),
+        ("search: an identifier", Search { id: Some(1000), ..Search::default() }),
     ] {
         let began = Instant::now();
         let found = search(dir, &query).await?.len();
-        println!(
-            "  {what:28} {:>8.1} ms, {found} of {count} records",
-            began.elapsed().as_secs_f64() * 1e3
-        );
+        println!("  {what:28} {:>8.1} ms, {found} of {count} records", began.elapsed().as_secs_f64() * 1e3);
     }
     Ok(())
 }
@@ -126,15 +87,9 @@ async fn tunnels(dir: &Path, durability: Durability) -> Result<(), Box<dyn std::
         }
     }
     register.flush().await?;
-    open.into_iter()
-        .for_each(|owed| owed.settle(Outcome::Completed));
+    open.into_iter().for_each(|owed| owed.settle(Outcome::Completed));
     register.flush().await?;
-    report(
-        "the same, filed open first",
-        COUNT,
-        began.elapsed(),
-        cpu_time()? - cpu,
-    );
+    report("the same, filed open first", COUNT, began.elapsed(), cpu_time()? - cpu);
     register.finish().await;
     Ok(())
 }
@@ -154,10 +109,7 @@ async fn latency(dir: &Path, durability: Durability) -> Result<(), Box<dyn std::
             openings.spawn(async move {
                 let began = Instant::now();
                 let owed = register.open(entry).await;
-                (
-                    began.elapsed(),
-                    owed.map(|owed| owed.settle(Outcome::Completed)),
-                )
+                (began.elapsed(), owed.map(|owed| owed.settle(Outcome::Completed)))
             });
         }
         while let Some(opened) = openings.join_next().await {
@@ -167,54 +119,26 @@ async fn latency(dir: &Path, durability: Durability) -> Result<(), Box<dyn std::
         }
     }
     register.flush().await?;
-    report(
-        "at 5 000 a second",
-        waits.len(),
-        began.elapsed(),
-        cpu_time()? - cpu,
-    );
+    report("at 5 000 a second", waits.len(), began.elapsed(), cpu_time()? - cpu);
     waits.sort_unstable();
     let at = |part: f64| waits[((waits.len() - 1) as f64 * part) as usize];
-    println!(
-        "  {:28} p50 {:?}, p99 {:?}, p99.9 {:?}",
-        "wait of an opening",
-        at(0.5),
-        at(0.99),
-        at(0.999)
-    );
+    println!("  {:28} p50 {:?}, p99 {:?}, p99.9 {:?}", "wait of an opening", at(0.5), at(0.99), at(0.999));
     register.finish().await;
     Ok(())
 }
 
-async fn start(
-    dir: &Path,
-    durability: Durability,
-) -> Result<(Register, logstore::Recovery), logstore::StartError> {
-    Register::start(Settings {
-        dir: dir.to_path_buf(),
-        node: "gate".into(),
-        durability,
-    })
-    .await
+async fn start(dir: &Path, durability: Durability) -> Result<(Register, logstore::Recovery), logstore::StartError> {
+    Register::start(Settings { dir: dir.to_path_buf(), node: "gate".into(), durability }).await
 }
 
 fn report(what: &str, count: usize, wall: Duration, cpu: Duration) {
-    let (rate, each) = (
-        count as f64 / wall.as_secs_f64(),
-        cpu.as_secs_f64() * 1e6 / count as f64,
-    );
+    let (rate, each) = (count as f64 / wall.as_secs_f64(), cpu.as_secs_f64() * 1e6 / count as f64);
     println!("  {what:28} {rate:>8.0} records/s, {each:.2} µs of processor a record");
 }
 
 fn day_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let files: std::io::Result<Vec<_>> = dir
-        .read_dir()?
-        .map(|file| file.map(|file| file.path()))
-        .collect();
-    Ok(files?
-        .into_iter()
-        .filter(|file| file.extension().is_some_and(|kind| kind == "sqlite"))
-        .collect())
+    let files: std::io::Result<Vec<_>> = dir.read_dir()?.map(|file| file.map(|file| file.path())).collect();
+    Ok(files?.into_iter().filter(|file| file.extension().is_some_and(|kind| kind == "sqlite")).collect())
 }
 
 /// Processor time of this process, all threads, from the scheduler's own count.
@@ -222,11 +146,7 @@ fn cpu_time() -> std::io::Result<Duration> {
     let mut nanos = 0;
     for thread in Path::new("/proc/self/task").read_dir()? {
         let stat = std::fs::read_to_string(thread?.path().join("schedstat"))?;
-        nanos += stat
-            .split(' ')
-            .next()
-            .and_then(|first| first.parse::<u64>().ok())
-            .unwrap_or(0);
+        nanos += stat.split(' ').next().and_then(|first| first.parse::<u64>().ok()).unwrap_or(0);
     }
     Ok(Duration::from_nanos(nanos))
 }
@@ -242,12 +162,8 @@ struct Entries {
 impl Entries {
     fn new() -> Entries {
         Entries {
-            users: (0..83)
-                .map(|user| format!("user{user:02}").into())
-                .collect(),
-            hosts: (0..2000)
-                .map(|host| format!("www.service-{host}.example"))
-                .collect(),
+            users: (0..83).map(|user| format!("user{user:02}").into()).collect(),
+            hosts: (0..2000).map(|host| format!("www.service-{host}.example")).collect(),
             method: "CONNECT".into(),
             verdict: Verdict {
                 action: Action::Allow,
@@ -260,9 +176,7 @@ impl Entries {
     }
 
     fn get(&self, number: usize) -> Entry {
-        let now = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Entry {
             opened_at: now.as_micros() as i64,
             user: Some(self.users[number * 7 % self.users.len()].clone()),
@@ -270,11 +184,7 @@ impl Entries {
             client_ip: [10, 0, (number % 3) as u8, (number % 83) as u8].into(),
             method: self.method.clone(),
             scheme: "https",
-            host: Some(
-                self.hosts[number * number % self.hosts.len()]
-                    .as_str()
-                    .into(),
-            ),
+            host: Some(self.hosts[number * number % self.hosts.len()].as_str().into()),
             port: 443,
             path: None,
             masked: None,

@@ -82,12 +82,7 @@ pub fn read(dir: &Path) -> Result<Trail, AuditError> {
 }
 
 fn append(path: &Path, act: &Act) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
     file.lock()?;
     let mut line = Vec::new();
     if !ends_a_line(&mut file)? {
@@ -134,34 +129,16 @@ mod tests {
         add(dir.path(), look("a")).unwrap();
         add(dir.path(), look("b")).unwrap();
         let trail = read(dir.path()).unwrap();
-        assert_eq!(
-            trail
-                .acts
-                .iter()
-                .map(|act| act.who.as_str())
-                .collect::<Vec<_>>(),
-            ["a", "b"]
-        );
+        assert_eq!(trail.acts.iter().map(|act| act.who.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert!(trail.acts[0].at <= trail.acts[1].at && trail.acts[0].at.ends_with('Z'));
-        assert_eq!(
-            Act {
-                at: String::new(),
-                ..trail.acts[0].clone()
-            },
-            look("a")
-        );
+        assert_eq!(Act { at: String::new(), ..trail.acts[0].clone() }, look("a"));
     }
 
     #[test]
     fn a_torn_line_is_reported_and_takes_no_other_with_it() {
         let dir = tempfile::tempdir().unwrap();
         add(dir.path(), look("a")).unwrap();
-        OpenOptions::new()
-            .append(true)
-            .open(dir.path().join(FILE))
-            .unwrap()
-            .write_all(b"{\"who\":\"b")
-            .unwrap();
+        OpenOptions::new().append(true).open(dir.path().join(FILE)).unwrap().write_all(b"{\"who\":\"b").unwrap();
         add(dir.path(), look("c")).unwrap();
         let trail = read(dir.path()).unwrap();
         assert_eq!(trail.acts.len(), 2);
@@ -171,11 +148,6 @@ mod tests {
     #[test]
     fn a_trail_that_cannot_be_written_says_which_file() {
         let missing = Path::new("/nonexistent/register");
-        assert!(
-            add(missing, look("a"))
-                .unwrap_err()
-                .to_string()
-                .starts_with("/nonexistent/register/audit.jsonl: ")
-        );
+        assert!(add(missing, look("a")).unwrap_err().to_string().starts_with("/nonexistent/register/audit.jsonl: "));
     }
 }

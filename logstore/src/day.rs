@@ -31,9 +31,7 @@ impl Day {
     fn of_file(name: &str) -> Option<Day> {
         let date = name.strip_suffix(SUFFIX)?;
         // Only the one spelling that `file` writes: jiff reads others.
-        let midnight = Offset::UTC
-            .to_timestamp(date.parse::<Date>().ok()?.at(0, 0, 0, 0))
-            .ok()?;
+        let midnight = Offset::UTC.to_timestamp(date.parse::<Date>().ok()?.at(0, 0, 0, 0)).ok()?;
         Some(Day::of(midnight.as_microsecond())).filter(|day| day.to_string() == date)
     }
 
@@ -55,10 +53,7 @@ impl Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Offset::UTC
-            .to_datetime(clock::timestamp(self.0.saturating_mul(MICROS)))
-            .date()
-            .fmt(f)
+        Offset::UTC.to_datetime(clock::timestamp(self.0.saturating_mul(MICROS))).date().fmt(f)
     }
 }
 
@@ -75,17 +70,8 @@ mod tests {
 
     #[test]
     fn only_day_files_are_days() {
-        assert_eq!(
-            Day::of_file("2026-11-23.sqlite"),
-            Some(Day::of(1_795_392_000_000_000))
-        );
-        for other in [
-            "2026-11-23.sqlite-wal",
-            "audit.jsonl",
-            "20261123.sqlite",
-            "2026-13-01.sqlite",
-            ".sqlite",
-        ] {
+        assert_eq!(Day::of_file("2026-11-23.sqlite"), Some(Day::of(1_795_392_000_000_000)));
+        for other in ["2026-11-23.sqlite-wal", "audit.jsonl", "20261123.sqlite", "2026-13-01.sqlite", ".sqlite"] {
             assert_eq!(Day::of_file(other), None, "{other}");
         }
     }

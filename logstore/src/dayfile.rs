@@ -10,9 +10,7 @@ use crate::day::Day;
 use crate::error::words;
 use crate::record::{Ending, Outcome};
 use crate::row::{self, Row};
-use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{Arguments as _, AssertSqlSafe, Connection as _};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -28,8 +26,7 @@ const STEPS: [&str; VERSION as usize] = [include_str!("../migrations/sqlite/0001
 
 /// Rows of a statement, largest first. Big statements make filing cheap, the small ones carry the rest.
 const CHUNKS: [usize; 3] = [128, 16, 1];
-static FILING: LazyLock<[Arc<str>; 3]> =
-    LazyLock::new(|| CHUNKS.map(|rows| row::filing_sql(rows).into()));
+static FILING: LazyLock<[Arc<str>; 3]> = LazyLock::new(|| CHUNKS.map(|rows| row::filing_sql(rows).into()));
 
 /// What is wrong with a day file, with its path.
 #[derive(Debug, thiserror::Error)]
@@ -44,12 +41,7 @@ pub(crate) struct DayFile {
 
 impl DayFile {
     /// Opens the day's file, making it if need be.
-    pub(crate) async fn open(
-        dir: &Path,
-        day: Day,
-        node: &str,
-        durability: Durability,
-    ) -> Result<DayFile, DayError> {
+    pub(crate) async fn open(dir: &Path, day: Day, node: &str, durability: Durability) -> Result<DayFile, DayError> {
         let file = day.file(dir);
         let wrong = |error: sqlx::Error| DayError(words(&file, &error));
         let options = SqliteConnectOptions::new()
@@ -62,14 +54,10 @@ impl DayFile {
             })
             // A search holds its lock for milliseconds; a backup may hold it longer.
             .busy_timeout(Duration::from_secs(10));
-        let mut connection = SqliteConnection::connect_with(&options)
-            .await
-            .map_err(wrong)?;
+        let mut connection = SqliteConnection::connect_with(&options).await.map_err(wrong)?;
         if durability == Durability::Power {
             // The name must survive too.
-            File::open(dir)
-                .and_then(|dir| dir.sync_all())
-                .map_err(|error| DayError(words(dir, &error)))?;
+            File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| DayError(words(dir, &error)))?;
         }
         match version(&mut connection).await.map_err(wrong)? {
             VERSION => {}
@@ -80,14 +68,9 @@ impl DayFile {
     }
 
     /// Files the rows in one transaction; how many were not there, or not settled.
-    pub(crate) async fn file(
-        &mut self,
-        rows: impl ExactSizeIterator<Item = Row>,
-    ) -> Result<u64, DayError> {
+    pub(crate) async fn file(&mut self, rows: impl ExactSizeIterator<Item = Row>) -> Result<u64, DayError> {
         let file = &self.file;
-        file_rows(&mut self.connection, rows)
-            .await
-            .map_err(|error| DayError(words(file, &error)))
+        file_rows(&mut self.connection, rows).await.map_err(|error| DayError(words(file, &error)))
     }
 
     /// Settles a record of which only the ending is known; how many rows that changed (0 or 1).
@@ -97,9 +80,7 @@ impl DayFile {
              bytes_sent=max(bytes_sent,?6), bytes_received=max(bytes_received,?7)",
         );
         if ending.later.is_some() {
-            sql.push_str(
-                ", tls_name=?8, action=?9, rule=?10, article=?11, category=?12, charter=?13",
-            );
+            sql.push_str(", tls_name=?8, action=?9, rule=?10, article=?11, category=?12, charter=?13");
         }
         sql.push_str(" WHERE id=?1 AND outcome IS NULL");
         let mut query = sqlx::query(AssertSqlSafe(sql))
@@ -121,57 +102,41 @@ impl DayFile {
                 .bind(verdict.charter);
         }
         let done = query.execute(&mut self.connection).await;
-        Ok(done
-            .map_err(|error| DayError(words(&self.file, &error)))?
-            .rows_affected())
+        Ok(done.map_err(|error| DayError(words(&self.file, &error)))?.rows_affected())
     }
 
     /// Closes as interrupted whatever is open; how many there were.
     pub(crate) async fn interrupt_open(&mut self, at: i64) -> Result<u64, DayError> {
-        let done = sqlx::query(
-            "UPDATE record SET outcome=?1, closed_at=max(opened_at,?2) WHERE outcome IS NULL",
-        )
-        .bind(Outcome::Interrupted.shared())
-        .bind(at)
-        .execute(&mut self.connection)
-        .await;
-        Ok(done
-            .map_err(|error| DayError(words(&self.file, &error)))?
-            .rows_affected())
+        let done = sqlx::query("UPDATE record SET outcome=?1, closed_at=max(opened_at,?2) WHERE outcome IS NULL")
+            .bind(Outcome::Interrupted.shared())
+            .bind(at)
+            .execute(&mut self.connection)
+            .await;
+        Ok(done.map_err(|error| DayError(words(&self.file, &error)))?.rows_affected())
     }
 
     /// The highest identifier, 0 in an empty day.
     pub(crate) async fn last_id(&mut self) -> Result<i64, DayError> {
-        let last: Result<Option<i64>, _> = sqlx::query_scalar("SELECT max(id) FROM record")
-            .fetch_one(&mut self.connection)
-            .await;
-        Ok(last
-            .map_err(|error| DayError(words(&self.file, &error)))?
-            .unwrap_or(0))
+        let last: Result<Option<i64>, _> =
+            sqlx::query_scalar("SELECT max(id) FROM record").fetch_one(&mut self.connection).await;
+        Ok(last.map_err(|error| DayError(words(&self.file, &error)))?.unwrap_or(0))
     }
 
     /// Closes the file, its write-ahead log folded in.
     pub(crate) async fn close(self) -> Result<(), DayError> {
         let DayFile { file, connection } = self;
-        connection
-            .close()
-            .await
-            .map_err(|error| DayError(words(&file, &error)))
+        connection.close().await.map_err(|error| DayError(words(&file, &error)))
     }
 }
 
 /// The schema version of an open file.
 pub(crate) async fn version(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("PRAGMA user_version")
-        .fetch_one(connection)
-        .await
+    sqlx::query_scalar("PRAGMA user_version").fetch_one(connection).await
 }
 
 /// The node whose records a day file holds.
 pub(crate) async fn node(connection: &mut SqliteConnection) -> Result<String, sqlx::Error> {
-    sqlx::query_scalar("SELECT value FROM meta WHERE key='node'")
-        .fetch_one(connection)
-        .await
+    sqlx::query_scalar("SELECT value FROM meta WHERE key='node'").fetch_one(connection).await
 }
 
 /// What is said of a file that this code cannot read.
@@ -179,11 +144,7 @@ pub(crate) fn foreign(version: i64) -> String {
     format!("its form has version {version}, this program knows up to {VERSION}")
 }
 
-async fn migrate(
-    connection: &mut SqliteConnection,
-    from: i64,
-    node: &str,
-) -> Result<(), sqlx::Error> {
+async fn migrate(connection: &mut SqliteConnection, from: i64, node: &str) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
     let done = usize::try_from(from).unwrap_or(0);
     for step in STEPS.iter().skip(done) {
@@ -193,11 +154,8 @@ async fn migrate(
         .bind(node)
         .execute(&mut *transaction)
         .await?;
-    let pragmas =
-        format!("PRAGMA user_version = {VERSION}; PRAGMA application_id = {APPLICATION_ID}");
-    sqlx::raw_sql(AssertSqlSafe(pragmas))
-        .execute(&mut *transaction)
-        .await?;
+    let pragmas = format!("PRAGMA user_version = {VERSION}; PRAGMA application_id = {APPLICATION_ID}");
+    sqlx::raw_sql(AssertSqlSafe(pragmas)).execute(&mut *transaction).await?;
     transaction.commit().await
 }
 

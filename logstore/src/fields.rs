@@ -99,42 +99,26 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn names(stored: Stored) -> Vec<&'static str> {
-        fields()
-            .iter()
-            .filter(|field| field.stored == stored)
-            .map(|field| field.name.as_str())
-            .collect()
+        fields().iter().filter(|field| field.stored == stored).map(|field| field.name.as_str()).collect()
     }
 
     #[tokio::test]
     async fn the_day_file_holds_the_declared_fields_and_no_other() {
         let dir = tempfile::tempdir().unwrap();
         let day = Day::of(0);
-        DayFile::open(dir.path(), day, "gate", Durability::Process)
-            .await
-            .unwrap()
-            .close()
-            .await
-            .unwrap();
+        DayFile::open(dir.path(), day, "gate", Durability::Process).await.unwrap().close().await.unwrap();
         let address = format!("sqlite:{}", day.file(dir.path()).display());
         let mut file = sqlx::SqliteConnection::connect(&address).await.unwrap();
         let columns: Vec<String> =
-            sqlx::query_scalar("SELECT name FROM pragma_table_info('record')")
-                .fetch_all(&mut file)
-                .await
-                .unwrap();
+            sqlx::query_scalar("SELECT name FROM pragma_table_info('record')").fetch_all(&mut file).await.unwrap();
         assert_eq!(columns, names(Stored::Record));
         assert_eq!(columns, crate::row::COLUMNS);
-        let keys: Vec<String> = sqlx::query_scalar("SELECT key FROM meta")
+        let keys: Vec<String> = sqlx::query_scalar("SELECT key FROM meta").fetch_all(&mut file).await.unwrap();
+        assert_eq!(keys, names(Stored::Meta));
+        let tables: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type='table' ORDER BY name")
             .fetch_all(&mut file)
             .await
             .unwrap();
-        assert_eq!(keys, names(Stored::Meta));
-        let tables: Vec<String> =
-            sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type='table' ORDER BY name")
-                .fetch_all(&mut file)
-                .await
-                .unwrap();
         assert_eq!(tables, ["meta", "record"]);
     }
 
@@ -167,17 +151,13 @@ mod tests {
             charter: String::new(),
         };
         let json = serde_json::to_string(&record).unwrap();
-        let shown: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(&json).unwrap();
+        let shown: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&json).unwrap();
         let declared: Vec<&str> = fields().iter().map(|field| field.name.as_str()).collect();
         assert_eq!(
             shown.keys().map(String::as_str).collect::<BTreeSet<_>>(),
             declared.iter().copied().collect::<BTreeSet<_>>()
         );
-        let places: Vec<_> = declared
-            .iter()
-            .map(|name| json.find(&format!("\"{name}\":")).unwrap())
-            .collect();
+        let places: Vec<_> = declared.iter().map(|name| json.find(&format!("\"{name}\":")).unwrap()).collect();
         assert!(places.is_sorted(), "{declared:?} against {json}");
     }
 
@@ -185,23 +165,11 @@ mod tests {
     fn every_basis_is_explained() {
         let explained = include_str!("../../docs/RECORDS.md");
         for field in fields() {
-            assert!(
-                !field.basis.is_empty() && !field.purpose.is_empty(),
-                "{}",
-                field.name
-            );
+            assert!(!field.basis.is_empty() && !field.purpose.is_empty(), "{}", field.name);
             for basis in &field.basis {
-                assert!(
-                    explained.contains(&format!("| {basis} |")),
-                    "{} cites {basis}",
-                    field.name
-                );
+                assert!(explained.contains(&format!("| {basis} |")), "{} cites {basis}", field.name);
             }
-            assert!(
-                explained.contains(&format!("| `{}` |", field.name)),
-                "{} is not described",
-                field.name
-            );
+            assert!(explained.contains(&format!("| `{}` |", field.name)), "{} is not described", field.name);
         }
     }
 }

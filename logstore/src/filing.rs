@@ -81,42 +81,25 @@ struct Handed {
 
 impl Desk {
     pub(crate) fn new() -> Desk {
-        Desk {
-            inbox: Mutex::default(),
-            bell: Condvar::new(),
-            backlog: AtomicUsize::new(0),
-            trouble: Mutex::new(None),
-        }
+        Desk { inbox: Mutex::default(), bell: Condvar::new(), backlog: AtomicUsize::new(0), trouble: Mutex::new(None) }
     }
 
     /// Hands over what a write to the segment has committed.
-    pub(crate) fn hand(
-        &self,
-        segment: u64,
-        opened: Vec<Arc<Live>>,
-        settled: Vec<Arc<Live>>,
-        mut flushes: Vec<Flush>,
-    ) {
+    pub(crate) fn hand(&self, segment: u64, opened: Vec<Arc<Live>>, settled: Vec<Arc<Live>>, mut flushes: Vec<Flush>) {
         if opened.is_empty() && settled.is_empty() && flushes.is_empty() {
             return;
         }
         let mut inbox = self.lock();
         if inbox.stopped {
             drop(inbox);
-            return flushes
-                .into_iter()
-                .for_each(|flush| flush.refuse("filing has stopped".into()));
+            return flushes.into_iter().for_each(|flush| flush.refuse("filing has stopped".into()));
         }
         inbox.records += settled.len();
         let plenty = inbox.records >= PLENTY && !inbox.urgent;
         let wake = inbox.asleep || plenty || !flushes.is_empty();
         inbox.urgent |= plenty || !flushes.is_empty();
         inbox.flushes.append(&mut flushes);
-        inbox.handed.push(Handed {
-            segment,
-            opened,
-            settled,
-        });
+        inbox.handed.push(Handed { segment, opened, settled });
         inbox.asleep = false;
         drop(inbox);
         if wake {
@@ -139,18 +122,12 @@ impl Desk {
 
     /// Why filing fails, if it does.
     pub(crate) fn trouble(&self) -> Option<Behind> {
-        self.trouble
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Why there are too many records to be filed.
     pub(crate) fn why_behind(&self) -> Arc<str> {
-        self.trouble().map_or_else(
-            || "the day files take records too slowly".into(),
-            |behind| behind.why,
-        )
+        self.trouble().map_or_else(|| "the day files take records too slowly".into(), |behind| behind.why)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inbox> {
@@ -162,25 +139,15 @@ impl Desk {
         let mut inbox = self.lock();
         while !inbox.urgent {
             inbox.asleep = inbox.handed.is_empty();
-            let until = if inbox.asleep {
-                due.map(|due| due.max(tick))
-            } else {
-                Some(tick)
-            };
+            let until = if inbox.asleep { due.map(|due| due.max(tick)) } else { Some(tick) };
             inbox = match until {
-                None => self
-                    .bell
-                    .wait(inbox)
-                    .unwrap_or_else(PoisonError::into_inner),
+                None => self.bell.wait(inbox).unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
                     let left = until.saturating_duration_since(Instant::now());
                     if left.is_zero() {
                         break;
                     }
-                    self.bell
-                        .wait_timeout(inbox, left)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
+                    self.bell.wait_timeout(inbox, left).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
@@ -195,16 +162,11 @@ impl Drop for Stopping {
     fn drop(&mut self) {
         let mut inbox = self.0.lock();
         let flushes = std::mem::take(&mut inbox.flushes);
-        *inbox = Inbox {
-            stopped: true,
-            ..Inbox::default()
-        };
+        *inbox = Inbox { stopped: true, ..Inbox::default() };
         drop(inbox);
         // Beyond every limit: openings are refused from now on.
         self.0.backlog.store(usize::MAX / 2, Ordering::Relaxed);
-        flushes
-            .into_iter()
-            .for_each(|flush| flush.refuse("filing has stopped".into()));
+        flushes.into_iter().for_each(|flush| flush.refuse("filing has stopped".into()));
     }
 }
 
@@ -245,11 +207,7 @@ struct Due {
 
 impl Due {
     fn new(live: Arc<Live>, settled: bool) -> Due {
-        Due {
-            day: Day::of(live.entry.opened_at),
-            live,
-            settled,
-        }
+        Due { day: Day::of(live.entry.opened_at), live, settled }
     }
 }
 
@@ -260,34 +218,20 @@ impl Clerk {
         let mut tick = Instant::now();
         loop {
             let retry = (!self.shelf.due.is_empty()).then(|| Instant::now() + self.tuning.retry);
-            let grown = self
-                .shelf
-                .young
-                .front()
-                .map(|(at, ..)| *at + self.tuning.young);
-            let handed = self
-                .desk
-                .take(tick, [retry, grown].into_iter().flatten().min());
+            let grown = self.shelf.young.front().map(|(at, ..)| *at + self.tuning.young);
+            let handed = self.desk.take(tick, [retry, grown].into_iter().flatten().min());
             let everything = !handed.flushes.is_empty() || handed.finish.is_some();
-            self.shelf
-                .receive(handed.handed, everything, self.tuning.young);
+            self.shelf.receive(handed.handed, everything, self.tuning.young);
             let filed = self.file();
             self.report(&filed);
             self.delete_segments();
             for flush in handed.flushes {
-                let _ = flush
-                    .0
-                    .send(filed.clone().map_err(|why| Unwritable { why }));
+                let _ = flush.0.send(filed.clone().map_err(|why| Unwritable { why }));
             }
             if let Some((segment, next_id, finish)) = handed.finish {
                 return self.finish(segment, next_id, finish);
             }
-            tick = Instant::now()
-                + if filed.is_ok() {
-                    self.tuning.tick
-                } else {
-                    self.tuning.retry
-                };
+            tick = Instant::now() + if filed.is_ok() { self.tuning.tick } else { self.tuning.retry };
         }
     }
 
@@ -299,18 +243,12 @@ impl Clerk {
         for day in due.chunk_by(|a, b| a.day == b.day) {
             for part in day.chunks(TRANSACTION) {
                 let day = part[0].day;
-                if let Err(error) =
-                    self.runtime
-                        .block_on(self.shelf.file_part(self.desk.as_ref(), part, |day| {
-                            DayFile::open(&self.dir, day, &self.node, self.durability)
-                        }))
-                {
+                if let Err(error) = self.runtime.block_on(self.shelf.file_part(self.desk.as_ref(), part, |day| {
+                    DayFile::open(&self.dir, day, &self.node, self.durability)
+                })) {
                     self.shelf.files.remove(&day);
                     failure = Some(error);
-                    failed.extend(
-                        part.iter()
-                            .map(|due| Due::new(due.live.clone(), due.settled)),
-                    );
+                    failed.extend(part.iter().map(|due| Due::new(due.live.clone(), due.settled)));
                 }
             }
         }
@@ -323,11 +261,7 @@ impl Clerk {
 
     /// Says once that filing fails, and once that it works again.
     fn report(&self, filed: &Result<(), Arc<str>>) {
-        let mut trouble = self
-            .desk
-            .trouble
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut trouble = self.desk.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         match (filed, &mut *trouble) {
             (Ok(()), None) => {}
             (Ok(()), Some(_)) => {
@@ -337,21 +271,14 @@ impl Clerk {
             (Err(why), Some(behind)) => behind.why = why.clone(),
             (Err(why), None) => {
                 tracing::error!(%why, "a day file cannot be written: records wait in the journal");
-                *trouble = Some(Behind {
-                    since: clock::now(),
-                    why: why.clone(),
-                });
+                *trouble = Some(Behind { since: clock::now(), why: why.clone() });
             }
         }
     }
 
     fn close_idle(&mut self) {
         let now = Instant::now();
-        for (_, (file, _)) in self
-            .shelf
-            .files
-            .extract_if(.., |_, (_, used)| now.duration_since(*used) > IDLE)
-        {
+        for (_, (file, _)) in self.shelf.files.extract_if(.., |_, (_, used)| now.duration_since(*used) > IDLE) {
             if let Err(error) = self.runtime.block_on(file.close()) {
                 tracing::warn!(%error, "a day file did not close cleanly");
             }
@@ -362,11 +289,7 @@ impl Clerk {
         if !self.shelf.due.is_empty() {
             return;
         }
-        let needed = self
-            .shelf
-            .young
-            .front()
-            .map_or(self.shelf.current, |(_, segment, _)| *segment);
+        let needed = self.shelf.young.front().map_or(self.shelf.current, |(_, segment, _)| *segment);
         if needed > self.shelf.deleted_before {
             match segment::delete_before(&segment::folder(&self.dir), needed) {
                 Ok(()) => self.shelf.deleted_before = needed,
@@ -388,9 +311,8 @@ impl Clerk {
         };
         if unfiled == 0 {
             let folder = segment::folder(&self.dir);
-            let left = Segment::create_finished(&folder, last + 1, next_id).and_then(|()| {
-                segment::delete_before(&folder, last + 1).map_err(|error| error.to_string())
-            });
+            let left = Segment::create_finished(&folder, last + 1, next_id)
+                .and_then(|()| segment::delete_before(&folder, last + 1).map_err(|error| error.to_string()));
             if let Err(error) = left {
                 tracing::warn!(%error, "the journal could not be emptied; the next start will do it");
             }
@@ -408,10 +330,7 @@ impl Clerk {
             for day in std::mem::take(&mut shelf.open).into_keys() {
                 let (mut file, _) = match shelf.files.remove(&day) {
                     Some(open) => open,
-                    None => (
-                        DayFile::open(&self.dir, day, &self.node, self.durability).await?,
-                        Instant::now(),
-                    ),
+                    None => (DayFile::open(&self.dir, day, &self.node, self.durability).await?, Instant::now()),
                 };
                 file.interrupt_open(clock::now()).await?;
                 file.close().await?;
@@ -428,30 +347,18 @@ impl Shelf {
     /// Sorts what was handed over into due and young.
     fn receive(&mut self, handed: Vec<Handed>, everything: bool, young: Duration) {
         let now = Instant::now();
-        for Handed {
-            segment,
-            opened,
-            settled,
-        } in handed
-        {
+        for Handed { segment, opened, settled } in handed {
             self.current = segment;
             if !opened.is_empty() {
                 self.young.push_back((now, segment, opened));
             }
-            self.due
-                .extend(settled.into_iter().map(|live| Due::new(live, true)));
+            self.due.extend(settled.into_iter().map(|live| Due::new(live, true)));
         }
-        while let Some((_, _, opened)) = self
-            .young
-            .pop_front_if(|(at, ..)| everything || now.duration_since(*at) >= young)
+        while let Some((_, _, opened)) =
+            self.young.pop_front_if(|(at, ..)| everything || now.duration_since(*at) >= young)
         {
             // Also those that have ended since, if their ending has not come here: the segment goes with this.
-            self.due.extend(
-                opened
-                    .into_iter()
-                    .filter(|live| !live.is_filed())
-                    .map(|live| Due::new(live, false)),
-            );
+            self.due.extend(opened.into_iter().filter(|live| !live.is_filed()).map(|live| Due::new(live, false)));
         }
     }
 
@@ -474,9 +381,7 @@ impl Shelf {
             Entry::Occupied(file) => file.into_mut(),
             Entry::Vacant(none) => none.insert((open(day).await?, Instant::now())),
         };
-        file.0
-            .file(part.iter().map(|due| due.live.row(due.settled)))
-            .await?;
+        file.0.file(part.iter().map(|due| due.live.row(due.settled))).await?;
         file.1 = Instant::now();
         let mut new = 0;
         for due in part {

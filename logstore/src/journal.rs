@@ -84,33 +84,22 @@ impl Journal {
             trouble: None,
             closed: false,
         };
-        Journal {
-            gathering: Mutex::new(gathering),
-            bell: Condvar::new(),
-            desk,
-            tuning,
-        }
+        Journal { gathering: Mutex::new(gathering), bell: Condvar::new(), desk, tuning }
     }
 
     /// Owes a record; `waker` is woken when its fate is known.
     pub(crate) fn owe(&self, entry: Entry, waker: Waker) -> Result<Arc<Live>, Unwritable> {
         if self.is_behind() {
-            return Err(Unwritable {
-                why: self.desk.why_behind(),
-            });
+            return Err(Unwritable { why: self.desk.why_behind() });
         }
         let mut gathering = self.lock();
         if gathering.closed {
-            return Err(Unwritable {
-                why: "the register is closed".into(),
-            });
+            return Err(Unwritable { why: "the register is closed".into() });
         }
         if let Some(trouble) = &gathering.trouble
             && Instant::now() < trouble.retry_at
         {
-            return Err(Unwritable {
-                why: trouble.why.clone(),
-            });
+            return Err(Unwritable { why: trouble.why.clone() });
         }
         let id = gathering.next_id;
         gathering.next_id += 1;
@@ -132,12 +121,7 @@ impl Journal {
         if gathering.closed {
             return;
         }
-        frame::settled(
-            &mut gathering.endings,
-            live.id,
-            live.entry.opened_at,
-            ending,
-        );
+        frame::settled(&mut gathering.endings, live.id, live.entry.opened_at, ending);
         gathering.settled.push(live.clone());
         self.wake(gathering, Thread::Asleep);
     }
@@ -188,9 +172,7 @@ impl Journal {
 
     fn lock(&self) -> MutexGuard<'_, Gathering> {
         // A panic in a few pushes leaves them whole or not done; either can be written.
-        self.gathering
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.gathering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -215,9 +197,7 @@ impl Scribe {
             let finish = lot.finish.take();
             self.publish(lot, written);
             if let Some(finish) = finish {
-                self.journal
-                    .desk
-                    .finish(self.number, self.journal.lock().next_id, finish);
+                self.journal.desk.finish(self.number, self.journal.lock().next_id, finish);
                 break;
             }
         }
@@ -229,9 +209,7 @@ impl Scribe {
         let mut gathering = self.journal.lock();
         let mut linger_until = None;
         loop {
-            let awaited = !gathering.opened.is_empty()
-                || !gathering.flushes.is_empty()
-                || gathering.finish.is_some();
+            let awaited = !gathering.opened.is_empty() || !gathering.flushes.is_empty() || gathering.finish.is_some();
             if awaited {
                 break;
             }
@@ -243,16 +221,10 @@ impl Scribe {
             gathering = match until {
                 None => {
                     gathering.thread = Thread::Asleep;
-                    self.journal
-                        .bell
-                        .wait(gathering)
-                        .unwrap_or_else(PoisonError::into_inner)
+                    self.journal.bell.wait(gathering).unwrap_or_else(PoisonError::into_inner)
                 }
                 Some(until) => {
-                    let Some(left) = until
-                        .checked_duration_since(Instant::now())
-                        .filter(|left| !left.is_zero())
-                    else {
+                    let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
                         break;
                     };
                     gathering.thread = Thread::Lingering;
@@ -293,12 +265,7 @@ impl Scribe {
             Some(segment) => self.segment.insert(segment),
             None => {
                 self.number += 1;
-                self.segment.insert(Segment::create(
-                    &self.folder,
-                    self.number,
-                    lot.next_id,
-                    self.durability,
-                )?)
+                self.segment.insert(Segment::create(&self.folder, self.number, lot.next_id, self.durability)?)
             }
         };
         let written = segment.append(&lot.bytes);
@@ -322,12 +289,7 @@ impl Scribe {
                 }
                 let opened = std::mem::take(&mut lot.opened);
                 let settled = lot.take_settled();
-                journal.desk.hand(
-                    self.number,
-                    opened,
-                    settled,
-                    std::mem::take(&mut lot.flushes),
-                );
+                journal.desk.hand(self.number, opened, settled, std::mem::take(&mut lot.flushes));
             }
             Err(why) => {
                 let why: Arc<str> = why.into();
@@ -337,16 +299,10 @@ impl Scribe {
                     tracing::error!(%why, "the register's journal cannot be written: traffic is refused");
                 }
                 let since = since.unwrap_or_else(clock::now);
-                gathering.trouble = Some(Trouble {
-                    since,
-                    why: why.clone(),
-                    retry_at: Instant::now() + journal.tuning.retry,
-                });
+                gathering.trouble =
+                    Some(Trouble { since, why: why.clone(), retry_at: Instant::now() + journal.tuning.retry });
                 drop(gathering);
-                journal
-                    .desk
-                    .backlog
-                    .fetch_sub(lot.opened.len(), Ordering::Relaxed);
+                journal.desk.backlog.fetch_sub(lot.opened.len(), Ordering::Relaxed);
                 for live in lot.opened.drain(..) {
                     live.refuse(why.clone());
                 }
@@ -355,9 +311,7 @@ impl Scribe {
                 }
                 // Their openings are committed; filing keeps the endings until the day file takes them.
                 let settled = lot.take_settled();
-                journal
-                    .desk
-                    .hand(self.number, Vec::new(), settled, Vec::new());
+                journal.desk.hand(self.number, Vec::new(), settled, Vec::new());
             }
         }
     }

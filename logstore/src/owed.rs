@@ -22,13 +22,7 @@ pub struct OwedRecord {
 
 impl OwedRecord {
     pub(crate) fn new(handle: Arc<Handle>, live: Arc<Live>) -> OwedRecord {
-        OwedRecord {
-            handle,
-            live,
-            destination_ip: None,
-            status: None,
-            later: None,
-        }
+        OwedRecord { handle, live, destination_ip: None, status: None, later: None }
     }
 
     /// The record's identifier, shown on pages as the reference.
@@ -38,8 +32,7 @@ impl OwedRecord {
 
     /// Where the connection really went. Forgotten at once when the destination is masked.
     pub fn went_to(&mut self, address: IpAddr) {
-        self.destination_ip =
-            Some(address.to_canonical()).filter(|_| self.live.entry.masked.is_none());
+        self.destination_ip = Some(address.to_canonical()).filter(|_| self.live.entry.masked.is_none());
     }
 
     /// What the client was answered.
@@ -52,12 +45,8 @@ impl OwedRecord {
     /// The name is kept when it differs from the host, and not when the destination is masked.
     pub fn decided_again(&mut self, verdict: Verdict, tls_name: Option<&str>) {
         let entry = &self.live.entry;
-        let tls_name =
-            tls_name.filter(|name| entry.masked.is_none() && entry.host.as_deref() != Some(*name));
-        self.later = Some(Box::new(Later {
-            verdict,
-            tls_name: tls_name.map(Arc::from),
-        }));
+        let tls_name = tls_name.filter(|name| entry.masked.is_none() && entry.host.as_deref() != Some(*name));
+        self.later = Some(Box::new(Later { verdict, tls_name: tls_name.map(Arc::from) }));
     }
 
     /// Adds payload bytes client→origin.
@@ -156,20 +145,14 @@ impl Live {
     }
 
     fn decide(&self, fate: Fate) {
-        let before = std::mem::replace(
-            &mut *self.fate.lock().unwrap_or_else(PoisonError::into_inner),
-            fate,
-        );
+        let before = std::mem::replace(&mut *self.fate.lock().unwrap_or_else(PoisonError::into_inner), fate);
         if let Fate::Waiting(waker) = before {
             waker.wake();
         }
     }
 
     pub(crate) fn is_refused(&self) -> bool {
-        matches!(
-            *self.fate.lock().unwrap_or_else(PoisonError::into_inner),
-            Fate::Refused(_)
-        )
+        matches!(*self.fate.lock().unwrap_or_else(PoisonError::into_inner), Fate::Refused(_))
     }
 
     fn poll_committed(&self, cx: &mut Context<'_>) -> Poll<Result<(), Arc<str>>> {

@@ -35,18 +35,12 @@ impl Pseudonyms {
     /// A key of another length is an error: it is never replaced, since old pseudonyms hang on it.
     pub fn open(file: &Path) -> Result<Pseudonyms, StartError> {
         let found = match std::fs::read(file) {
-            Err(none) if none.kind() == io::ErrorKind::NotFound => {
-                make_key(file).and_then(|()| std::fs::read(file))
-            }
+            Err(none) if none.kind() == io::ErrorKind::NotFound => make_key(file).and_then(|()| std::fs::read(file)),
             found => found,
         };
         let bytes = found.map_err(|error| StartError::io(file, &error))?;
         let key = <[u8; KEY]>::try_from(bytes.as_slice()).map_err(|_| {
-            StartError::Unusable(format!(
-                "{}: a key has {KEY} bytes, this file {}",
-                file.display(),
-                bytes.len()
-            ))
+            StartError::Unusable(format!("{}: a key has {KEY} bytes, this file {}", file.display(), bytes.len()))
         })?;
         Ok(Pseudonyms { key })
     }
@@ -54,12 +48,7 @@ impl Pseudonyms {
     /// The pseudonyms of the UTC month of an instant (µs).
     pub fn month(&self, at: i64) -> Month {
         let date = Offset::UTC.to_datetime(clock::timestamp(at)).date();
-        Month {
-            key: hmac(
-                &self.key,
-                &[format!("{:04}-{:02}", date.year(), date.month()).as_bytes()],
-            ),
-        }
+        Month { key: hmac(&self.key, &[format!("{:04}-{:02}", date.year(), date.month()).as_bytes()]) }
     }
 }
 
@@ -71,10 +60,7 @@ impl Month {
 
     /// `a-` and ten letters. An IPv4 address mapped into IPv6 is that IPv4 address.
     pub fn address(&self, address: IpAddr) -> String {
-        shorten(
-            "a-",
-            hmac(&self.key, &[b"address\0", &crate::row::octets(address)]),
-        )
+        shorten("a-", hmac(&self.key, &[b"address\0", &crate::row::octets(address)]))
     }
 }
 
@@ -88,11 +74,7 @@ fn make_key(file: &Path) -> io::Result<()> {
     let made = (|| {
         let mut key = [0; KEY];
         File::open("/dev/urandom")?.read_exact(&mut key)?;
-        let mut new = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&draft)?;
+        let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         new.write_all(&key)?;
         new.sync_all()?;
         match std::fs::hard_link(&draft, file) {
@@ -105,10 +87,7 @@ fn make_key(file: &Path) -> io::Result<()> {
 }
 
 fn hmac(key: &[u8; KEY], parts: &[&[u8]]) -> [u8; KEY] {
-    #[expect(
-        clippy::expect_used,
-        reason = "HMAC takes keys of any length (RFC 2104 section 2)"
-    )]
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length (RFC 2104 section 2)")]
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("a key");
     for part in parts {
         mac.update(part);
@@ -134,31 +113,17 @@ mod tests {
     #[test]
     fn a_value_keeps_its_pseudonym_for_a_month() {
         let pseudonyms = Pseudonyms { key: [7; KEY] };
-        let (november, december) = (
-            pseudonyms.month(NOVEMBER),
-            pseudonyms.month(NOVEMBER + 8 * 86_400_000_000),
-        );
-        assert_eq!(
-            november.user("p.dupont"),
-            pseudonyms.month(NOVEMBER + 1).user("p.dupont")
-        );
+        let (november, december) = (pseudonyms.month(NOVEMBER), pseudonyms.month(NOVEMBER + 8 * 86_400_000_000));
+        assert_eq!(november.user("p.dupont"), pseudonyms.month(NOVEMBER + 1).user("p.dupont"));
         assert_ne!(november.user("p.dupont"), december.user("p.dupont"));
         assert_ne!(november.user("p.dupont"), november.user("p.dupond"));
-        assert_ne!(
-            november.user("p.dupont"),
-            Pseudonyms { key: [8; KEY] }
-                .month(NOVEMBER)
-                .user("p.dupont")
-        );
+        assert_ne!(november.user("p.dupont"), Pseudonyms { key: [8; KEY] }.month(NOVEMBER).user("p.dupont"));
     }
 
     #[test]
     fn people_and_addresses_do_not_meet() {
         let month = Pseudonyms { key: [7; KEY] }.month(NOVEMBER);
-        let (person, address) = (
-            month.user("10.0.0.12"),
-            month.address("10.0.0.12".parse().unwrap()),
-        );
+        let (person, address) = (month.user("10.0.0.12"), month.address("10.0.0.12".parse().unwrap()));
         assert!(person.starts_with("p-") && address.starts_with("a-"));
         assert_eq!((person.len(), address.len()), (12, 12));
         assert_ne!(person[2..], address[2..]);
@@ -172,14 +137,8 @@ mod tests {
         let first = Pseudonyms::open(&file).unwrap();
         assert_eq!(first.key, Pseudonyms::open(&file).unwrap().key);
         assert_ne!(first.key, [0; KEY]);
-        assert_eq!(
-            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-        assert_eq!(
-            std::fs::read_dir(dir.path().join("keys")).unwrap().count(),
-            1
-        );
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(dir.path().join("keys")).unwrap().count(), 1);
     }
 
     #[test]
@@ -188,10 +147,7 @@ mod tests {
         let file = dir.path().join("pseudonyms");
         std::fs::write(&file, b"short").unwrap();
         let error = Pseudonyms::open(&file).err().unwrap().to_string();
-        assert!(
-            error.ends_with("a key has 32 bytes, this file 5"),
-            "{error}"
-        );
+        assert!(error.ends_with("a key has 32 bytes, this file 5"), "{error}");
         assert_eq!(std::fs::read(&file).unwrap(), b"short");
     }
 }

@@ -236,17 +236,11 @@ mod tests {
             assert_eq!(serde_json::json!(outcome), outcome.as_str());
         }
         for (number, action) in Action::ALL.iter().enumerate() {
-            assert_eq!(
-                (action.as_str().parse(), *action as usize),
-                (Ok(*action), number)
-            );
+            assert_eq!((action.as_str().parse(), *action as usize), (Ok(*action), number));
         }
         for (number, auth) in Auth::ALL.iter().enumerate() {
             assert_eq!((auth.as_str().parse(), *auth as usize), (Ok(*auth), number));
         }
-        assert_eq!(
-            "Allow".parse::<Action>().map_err(|e| e.to_string()),
-            Err("`Allow` is no action".into())
-        );
+        assert_eq!("Allow".parse::<Action>().map_err(|e| e.to_string()), Err("`Allow` is no action".into()));
     }
 }

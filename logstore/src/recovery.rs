@@ -51,8 +51,7 @@ pub async fn settle_leftovers(settings: &Settings) -> Result<Option<Recovery>, S
     let recovered = recover(settings).await?;
     if recovered.recovery != Recovery::default() || segment_count(&folder)? > 1 {
         let number = recovered.last_segment + 1;
-        Segment::create_finished(&folder, number, recovered.next_id)
-            .map_err(StartError::Unwritable)?;
+        Segment::create_finished(&folder, number, recovered.next_id).map_err(StartError::Unwritable)?;
         segment::delete_before(&folder, number).map_err(|error| StartError::io(&folder, &error))?;
     }
     drop(lock);
@@ -60,9 +59,7 @@ pub async fn settle_leftovers(settings: &Settings) -> Result<Option<Recovery>, S
 }
 
 fn segment_count(folder: &Path) -> Result<usize, StartError> {
-    Ok(segment::list(folder)
-        .map_err(|error| StartError::io(folder, &error))?
-        .len())
+    Ok(segment::list(folder).map_err(|error| StartError::io(folder, &error))?.len())
 }
 
 /// Takes the register for this process, until the file is dropped.
@@ -85,13 +82,8 @@ pub(crate) fn lock(dir: &Path) -> Result<File, StartError> {
 pub(crate) async fn recover(settings: &Settings) -> Result<Recovered, StartError> {
     let folder = segment::folder(&settings.dir);
     let numbers = segment::list(&folder).map_err(|error| StartError::io(&folder, &error))?;
-    let mut replaying = Replaying {
-        settings,
-        files: BTreeMap::new(),
-        open: HashMap::new(),
-        last_instant: 0,
-        next_id: 1,
-    };
+    let mut replaying =
+        Replaying { settings, files: BTreeMap::new(), open: HashMap::new(), last_instant: 0, next_id: 1 };
     let mut recovery = Recovery::default();
     let mut finished = false;
     let mut damaged = Vec::new();
@@ -112,11 +104,7 @@ pub(crate) async fn recover(settings: &Settings) -> Result<Recovered, StartError
     for number in damaged {
         segment::set_aside(&folder, number).map_err(|error| StartError::io(&folder, &error))?;
     }
-    Ok(Recovered {
-        recovery,
-        next_id,
-        last_segment: numbers.last().copied().unwrap_or(0),
-    })
+    Ok(Recovered { recovery, next_id, last_segment: numbers.last().copied().unwrap_or(0) })
 }
 
 fn report_damage(replay: &Replay) {
@@ -154,11 +142,7 @@ impl Replaying<'_> {
                     self.next_id = self.next_id.max(row.id.saturating_add(1));
                     self.open.insert(row.id, *row);
                 }
-                Frame::Settled {
-                    id,
-                    opened_at,
-                    ending,
-                } => {
+                Frame::Settled { id, opened_at, ending } => {
                     self.witness(ending.closed_at);
                     let day = Day::of(opened_at);
                     match self.open.remove(&id) {
@@ -219,11 +203,7 @@ impl Replaying<'_> {
         let at = self.last_instant;
         let file = self.day(day).await?;
         let last = file.last_id().await?;
-        let closed = if finished {
-            0
-        } else {
-            file.interrupt_open(at).await?
-        };
+        let closed = if finished { 0 } else { file.interrupt_open(at).await? };
         self.next_id = self.next_id.max(last.saturating_add(1));
         if let Some(file) = self.files.remove(&day) {
             file.close().await?;
@@ -246,11 +226,7 @@ impl Replaying<'_> {
         Ok(match self.files.entry(day) {
             std::collections::btree_map::Entry::Occupied(open) => open.into_mut(),
             std::collections::btree_map::Entry::Vacant(none) => {
-                let Settings {
-                    dir,
-                    node,
-                    durability,
-                } = self.settings;
+                let Settings { dir, node, durability } = self.settings;
                 none.insert(DayFile::open(dir, day, node, *durability).await?)
             }
         })

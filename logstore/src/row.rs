@@ -145,9 +145,7 @@ impl Row {
 /// are left as they are. Doing it twice changes nothing.
 pub(crate) fn filing_sql(rows: usize) -> String {
     let values = format!("({})", vec!["?"; COLUMNS.len()].join(","));
-    let settled = SETTLED
-        .map(|column| format!("{column}=excluded.{column}"))
-        .join(",");
+    let settled = SETTLED.map(|column| format!("{column}=excluded.{column}")).join(",");
     format!(
         "INSERT INTO record ({}) VALUES {} ON CONFLICT (id) DO UPDATE SET {settled}, \
          bytes_sent=max(record.bytes_sent,excluded.bytes_sent), \
@@ -202,21 +200,12 @@ pub(crate) fn read(row: &SqliteRow, node: &str) -> Result<Record, Malformed> {
         tls_name: row.try_get(10)?,
         masked: row.try_get(11)?,
         path: row.try_get(12)?,
-        destination_ip: row
-            .try_get::<Option<&[u8]>, _>(13)?
-            .map(address)
-            .transpose()?,
-        status: row
-            .try_get::<Option<i64>, _>(14)?
-            .map(u16::try_from)
-            .transpose()?,
+        destination_ip: row.try_get::<Option<&[u8]>, _>(13)?.map(address).transpose()?,
+        status: row.try_get::<Option<i64>, _>(14)?.map(u16::try_from).transpose()?,
         bytes_sent: row.try_get::<i64, _>(15)?.try_into()?,
         bytes_received: row.try_get::<i64, _>(16)?.try_into()?,
         action: row.try_get::<&str, _>(17)?.parse()?,
-        outcome: row
-            .try_get::<Option<&str>, _>(18)?
-            .map(str::parse)
-            .transpose()?,
+        outcome: row.try_get::<Option<&str>, _>(18)?.map(str::parse).transpose()?,
         rule: row.try_get(19)?,
         article: row.try_get(20)?,
         category: row.try_get(21)?,

@@ -48,30 +48,21 @@ pub enum HostFilter {
 ///
 /// Cancel safety: dropping it stops the search.
 pub async fn search(dir: &Path, query: &Search) -> Result<Vec<Record>, SearchError> {
-    let mut days = Day::all(dir).map_err(|source| SearchError::Folder {
-        dir: dir.to_path_buf(),
-        source,
-    })?;
+    let mut days = Day::all(dir).map_err(|source| SearchError::Folder { dir: dir.to_path_buf(), source })?;
     days.retain(|day| {
-        query.from.is_none_or(|from| *day >= Day::of(from))
-            && query.to.is_none_or(|to| *day <= Day::of(to))
+        query.from.is_none_or(|from| *day >= Day::of(from)) && query.to.is_none_or(|to| *day <= Day::of(to))
     });
     if query.newest_first {
         days.reverse();
     }
     let mut found = Vec::new();
     for day in days {
-        let left = query
-            .limit
-            .map(|limit| limit.saturating_sub(found.len() as u64));
+        let left = query.limit.map(|limit| limit.saturating_sub(found.len() as u64));
         if left == Some(0) {
             break;
         }
         let file = day.file(dir);
-        let wrong = |error: Malformed| SearchError::Day {
-            why: error.to_string(),
-            file: file.clone(),
-        };
+        let wrong = |error: Malformed| SearchError::Day { why: error.to_string(), file: file.clone() };
         found.append(&mut search_day(&file, query, left).await.map_err(wrong)?);
         if query.id.is_some() && !found.is_empty() {
             // An identifier is given once.
@@ -81,15 +72,8 @@ pub async fn search(dir: &Path, query: &Search) -> Result<Vec<Record>, SearchErr
     Ok(found)
 }
 
-async fn search_day(
-    file: &Path,
-    query: &Search,
-    limit: Option<u64>,
-) -> Result<Vec<Record>, Malformed> {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .read_only(true)
-        .busy_timeout(Duration::from_secs(10));
+async fn search_day(file: &Path, query: &Search, limit: Option<u64>) -> Result<Vec<Record>, Malformed> {
+    let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(10));
     let mut connection = SqliteConnection::connect_with(&options).await?;
     let found = search_open(&mut connection, query, limit).await;
     connection.close().await?;
@@ -108,19 +92,13 @@ async fn search_open(
         other => return Err(Malformed::Version(other)),
     }
     let node = dayfile::node(connection).await?;
-    let rows = statement(query, limit)
-        .build()
-        .fetch_all(connection)
-        .await?;
+    let rows = statement(query, limit).build().fetch_all(connection).await?;
     rows.iter().map(|row| row::read(row, &node)).collect()
 }
 
 /// Only the conditions that are set are written, so that SQLite can use what index there is.
 fn statement(query: &Search, limit: Option<u64>) -> QueryBuilder<Sqlite> {
-    let mut sql = QueryBuilder::new(format!(
-        "SELECT {} FROM record WHERE TRUE",
-        COLUMNS.join(",")
-    ));
+    let mut sql = QueryBuilder::new(format!("SELECT {} FROM record WHERE TRUE", COLUMNS.join(",")));
     if let Some(id) = query.id {
         sql.push(" AND id=").push_bind(id);
     }
@@ -129,33 +107,21 @@ fn statement(query: &Search, limit: Option<u64>) -> QueryBuilder<Sqlite> {
     }
     if let Some(network) = query.client {
         // Addresses of one family have one length, and compare as their bytes do.
-        let (first, last) = (
-            row::octets(network.network()),
-            row::octets(network.broadcast()),
-        );
-        sql.push(" AND length(client_ip)=")
-            .push_bind(first.len() as i64);
-        sql.push(" AND client_ip BETWEEN ")
-            .push_bind(first)
-            .push(" AND ")
-            .push_bind(last);
+        let (first, last) = (row::octets(network.network()), row::octets(network.broadcast()));
+        sql.push(" AND length(client_ip)=").push_bind(first.len() as i64);
+        sql.push(" AND client_ip BETWEEN ").push_bind(first).push(" AND ").push_bind(last);
     }
     match &query.host {
         None => {}
         Some(HostFilter::Exactly(name)) => {
-            sql.push(" AND ")
-                .push_bind(name.as_str())
-                .push(" IN (host, tls_name)");
+            sql.push(" AND ").push_bind(name.as_str()).push(" IN (host, tls_name)");
         }
         Some(HostFilter::WithSubdomains(name)) => {
             let below = format!(".{name}");
             let length = below.chars().count() as i64;
-            sql.push(" AND (")
-                .push_bind(name.as_str())
-                .push(" IN (host, tls_name)");
+            sql.push(" AND (").push_bind(name.as_str()).push(" IN (host, tls_name)");
             for column in ["host", "tls_name"] {
-                sql.push(format_args!(" OR substr({column},-{length})="))
-                    .push_bind(below.as_str());
+                sql.push(format_args!(" OR substr({column},-{length})=")).push_bind(below.as_str());
             }
             sql.push(")");
         }
@@ -166,11 +132,7 @@ fn statement(query: &Search, limit: Option<u64>) -> QueryBuilder<Sqlite> {
     if let Some(to) = query.to {
         sql.push(" AND opened_at<").push_bind(to);
     }
-    sql.push(if query.newest_first {
-        " ORDER BY opened_at DESC, id DESC"
-    } else {
-        " ORDER BY opened_at, id"
-    });
+    sql.push(if query.newest_first { " ORDER BY opened_at DESC, id DESC" } else { " ORDER BY opened_at, id" });
     if let Some(limit) = limit {
         sql.push(" LIMIT ").push_bind(row::count(limit));
     }
@@ -182,9 +144,9 @@ impl HostFilter {
     pub fn covers(&self, host: &str) -> bool {
         match self {
             HostFilter::Exactly(name) => host == name,
-            HostFilter::WithSubdomains(name) => host
-                .strip_suffix(name.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.')),
+            HostFilter::WithSubdomains(name) => {
+                host.strip_suffix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            }
         }
     }
 }
@@ -193,19 +155,11 @@ impl Search {
     /// Whether a record is looked for: what the statement says, said again for the records of a live view.
     pub fn covers(&self, record: &Record) -> bool {
         let named = |filter: &HostFilter| {
-            [&record.host, &record.tls_name]
-                .into_iter()
-                .flatten()
-                .any(|name| filter.covers(name))
+            [&record.host, &record.tls_name].into_iter().flatten().any(|name| filter.covers(name))
         };
         self.id.is_none_or(|id| record.id == id)
-            && self
-                .user
-                .as_ref()
-                .is_none_or(|user| record.user.as_ref() == Some(user))
-            && self
-                .client
-                .is_none_or(|network| network.contains(&record.client_ip))
+            && self.user.as_ref().is_none_or(|user| record.user.as_ref() == Some(user))
+            && self.client.is_none_or(|network| network.contains(&record.client_ip))
             && self.host.as_ref().is_none_or(named)
             && self.from.is_none_or(|from| record.opened_at >= from)
             && self.to.is_none_or(|to| record.opened_at < to)
@@ -224,39 +178,14 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    const HOSTS: [&str; 6] = [
-        "a.example",
-        "b.a.example",
-        "ba.example",
-        "example",
-        "x.b.a.example",
-        "other",
-    ];
+    const HOSTS: [&str; 6] = ["a.example", "b.a.example", "ba.example", "example", "x.b.a.example", "other"];
     const USERS: [&str; 3] = ["p.dupont", "P.Dupont", "o'brien"];
-    const CLIENTS: [&str; 5] = [
-        "10.0.0.1",
-        "10.0.0.200",
-        "10.0.1.1",
-        "2001:db8::1",
-        "2001:db8:0:1::1",
-    ];
-    const NETWORKS: [&str; 5] = [
-        "10.0.0.1/32",
-        "10.0.0.0/24",
-        "0.0.0.0/0",
-        "2001:db8::/64",
-        "::/0",
-    ];
+    const CLIENTS: [&str; 5] = ["10.0.0.1", "10.0.0.200", "10.0.1.1", "2001:db8::1", "2001:db8:0:1::1"];
+    const NETWORKS: [&str; 5] = ["10.0.0.1/32", "10.0.0.0/24", "0.0.0.0/0", "2001:db8::/64", "::/0"];
     const DAY: i64 = 86_400_000_000;
 
     fn row(id: i64, at: i64, user: usize, client: usize, host: usize, tls: usize) -> Row {
-        let verdict = Verdict {
-            action: Action::Allow,
-            rule: None,
-            article: None,
-            category: None,
-            charter: "c".into(),
-        };
+        let verdict = Verdict { action: Action::Allow, rule: None, article: None, category: None, charter: "c".into() };
         let entry = Entry {
             opened_at: at,
             user: USERS.get(user).map(|name| Arc::from(*name)),
@@ -270,10 +199,7 @@ mod tests {
             masked: None,
             verdict,
         };
-        Row {
-            tls_name: HOSTS.get(tls).map(|name| Arc::from(*name)),
-            ..Row::opened(id, &entry)
-        }
+        Row { tls_name: HOSTS.get(tls).map(|name| Arc::from(*name)), ..Row::opened(id, &entry) }
     }
 
     fn rows() -> impl Strategy<Value = Vec<Row>> {
@@ -282,18 +208,14 @@ mod tests {
             let numbered = (1..).zip(rows);
             // Instants that repeat, so that the identifier has to decide.
             numbered
-                .map(|(id, (at, user, client, host, tls))| {
-                    row(id, at / DAY * DAY + at % 5, user, client, host, tls)
-                })
+                .map(|(id, (at, user, client, host, tls))| row(id, at / DAY * DAY + at % 5, user, client, host, tls))
                 .collect()
         })
     }
 
     fn queries() -> impl Strategy<Value = Search> {
         let option = proptest::option::of::<std::ops::Range<usize>>;
-        let instant = || {
-            proptest::option::of((0..3_i64, 0..5_i64).prop_map(|(day, micros)| day * DAY + micros))
-        };
+        let instant = || proptest::option::of((0..3_i64, 0..5_i64).prop_map(|(day, micros)| day * DAY + micros));
         (
             option(0..3),
             option(0..5),
@@ -303,21 +225,19 @@ mod tests {
             proptest::option::of(0..10_u64),
             any::<bool>(),
         )
-            .prop_map(
-                |(user, client, host, (from, to), id, limit, newest_first)| Search {
-                    user: user.map(|user| USERS[user].into()),
-                    client: client.map(|client| NETWORKS[client].parse().unwrap()),
-                    host: host.map(|host| match host % 2 {
-                        0 => HostFilter::Exactly(HOSTS[host / 2].into()),
-                        _ => HostFilter::WithSubdomains(HOSTS[host / 2].into()),
-                    }),
-                    from,
-                    to,
-                    id,
-                    limit,
-                    newest_first,
-                },
-            )
+            .prop_map(|(user, client, host, (from, to), id, limit, newest_first)| Search {
+                user: user.map(|user| USERS[user].into()),
+                client: client.map(|client| NETWORKS[client].parse().unwrap()),
+                host: host.map(|host| match host % 2 {
+                    0 => HostFilter::Exactly(HOSTS[host / 2].into()),
+                    _ => HostFilter::WithSubdomains(HOSTS[host / 2].into()),
+                }),
+                from,
+                to,
+                id,
+                limit,
+                newest_first,
+            })
     }
 
     proptest! {
@@ -357,12 +277,7 @@ mod tests {
     async fn nothing_is_found_where_there_is_nothing() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(search(dir.path(), &Search::default()).await.unwrap(), []);
-        assert_eq!(
-            search(&dir.path().join("none"), &Search::default())
-                .await
-                .unwrap(),
-            []
-        );
+        assert_eq!(search(&dir.path().join("none"), &Search::default()).await.unwrap(), []);
     }
 
     #[tokio::test]
@@ -371,14 +286,10 @@ mod tests {
         let file = dir.path().join("2026-11-23.sqlite");
         std::fs::write(
             &file,
-            "something else, long enough to be looked at as a header by SQLite: it is none. "
-                .repeat(9),
+            "something else, long enough to be looked at as a header by SQLite: it is none. ".repeat(9),
         )
         .unwrap();
-        let error = search(dir.path(), &Search::default())
-            .await
-            .unwrap_err()
-            .to_string();
+        let error = search(dir.path(), &Search::default()).await.unwrap_err().to_string();
         assert!(error.starts_with(&file.display().to_string()), "{error}");
     }
 }

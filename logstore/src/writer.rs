@@ -118,20 +118,16 @@ impl Register {
         Register::start_tuned(settings, Tuning::default()).await
     }
 
-    pub(crate) async fn start_tuned(
-        settings: Settings,
-        tuning: Tuning,
-    ) -> Result<(Register, Recovery), StartError> {
+    pub(crate) async fn start_tuned(settings: Settings, tuning: Tuning) -> Result<(Register, Recovery), StartError> {
         let folder = segment::folder(&settings.dir);
         segment::make_folder(&folder).map_err(|error| StartError::io(&folder, &error))?;
         let lock = recovery::lock(&settings.dir)?;
         let recovered = recovery::recover(&settings).await?;
         let number = recovered.last_segment + 1;
-        let segment = Segment::create(&folder, number, recovered.next_id, settings.durability)
-            .map_err(StartError::Unwritable)?;
+        let segment =
+            Segment::create(&folder, number, recovered.next_id, settings.durability).map_err(StartError::Unwritable)?;
         segment::delete_before(&folder, number).map_err(|error| StartError::io(&folder, &error))?;
-        let register =
-            Register::launch(settings, tuning, recovered.next_id, number, segment, lock)?;
+        let register = Register::launch(settings, tuning, recovered.next_id, number, segment, lock)?;
         Ok((register, recovered.recovery))
     }
 
@@ -168,19 +164,9 @@ impl Register {
             segment: Some(segment),
         };
         let thread = |name: &str| std::thread::Builder::new().name(name.into());
-        thread("register-filing")
-            .spawn(|| clerk.run())
-            .map_err(|error| StartError::io(&settings.dir, &error))?;
-        let register = Register {
-            handle: Arc::new(Handle {
-                journal,
-                desk,
-                interrupting: AtomicBool::new(false),
-            }),
-        };
-        thread("register-journal")
-            .spawn(|| scribe.run())
-            .map_err(|error| StartError::io(&settings.dir, &error))?;
+        thread("register-filing").spawn(|| clerk.run()).map_err(|error| StartError::io(&settings.dir, &error))?;
+        let register = Register { handle: Arc::new(Handle { journal, desk, interrupting: AtomicBool::new(false) }) };
+        thread("register-journal").spawn(|| scribe.run()).map_err(|error| StartError::io(&settings.dir, &error))?;
         Ok(register)
     }
 
@@ -208,21 +194,11 @@ impl Register {
     /// Whether records can be taken now.
     pub fn health(&self) -> Health {
         if let Some(trouble) = self.handle.journal.trouble() {
-            return Health::Unwritable {
-                since: trouble.since,
-                why: trouble.why,
-            };
+            return Health::Unwritable { since: trouble.since, why: trouble.why };
         }
         if self.handle.journal.is_behind() {
-            let since = self
-                .handle
-                .desk
-                .trouble()
-                .map_or_else(crate::clock::now, |behind| behind.since);
-            return Health::Unwritable {
-                since,
-                why: self.handle.desk.why_behind(),
-            };
+            let since = self.handle.desk.trouble().map_or_else(crate::clock::now, |behind| behind.since);
+            return Health::Unwritable { since, why: self.handle.desk.why_behind() };
         }
         Health::Writable
     }
@@ -230,10 +206,7 @@ impl Register {
     /// What waits to be filed.
     pub fn backlog(&self) -> Backlog {
         let desk = &self.handle.desk;
-        Backlog {
-            records: desk.backlog.load(Ordering::Relaxed),
-            trouble: desk.trouble().map(|behind| behind.why),
-        }
+        Backlog { records: desk.backlog.load(Ordering::Relaxed), trouble: desk.trouble().map(|behind| behind.why) }
     }
 
     /// Returns when everything taken so far can be found by a search.
@@ -242,11 +215,7 @@ impl Register {
     pub async fn flush(&self) -> Result<(), Unwritable> {
         let (done, filed) = oneshot::channel();
         self.handle.journal.flush(Flush(done));
-        filed.await.unwrap_or_else(|_| {
-            Err(Unwritable {
-                why: "the register has stopped".into(),
-            })
-        })
+        filed.await.unwrap_or_else(|_| Err(Unwritable { why: "the register has stopped".into() }))
     }
 
     /// From now on, records dropped are settled as interrupted: the gate is shutting down.

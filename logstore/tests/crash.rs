@@ -3,9 +3,7 @@
 //! Each test starts this test binary again as a child that does what `child` says; the variable tells it where.
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
-use logstore::{
-    Action, Auth, Durability, Entry, Health, Outcome, Register, Search, Settings, Verdict, search,
-};
+use logstore::{Action, Auth, Durability, Entry, Health, Outcome, Register, Search, Settings, Verdict, search};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -14,11 +12,7 @@ use std::process::{Child, Command, Stdio};
 const WHERE: &str = "REGISTER_CRASH_DIR";
 
 fn settings(dir: &Path) -> Settings {
-    Settings {
-        dir: dir.to_path_buf(),
-        node: "gate".into(),
-        durability: Durability::Process,
-    }
+    Settings { dir: dir.to_path_buf(), node: "gate".into(), durability: Durability::Process }
 }
 
 fn entry(number: i64) -> Entry {
@@ -33,13 +27,7 @@ fn entry(number: i64) -> Entry {
         port: 80,
         path: None,
         masked: None,
-        verdict: Verdict {
-            action: Action::Allow,
-            rule: None,
-            article: None,
-            category: None,
-            charter: "c".into(),
-        },
+        verdict: Verdict { action: Action::Allow, rule: None, article: None, category: None, charter: "c".into() },
     }
 }
 
@@ -47,11 +35,7 @@ fn entry(number: i64) -> Entry {
 /// error, as a full disk does; `blocks` is that limit in KiB.
 fn child(test: &str, dir: &Path, blocks: &str) -> Child {
     Command::new("bash")
-        .args([
-            "-c",
-            "trap '' XFSZ; ulimit -S -f \"$0\"; exec \"$@\"",
-            blocks,
-        ])
+        .args(["-c", "trap '' XFSZ; ulimit -S -f \"$0\"; exec \"$@\"", blocks])
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(WHERE, dir)
@@ -74,14 +58,9 @@ async fn writes_until_it_is_killed() {
         tasks.spawn(async move {
             let mut tunnel = None;
             for number in 0.. {
-                let owed = register
-                    .open(entry(task * 1_000_000 + number))
-                    .await
-                    .unwrap();
+                let owed = register.open(entry(task * 1_000_000 + number)).await.unwrap();
                 // One write, so that lines stay whole.
-                std::io::stdout()
-                    .write_all(format!("opened {} {number}\n", owed.id()).as_bytes())
-                    .unwrap();
+                std::io::stdout().write_all(format!("opened {} {number}\n", owed.id()).as_bytes()).unwrap();
                 if number % 10 == 0 {
                     // Dropped much later.
                     tunnel = Some(owed);
@@ -105,10 +84,7 @@ async fn a_killed_process_loses_no_record() {
         let mut opened = 0;
         while opened < 300 * (round + 1) {
             let line = lines.next().unwrap().unwrap();
-            let mut words = line
-                .split(' ')
-                .skip_while(|word| !word.ends_with("opened"))
-                .skip(1);
+            let mut words = line.split(' ').skip_while(|word| !word.ends_with("opened")).skip(1);
             if let Some(id) = words.next() {
                 said.insert(id.parse().unwrap(), ());
                 opened += 1;
@@ -118,18 +94,13 @@ async fn a_killed_process_loses_no_record() {
         child.wait().unwrap();
         // What it said before it died, whole lines only.
         for line in lines.map_while(Result::ok) {
-            if let Some((id, number)) = line
-                .strip_prefix("opened ")
-                .and_then(|rest| rest.split_once(' '))
+            if let Some((id, number)) = line.strip_prefix("opened ").and_then(|rest| rest.split_once(' '))
                 && number.parse::<i64>().is_ok()
             {
                 said.insert(id.parse().unwrap(), ());
             }
         }
-        logstore::settle_leftovers(&settings(dir.path()))
-            .await
-            .unwrap()
-            .unwrap();
+        logstore::settle_leftovers(&settings(dir.path())).await.unwrap().unwrap();
         let found = search(dir.path(), &Search::default()).await.unwrap();
         let by_id: BTreeMap<i64, _> = found.iter().map(|record| (record.id, record)).collect();
         assert_eq!(by_id.len(), found.len(), "an identifier was given twice");
@@ -137,10 +108,7 @@ async fn a_killed_process_loses_no_record() {
             assert!(by_id.contains_key(id), "record {id} is lost");
         }
         for record in &found {
-            assert!(
-                record.outcome.is_some() && record.closed_at.is_some(),
-                "{record:?} is still open"
-            );
+            assert!(record.outcome.is_some() && record.closed_at.is_some(), "{record:?} is still open");
         }
     }
 }
@@ -189,26 +157,16 @@ async fn a_full_disk_stops_openings_and_loses_no_record() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let (opened, why) = loop {
         let line = lines.next().unwrap().unwrap();
-        if let Some((opened, why)) = line
-            .strip_prefix("full ")
-            .and_then(|rest| rest.split_once(' '))
-        {
+        if let Some((opened, why)) = line.strip_prefix("full ").and_then(|rest| rest.split_once(' ')) {
             break (opened.parse::<usize>().unwrap(), why.to_owned());
         }
     };
     assert!(why.contains(".journal: File too large"), "{why}");
-    let room = Command::new("prlimit")
-        .args(["--pid", &child.id().to_string(), "--fsize=unlimited"])
-        .status()
-        .unwrap();
+    let room = Command::new("prlimit").args(["--pid", &child.id().to_string(), "--fsize=unlimited"]).status().unwrap();
     assert!(room.success());
     child.stdin.take().unwrap().write_all(b"room\n").unwrap();
     assert!(child.wait().unwrap().success());
     let found = search(dir.path(), &Search::default()).await.unwrap();
     assert_eq!(found.len(), opened + 1);
-    assert!(
-        found
-            .iter()
-            .all(|record| record.outcome == Some(Outcome::Completed))
-    );
+    assert!(found.iter().all(|record| record.outcome == Some(Outcome::Completed)));
 }

@@ -20,25 +20,13 @@ pub(crate) fn files() -> Vec<File> {
     };
     let mut files = Vec::new();
     let folders = std::fs::read_dir(Path::new(&root)).expect("OCTROI_UT1 names a folder that can be read");
-    for folder in folders
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-    {
-        for file in std::fs::read_dir(folder.path())
-            .into_iter()
-            .flatten()
-            .filter_map(Result::ok)
-        {
+    for folder in folders.filter_map(Result::ok).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        for file in std::fs::read_dir(folder.path()).into_iter().flatten().filter_map(Result::ok) {
             let path = file.path().to_string_lossy().into_owned();
             if let Some(ut1) = ut1_file(&path)
                 && let (Some(kind), Ok(text)) = (ut1.kind, std::fs::read(&path))
             {
-                files.push(File {
-                    path,
-                    source: format!("ut1:{}", ut1.folder),
-                    kind,
-                    text,
-                });
+                files.push(File { path, source: format!("ut1:{}", ut1.folder), kind, text });
             }
         }
     }
@@ -49,12 +37,7 @@ pub(crate) fn files() -> Vec<File> {
 fn made_up() -> Vec<File> {
     let mut random = Random(7);
     let names: String = (0..100_000).map(|_| format!("{}.example\n", random.word())).collect();
-    vec![File {
-        path: "adult/domains".into(),
-        source: "ut1:adult".into(),
-        kind: Kind::Domains,
-        text: names.into(),
-    }]
+    vec![File { path: "adult/domains".into(), source: "ut1:adult".into(), kind: Kind::Domains, text: names.into() }]
 }
 
 /// Reads all files.
@@ -70,10 +53,7 @@ pub(crate) fn compiler(files: &[File], mut each: impl FnMut(FileReport)) -> Comp
 pub(crate) fn mixes(files: &[File]) -> Vec<(&'static str, Vec<Target>)> {
     const EACH: usize = 50_000;
     let mut random = Random(42);
-    let domains: Vec<&File> = files
-        .iter()
-        .filter(|file| file.kind == Kind::Domains && !file.text.is_empty())
-        .collect();
+    let domains: Vec<&File> = files.iter().filter(|file| file.kind == Kind::Domains && !file.text.is_empty()).collect();
     let total: usize = domains.iter().map(|file| file.text.len()).sum();
     let mut listed = || {
         // Any byte of all text, and the line it stands in.
@@ -86,44 +66,20 @@ pub(crate) fn mixes(files: &[File]) -> Vec<(&'static str, Vec<Target>)> {
             inside
         });
         let text = &file.expect("`at` is below the length of all").text;
-        let start = text[..at]
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(0, |newline| newline + 1);
+        let start = text[..at].iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
         let line = text[start..].split(|b| *b == b'\n').next().unwrap_or_default();
         String::from_utf8_lossy(line).trim().to_owned()
     };
     let listed: Vec<String> = (0..EACH).map(|_| listed()).collect();
     let mut random = Random(43);
-    let under: Vec<String> = (0..EACH)
-        .map(|i| format!("{}.{}", ["www", "cdn3", "m", "img-static"][i % 4], listed[EACH - 1 - i]))
-        .collect();
-    let endings = [
-        "com",
-        "fr",
-        "net",
-        "org",
-        "co.uk",
-        "de",
-        "io",
-        "cloudfront.net",
-        "googleusercontent.com",
-    ];
+    let under: Vec<String> =
+        (0..EACH).map(|i| format!("{}.{}", ["www", "cdn3", "m", "img-static"][i % 4], listed[EACH - 1 - i])).collect();
+    let endings = ["com", "fr", "net", "org", "co.uk", "de", "io", "cloudfront.net", "googleusercontent.com"];
     let unlisted: Vec<String> = (0..2 * EACH)
         .map(|i| match i % 3 {
             0 => format!("www.{}.{}", random.word(), endings[random.below(endings.len())]),
-            1 => format!(
-                "{}-{}.{}",
-                random.word(),
-                random.word(),
-                endings[random.below(endings.len())]
-            ),
-            _ => format!(
-                "{}.{}.{}",
-                random.word(),
-                random.word(),
-                endings[random.below(endings.len())]
-            ),
+            1 => format!("{}-{}.{}", random.word(), random.word(), endings[random.below(endings.len())]),
+            _ => format!("{}.{}.{}", random.word(), random.word(), endings[random.below(endings.len())]),
         })
         .collect();
     let mut mixed: Vec<&String> = listed.iter().chain(&under).chain(&unlisted).collect();
@@ -166,11 +122,7 @@ impl Random {
     fn word(&mut self) -> String {
         let syllables = 2 + self.below(3);
         (0..syllables)
-            .map(|_| {
-                [
-                    "ma", "ti", "lo", "ser", "vi", "pan", "go", "bel", "cu", "dor", "xy", "net",
-                ][self.below(12)]
-            })
+            .map(|_| ["ma", "ti", "lo", "ser", "vi", "pan", "go", "bel", "cu", "dor", "xy", "net"][self.below(12)])
             .collect()
     }
 }

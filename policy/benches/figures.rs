@@ -15,10 +15,7 @@ use std::time::{Duration, Instant};
 
 fn main() {
     let files = corpus::files();
-    let lines: usize = files
-        .iter()
-        .map(|file| file.text.iter().filter(|b| **b == b'\n').count())
-        .sum();
+    let lines: usize = files.iter().map(|file| file.text.iter().filter(|b| **b == b'\n').count()).sum();
     println!(
         "files {}, lines {lines}, text {:.1} MB",
         files.len(),
@@ -36,9 +33,7 @@ fn main() {
     let mut bytes = Vec::new();
     let mut steps = 0;
     compiler
-        .write(&mut bytes, &mut |progress| {
-            steps += usize::from(matches!(progress, Progress::Writing { .. }))
-        })
+        .write(&mut bytes, &mut |progress| steps += usize::from(matches!(progress, Progress::Writing { .. })))
         .expect("a vector takes every byte");
     let compiled = start.elapsed();
     println!("entries read {gathered}; {steps} reports of progress");
@@ -48,10 +43,7 @@ fn main() {
         seconds(read),
         seconds(compiled - read)
     );
-    println!(
-        "memory at its highest {:.0} MB, with the text and the index in it",
-        peak_memory()
-    );
+    println!("memory at its highest {:.0} MB, with the text and the index in it", peak_memory());
 
     let size = bytes.len();
     let data: policy::index::Data = Arc::new(bytes);

@@ -15,10 +15,7 @@ fn target(c: &mut Criterion) {
     for (name, url) in [
         ("plain", "http://www.example.com/assets/img/logo.png?v=20261123"),
         ("upper case", "http://WWW.Example.COM/assets/img/logo.png?v=20261123"),
-        (
-            "dot segments",
-            "http://www.example.com/assets/./img/../logo.png?v=20261123",
-        ),
+        ("dot segments", "http://www.example.com/assets/./img/../logo.png?v=20261123"),
         ("internationalised", "http://www.bücher.example/assets/img/logo.png"),
     ] {
         c.bench_function(&format!("target/{name}"), |b| b.iter(|| Target::of_url(black_box(url))));
@@ -28,9 +25,7 @@ fn target(c: &mut Criterion) {
 fn lookup(c: &mut Criterion) {
     let files = corpus::files();
     let mut bytes = Vec::new();
-    corpus::compiler(&files, |_| {})
-        .write(&mut bytes, &mut |_| {})
-        .expect("a vector takes every byte");
+    corpus::compiler(&files, |_| {}).write(&mut bytes, &mut |_| {}).expect("a vector takes every byte");
     let index = Index::open(Arc::new(bytes)).expect("what was just written opens");
     for (name, targets) in corpus::mixes(&files) {
         let mut next = targets.iter().cycle();

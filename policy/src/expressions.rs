@@ -71,12 +71,7 @@ impl Expressions {
                 Some(built.map_err(|error| error.to_string())?)
             }
         };
-        Ok(Expressions {
-            words,
-            owners,
-            patterns,
-            numbers,
-        })
+        Ok(Expressions { words, owners, patterns, numbers })
     }
 
     /// None at all.
@@ -88,20 +83,11 @@ impl Expressions {
     pub(crate) fn matching(&self, text: &str) -> Vec<u32> {
         let mut found = Vec::new();
         if let Some(words) = &self.words {
-            found.extend(
-                words
-                    .find_overlapping_iter(text)
-                    .map(|word| self.owners[word.pattern().as_usize()]),
-            );
+            found.extend(words.find_overlapping_iter(text).map(|word| self.owners[word.pattern().as_usize()]));
         }
         // Asking whether any matches is cheaper than asking which, and the answer is mostly no.
         if !self.numbers.is_empty() && self.patterns.is_match(text.as_bytes()) {
-            found.extend(
-                self.patterns
-                    .matches(text.as_bytes())
-                    .iter()
-                    .map(|pattern| self.numbers[pattern]),
-            );
+            found.extend(self.patterns.matches(text.as_bytes()).iter().map(|pattern| self.numbers[pattern]));
         }
         found.sort_unstable();
         found.dedup();
@@ -111,16 +97,10 @@ impl Expressions {
 
 /// The words of `word`, `one|two`, `(one|two)`; `None` when a regular expression is needed, or a word is empty.
 fn words(expression: &str) -> Option<Vec<&str>> {
-    let choice = expression
-        .strip_prefix('(')
-        .and_then(|rest| rest.strip_suffix(')'))
-        .unwrap_or(expression);
+    let choice = expression.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(expression);
     let words: Vec<&str> = choice.split('|').collect();
     let plain = |word: &&str| {
-        !word.is_empty()
-            && !word
-                .bytes()
-                .any(|b| b"\\.+*?()[]{}^$".contains(&b) || b.is_ascii_control() || b == b' ')
+        !word.is_empty() && !word.bytes().any(|b| b"\\.+*?()[]{}^$".contains(&b) || b.is_ascii_control() || b == b' ')
     };
     words.iter().all(plain).then_some(words)
 }

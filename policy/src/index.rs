@@ -114,9 +114,7 @@ impl Index {
     /// An index without entries.
     pub fn empty() -> Index {
         let mut bytes = Vec::new();
-        Builder::default()
-            .write(&mut bytes, &mut |_| {})
-            .expect("writing to a vector cannot fail");
+        Builder::default().write(&mut bytes, &mut |_| {}).expect("writing to a vector cannot fail");
         Index::open(Arc::new(bytes)).expect("what was just written can be read")
     }
 
@@ -134,10 +132,7 @@ impl Index {
     /// The source that holds the exceptions (`!example.fr`) of a source, when there are any.
     pub fn exceptions(&self, source: SourceId) -> Option<SourceId> {
         let name = &self.sources.get(usize::from(source.0))?.name;
-        let twin = self
-            .sources
-            .iter()
-            .position(|twin| twin.removes && twin.name == *name)?;
+        let twin = self.sources.iter().position(|twin| twin.removes && twin.name == *name)?;
         u16::try_from(twin).ok().map(SourceId)
     }
 
@@ -164,11 +159,8 @@ impl Index {
 
 /// Names to sources. Aliases of aliases are followed; one that leads nowhere, or in a circle, is no name.
 fn callable(sources: &[SourceInfo], aliases: &BTreeMap<String, String>) -> BTreeMap<String, SourceId> {
-    let mut callable: BTreeMap<String, SourceId> = (0..)
-        .zip(sources)
-        .filter(|(_, s)| !s.removes)
-        .map(|(id, s)| (s.name.clone(), SourceId(id)))
-        .collect();
+    let mut callable: BTreeMap<String, SourceId> =
+        (0..).zip(sources).filter(|(_, s)| !s.removes).map(|(id, s)| (s.name.clone(), SourceId(id))).collect();
     for alias in aliases.keys() {
         let mut name = alias;
         for _ in 0..=aliases.len() {

@@ -121,19 +121,9 @@ impl Compiler {
         text: &[u8],
         author: Author,
     ) -> FileReport {
-        let mut report = FileReport {
-            file: file.to_owned(),
-            source: source.to_owned(),
-            kept: 0,
-            bad: 0,
-            examples: Vec::new(),
-        };
-        let mut entries = Entries {
-            builder: &mut self.builder,
-            source,
-            sources: [None; 2],
-            author,
-        };
+        let mut report =
+            FileReport { file: file.to_owned(), source: source.to_owned(), kept: 0, bad: 0, examples: Vec::new() };
+        let mut entries = Entries { builder: &mut self.builder, source, sources: [None; 2], author };
         // An empty file still makes its category known.
         let _ = entries.source(false);
         let read: fn(&str, &mut Entries<'_>) -> Result<Line, String> = match (kind, format) {
@@ -158,11 +148,7 @@ impl Compiler {
                 Err(why) => {
                     report.bad += 1;
                     if report.examples.len() < EXAMPLES {
-                        report.examples.push(BadLine {
-                            line: number,
-                            why,
-                            text: shortened(line),
-                        });
+                        report.examples.push(BadLine { line: number, why, text: shortened(line) });
                     }
                 }
             }
@@ -195,10 +181,7 @@ impl Entries<'_> {
         match known {
             Some(id) => Ok(*id),
             None => {
-                let id = self
-                    .builder
-                    .source(self.source, removes)
-                    .ok_or("there are too many categories")?;
+                let id = self.builder.source(self.source, removes).ok_or("there are too many categories")?;
                 *known = Some(id);
                 Ok(id)
             }

@@ -114,16 +114,7 @@ impl Target {
         let mut text = String::with_capacity(host.len());
         let ip = push(host, &mut text)?;
         let end = offset(text.len())?;
-        Ok(Target {
-            scheme: Scheme::Https,
-            ip,
-            port,
-            text,
-            host_end: end,
-            asked_end: end,
-            normal: end,
-            path_end: end,
-        })
+        Ok(Target { scheme: Scheme::Https, ip, port, text, host_end: end, asked_end: end, normal: end, path_end: end })
     }
 
     /// The same destination under another name: the name in a ClientHello.
@@ -195,11 +186,7 @@ impl Target {
 
     /// Path and query in normal form: what URL entries are compared with.
     pub(crate) fn locator(&self) -> &str {
-        let end = if self.normal == self.host_end {
-            self.asked_end as usize
-        } else {
-            self.text.len()
-        };
+        let end = if self.normal == self.host_end { self.asked_end as usize } else { self.text.len() };
         &self.text[self.normal as usize..end]
     }
 
@@ -223,14 +210,8 @@ fn parse_scheme(text: &str) -> Result<Scheme, TargetError> {
         return Ok(Scheme::Https);
     }
     let possible = (1..=LONGEST_SHOWN).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
-    Err(if possible {
-        TargetError::Scheme(text.to_ascii_lowercase())
-    } else {
-        TargetError::NotAbsolute
-    })
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+    Err(if possible { TargetError::Scheme(text.to_ascii_lowercase()) } else { TargetError::NotAbsolute })
 }
 
 /// Host and port as written; the port is `None` without a colon.

@@ -26,9 +26,8 @@ fn index(lines: &[Line]) -> Index {
     for source in SOURCES {
         for kind in [Kind::Domains, Kind::Urls] {
             let lines = lines.iter().filter(|line| line.source == source && line.kind == kind);
-            let text: String = lines
-                .map(|line| format!("{}{}\n", if line.removes { "!" } else { "" }, line.text))
-                .collect();
+            let text: String =
+                lines.map(|line| format!("{}{}\n", if line.removes { "!" } else { "" }, line.text)).collect();
             let report = compiler.file(source, kind, Format::Ut1, "f", text.as_bytes());
             assert_eq!(report.bad, 0, "{report:?}");
         }
@@ -45,12 +44,7 @@ fn searched(index: &Index, target: &Target) -> (Vec<Hit>, Found) {
     for hit in &hits {
         for source in index.set(hit.set) {
             let source = &index.sources()[usize::from(source.0)];
-            found.insert((
-                source.name.clone(),
-                source.removes,
-                hit.kind.as_str(),
-                index.entry(target, *hit),
-            ));
+            found.insert((source.name.clone(), source.removes, hit.kind.as_str(), index.entry(target, *hit)));
         }
     }
     (hits, found)
@@ -61,9 +55,7 @@ fn naive(lines: &[Line], target: &Target, asked: &str) -> Found {
         Kind::Domains => covers_name(&line.text, target),
         _ => covers_url(&line.text, target.host(), asked),
     });
-    covering
-        .map(|line| (line.source.to_owned(), line.removes, line.kind.as_str(), shown(line)))
-        .collect()
+    covering.map(|line| (line.source.to_owned(), line.removes, line.kind.as_str(), shown(line))).collect()
 }
 
 /// A name covers itself and what ends in its labels; an address covers itself.
@@ -116,10 +108,7 @@ const SOURCES: [&str; 3] = ["ut1:one", "ut1:two", "own"];
 /// Few and short labels, so that names often share endings without sharing labels; and addresses made of the same.
 fn host() -> impl Strategy<Value = String> {
     let label = prop::sample::select(vec!["a", "b", "ab", "ba", "a-b", "a_b", "www", "1", "4"]);
-    let name = (
-        prop::collection::vec(label, 1..4),
-        prop::sample::select(vec!["a", "com", "xcom"]),
-    )
+    let name = (prop::collection::vec(label, 1..4), prop::sample::select(vec!["a", "com", "xcom"]))
         .prop_map(|(labels, top)| format!("{}.{top}", labels.join(".")));
     let ipv4 = prop::array::uniform4(1..4u8).prop_map(|b| std::net::Ipv4Addr::from(b).to_string());
     prop_oneof![6 => name, 1 => ipv4]
@@ -130,38 +119,22 @@ fn locator() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 0..5).prop_map(|parts| {
         let text = parts.concat();
         // The normal form is not what is tested here.
-        let target = Target::of_url(&format!(
-            "http://h.example{}{text}",
-            if text.starts_with(['/', '?']) { "" } else { "/" }
-        ));
+        let target =
+            Target::of_url(&format!("http://h.example{}{text}", if text.starts_with(['/', '?']) { "" } else { "/" }));
         let target = target.unwrap();
-        let query = target
-            .path_and_query()
-            .split_once('?')
-            .map(|(_, query)| format!("?{query}"))
-            .unwrap_or_default();
+        let query = target.path_and_query().split_once('?').map(|(_, query)| format!("?{query}")).unwrap_or_default();
         format!("{}{query}", target.path())
     })
 }
 
 fn line() -> impl Strategy<Value = Line> {
     let kind = prop::sample::select(vec![Kind::Domains, Kind::Urls]);
-    (
-        prop::sample::select(SOURCES.to_vec()),
-        kind,
-        prop::bool::weighted(0.2),
-        host(),
-        locator(),
-    )
-        .prop_map(|(source, kind, removes, host, locator)| {
+    (prop::sample::select(SOURCES.to_vec()), kind, prop::bool::weighted(0.2), host(), locator()).prop_map(
+        |(source, kind, removes, host, locator)| {
             let text = if kind == Kind::Domains { host } else { host + &locator };
-            Line {
-                source,
-                kind,
-                removes,
-                text,
-            }
-        })
+            Line { source, kind, removes, text }
+        },
+    )
 }
 
 proptest! {

@@ -102,7 +102,11 @@ where
 }
 
 /// Writes all of `bytes`; nothing when there are none.
-pub(crate) async fn write<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8], idle: Duration) -> Result<(), BodyError> {
+pub(crate) async fn write<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    bytes: &[u8],
+    idle: Duration,
+) -> Result<(), BodyError> {
     if bytes.is_empty() {
         return Ok(());
     }
@@ -128,7 +132,9 @@ struct Part {
 impl Left {
     fn take(&mut self, bytes: &[u8], chunks: Chunks, first: &mut Vec<u8>) -> Result<Part, Malformed> {
         match self {
-            Left::Close => Ok(Part { verbatim: bytes.len(), consumed: bytes.len(), payload: bytes.len() as u64, ended: false }),
+            Left::Close => {
+                Ok(Part { verbatim: bytes.len(), consumed: bytes.len(), payload: bytes.len() as u64, ended: false })
+            }
             Left::Length(left) => {
                 let count = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
                 *left -= count as u64;

@@ -101,7 +101,8 @@ pub(crate) fn readiness(gate: &Gate) -> (bool, Option<String>) {
 
 fn pac_file(gate: &Gate, request: &Request<Incoming>) -> Answer {
     let asked = asked_host(request);
-    let proxies: Vec<(String, u16)> = gate.proxy.iter().map(|own| (reached_as(*own, asked.as_deref()), own.port())).collect();
+    let proxies: Vec<(String, u16)> =
+        gate.proxy.iter().map(|own| (reached_as(*own, asked.as_deref()), own.port())).collect();
     let proxies: Vec<(&str, u16)> = proxies.iter().map(|(host, port)| (host.as_str(), *port)).collect();
     let text = pac::file(&proxies, &[]);
     let tag = format!("\"{:016x}\"", xxh3_64(text.as_bytes()));
@@ -147,9 +148,11 @@ fn home(gate: &Gate, state: &State, request: &Request<Incoming>) -> Answer {
     let asked = asked_host(request);
     let host = reached_as(gate.console, asked.as_deref());
     let pac = format!("http://{}/proxy.pac", with_port(&host, gate.console.port()));
-    let proxy = gate.proxy.first().map(|own| with_port(&reached_as(*own, asked.as_deref()), own.port())).unwrap_or_default();
+    let proxy =
+        gate.proxy.first().map(|own| with_port(&reached_as(*own, asked.as_deref()), own.port())).unwrap_or_default();
     let refused = state.in_force.charter().refused();
-    let enforced: Vec<Enforced<'_>> = refused.iter().map(|(article, what)| Enforced { article: *article, what }).collect();
+    let enforced: Vec<Enforced<'_>> =
+        refused.iter().map(|(article, what)| Enforced { article: *article, what }).collect();
     let organisation = &state.config.organisation;
     let body = pages::home(
         lang,

@@ -91,7 +91,8 @@ impl Asked {
             return Err(NotUnderstood::NeedsTls);
         }
         let framing = Framing::of_request(bytes, &head.fields, head.version)?;
-        let accepted = head.fields.first(bytes, Known::AcceptLanguage).and_then(|value| std::str::from_utf8(value).ok());
+        let accepted =
+            head.fields.first(bytes, Known::AcceptLanguage).and_then(|value| std::str::from_utf8(value).ok());
         let language = Language::negotiate(accepted, default);
         Ok(Asked { method, target, framing, version: head.version, persistent: head.persistent(bytes), language })
     }

@@ -33,7 +33,12 @@ pub(crate) enum Identity {
 }
 
 /// Identifies the client of a request.
-pub(crate) async fn client<R, W>(gate: &Gate, state: &State, connection: &Connection<R, W>, head: &RequestHead) -> Identity {
+pub(crate) async fn client<R, W>(
+    gate: &Gate,
+    state: &State,
+    connection: &Connection<R, W>,
+    head: &RequestHead,
+) -> Identity {
     let address = connection.peer;
     let identity = &state.config.identity;
     let named = identity.names.get(&address);

@@ -50,11 +50,7 @@ fn shown(text: &str) -> Cow<'_, str> {
         c.is_control()
             || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
-    if text.contains(unseen) {
-        Cow::Owned(text.replace(unseen, "\u{fffd}"))
-    } else {
-        Cow::Borrowed(text)
-    }
+    if text.contains(unseen) { Cow::Owned(text.replace(unseen, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
 #[cfg(test)]
@@ -69,9 +65,6 @@ mod tests {
 
     #[test]
     fn what_turns_or_hides_text_is_made_visible() {
-        assert_eq!(
-            shown("a\u{202e}b\u{200f}c\nd\u{2066}"),
-            "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}"
-        );
+        assert_eq!(shown("a\u{202e}b\u{200f}c\nd\u{2066}"), "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}");
     }
 }

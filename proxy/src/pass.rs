@@ -153,7 +153,8 @@ where
     let Origin { stream, buffer: answer, .. } = origin;
     let (mut origin_reader, mut origin_writer) = stream.split();
     let whole = AtomicBool::new(false);
-    let mut client = pin!(from_client(reader, buffer, asked.framing, &mut origin_writer, request, idle, record, &whole));
+    let mut client =
+        pin!(from_client(reader, buffer, asked.framing, &mut origin_writer, request, idle, record, &whole));
 
     let response = loop {
         let response = tokio::select! {
@@ -175,10 +176,8 @@ where
         _ => Chunks::Kept,
     };
     // Before the whole body has come, the next request could not be told from the rest of it.
-    let client_keeps = asked.persistent
-        && framing != Framing::Close
-        && chunks == Chunks::Kept
-        && whole.load(Ordering::Relaxed);
+    let client_keeps =
+        asked.persistent && framing != Framing::Close && chunks == Chunks::Kept && whole.load(Ordering::Relaxed);
     let first = response_head(answer.bytes(), &response, asked, framing, client_keeps, chunks);
     answer.consume(response.len);
 

@@ -13,9 +13,8 @@ use std::sync::{Arc, LazyLock};
 pub(crate) struct Method(Arc<str>);
 
 /// The methods of RFC 9110 §9.3 and RFC 5789, shared by all records.
-static USUAL: LazyLock<[Arc<str>; 9]> = LazyLock::new(|| {
-    ["GET", "POST", "HEAD", "CONNECT", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"].map(Arc::from)
-});
+static USUAL: LazyLock<[Arc<str>; 9]> =
+    LazyLock::new(|| ["GET", "POST", "HEAD", "CONNECT", "OPTIONS", "PUT", "DELETE", "PATCH", "TRACE"].map(Arc::from));
 
 impl Method {
     /// The method of these bytes, which the request line's grammar has checked to be a token.

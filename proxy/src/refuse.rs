@@ -80,11 +80,7 @@ where
 }
 
 /// Answers what could not be understood; nothing is forwarded, nothing recorded, the connection ends.
-pub(crate) async fn unread<R, W>(
-    state: &State,
-    connection: &mut Connection<R, W>,
-    fault: Fault<'_>,
-) -> Next
+pub(crate) async fn unread<R, W>(state: &State, connection: &mut Connection<R, W>, fault: Fault<'_>) -> Next
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -95,11 +91,7 @@ where
 }
 
 /// Asks the client who it is (407).
-pub(crate) async fn challenge<R, W>(
-    state: &State,
-    connection: &mut Connection<R, W>,
-    asked: &Asked,
-) -> Next
+pub(crate) async fn challenge<R, W>(state: &State, connection: &mut Connection<R, W>, asked: &Asked) -> Next
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -107,7 +99,11 @@ where
     let lang = asked.language;
     let mut page = fault_page(state, lang, Fault::AuthRequired, Some(asked), None);
     // The configuration has checked that the realm needs no escaping inside quotes.
-    let _ = write!(page.fields, "Proxy-Authenticate: Basic realm=\"{}\", charset=\"UTF-8\"\r\n", state.config.identity.realm);
+    let _ = write!(
+        page.fields,
+        "Proxy-Authenticate: Basic realm=\"{}\", charset=\"UTF-8\"\r\n",
+        state.config.identity.realm
+    );
     send(state, connection, Some(asked), page).await
 }
 
@@ -141,14 +137,7 @@ struct Page {
 
 /// The page that names the charter's rule.
 #[expect(clippy::too_many_arguments, reason = "the one value of the street, in its parts")]
-fn charter_page(
-    gate: &Gate,
-    state: &State,
-    asked: &Asked,
-    client: &Client,
-    decision: &Decision,
-    id: i64,
-) -> Page {
+fn charter_page(gate: &Gate, state: &State, asked: &Asked, client: &Client, decision: &Decision, id: i64) -> Page {
     let (in_force, organisation) = (&state.in_force, &state.config.organisation);
     let lang = asked.language;
     let body = pages::refusal(
@@ -196,19 +185,14 @@ fn local(state: &State, at: Timestamp) -> jiff::ZonedDateTime {
 }
 
 /// Writes a page. The connection is kept when the whole request has been read and the client keeps it.
-async fn send<R, W>(
-    state: &State,
-    connection: &mut Connection<R, W>,
-    request: Option<&Asked>,
-    page: Page,
-) -> Next
+async fn send<R, W>(state: &State, connection: &mut Connection<R, W>, request: Option<&Asked>, page: Page) -> Next
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     // Bytes behind a refused CONNECT belong to a tunnel that does not exist; they are never read as requests.
-    let kept = request
-        .is_some_and(|asked| asked.persistent && asked.framing == Framing::None && !asked.method.is_connect());
+    let kept =
+        request.is_some_and(|asked| asked.persistent && asked.framing == Framing::None && !asked.method.is_connect());
     let next = if kept { Next::Keep } else { Next::Close };
     let out = page.written(next, request.is_some_and(|asked| asked.method.is_head()));
     connection.take_head();

@@ -170,10 +170,7 @@ fn status(gate: &Gate) -> Status {
             identity: state.charter.to_string(),
             since: state.since.to_string(),
         },
-        lists: ListsStatus {
-            entries: state.in_force.index().entries(),
-            missing: state.missing.clone(),
-        },
+        lists: ListsStatus { entries: state.in_force.index().entries(), missing: state.missing.clone() },
         connections,
         exchanges,
         refused,

@@ -45,7 +45,12 @@ impl Stop {
 
 /// Reloads on SIGHUP, and on SIGTERM or SIGINT stops the gate. A second one cuts the grace short. Returns how many
 /// records could not be filed; they stay in the journal for the next start.
-pub(crate) async fn wait_and_drain(gate: &Arc<Gate>, config_path: Option<&Path>, mut stop: Stop, tasks: TaskTracker) -> u64 {
+pub(crate) async fn wait_and_drain(
+    gate: &Arc<Gate>,
+    config_path: Option<&Path>,
+    mut stop: Stop,
+    tasks: TaskTracker,
+) -> u64 {
     loop {
         tokio::select! {
             // Whoever sent the signal reads the outcome in the log.

@@ -6,8 +6,8 @@ use crate::exchange::Asked;
 use crate::gate::{Gate, State};
 use crate::identify::Client;
 use crate::upstream::Origin;
-use crate::wire::hello::Hello;
 use crate::wire::Buffer;
+use crate::wire::hello::Hello;
 use crate::{record, refuse};
 use logstore::{Outcome, OwedRecord};
 use policy::Action;
@@ -124,7 +124,12 @@ fn is_refused(gate: &Gate, state: &State, asked: &Asked, client: &Client, name: 
 }
 
 /// Moves bytes both ways until both sides have ended, one has broken, or both were silent for `idle`.
-async fn relay<R, W>(connection: &mut Connection<R, W>, origin: &mut Origin, idle: Duration, record: &OwedRecord) -> Outcome
+async fn relay<R, W>(
+    connection: &mut Connection<R, W>,
+    origin: &mut Origin,
+    idle: Duration,
+    record: &OwedRecord,
+) -> Outcome
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,

@@ -26,11 +26,7 @@ pub(crate) enum Frame {
     Opened(Box<Row>),
     /// A record was settled. `opened_at` tells its day, so that the ending alone is enough when the opening has
     /// already been filed and its segment deleted.
-    Settled {
-        id: i64,
-        opened_at: i64,
-        ending: Ending,
-    },
+    Settled { id: i64, opened_at: i64, ending: Ending },
     /// Nothing: written to see whether the disk takes bytes again.
     Padding,
 }
@@ -242,17 +238,10 @@ impl Reader<'_> {
             destination_ip: self.address()?,
             later: match self.bytes()? {
                 [0] => None,
-                [_] => Some(Box::new(Later {
-                    tls_name: self.text()?,
-                    verdict: self.verdict()?,
-                })),
+                [_] => Some(Box::new(Later { tls_name: self.text()?, verdict: self.verdict()? })),
             },
         };
-        Some(Frame::Settled {
-            id,
-            opened_at,
-            ending,
-        })
+        Some(Frame::Settled { id, opened_at, ending })
     }
 
     fn verdict(&mut self) -> Option<Verdict> {
@@ -341,10 +330,7 @@ mod tests {
             bytes_sent: 1,
             bytes_received: u64::MAX,
             outcome: Outcome::Continued,
-            later: Some(Box::new(Later {
-                verdict,
-                tls_name: Some("b.example".into()),
-            })),
+            later: Some(Box::new(Later { verdict, tls_name: Some("b.example".into()) })),
         };
         (entry, ending)
     }
@@ -361,11 +347,7 @@ mod tests {
         ends.push(bytes.len());
         let frames = vec![
             Frame::Opened(Box::new(Row::opened(1, &entry))),
-            Frame::Settled {
-                id: 1,
-                opened_at: 7,
-                ending,
-            },
+            Frame::Settled { id: 1, opened_at: 7, ending },
             Frame::Padding,
         ];
         (bytes, ends, frames)

@@ -34,10 +34,7 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let name = entry?.file_name();
-        numbers.extend(
-            name.to_str()
-                .and_then(|name| name.strip_suffix(SUFFIX)?.parse::<u64>().ok()),
-        );
+        numbers.extend(name.to_str().and_then(|name| name.strip_suffix(SUFFIX)?.parse::<u64>().ok()));
     }
     numbers.sort_unstable();
     Ok(numbers)
@@ -71,14 +68,8 @@ pub(crate) struct Segment {
 
 impl Segment {
     /// Makes the segment `number`. `next_id`: above every identifier of the segments before it.
-    pub(crate) fn create(
-        folder: &Path,
-        number: u64,
-        next_id: i64,
-        durability: Durability,
-    ) -> Result<Segment, String> {
-        Segment::make(folder, number, next_id, durability, 0)
-            .map_err(|error| words(&path(folder, number), &error))
+    pub(crate) fn create(folder: &Path, number: u64, next_id: i64, durability: Durability) -> Result<Segment, String> {
+        Segment::make(folder, number, next_id, durability, 0).map_err(|error| words(&path(folder, number), &error))
     }
 
     /// Makes the segment that says: finished, nothing is owed; `next_id` is where to go on.
@@ -88,13 +79,7 @@ impl Segment {
             .map_err(|error| words(&path(folder, number), &error))
     }
 
-    fn make(
-        folder: &Path,
-        number: u64,
-        next_id: i64,
-        durability: Durability,
-        flags: u32,
-    ) -> io::Result<Segment> {
+    fn make(folder: &Path, number: u64, next_id: i64, durability: Durability, flags: u32) -> io::Result<Segment> {
         let path = path(folder, number);
         let made_at = clock::now();
         let mut header = Vec::with_capacity(HEADER);
@@ -104,18 +89,8 @@ impl Segment {
         header.extend_from_slice(&made_at.to_le_bytes());
         header.extend_from_slice(&flags.to_le_bytes());
         header.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
-        let mut segment = Segment {
-            file,
-            path,
-            made_at,
-            good: 0,
-            durability,
-        };
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let mut segment = Segment { file, path, made_at, good: 0, durability };
         let written = segment.write(&header).and_then(|()| match durability {
             // The name must survive too.
             Durability::Power => File::open(folder)?.sync_all(),
@@ -158,23 +133,14 @@ impl Segment {
     /// Takes back what a failed append may have left. Whether the segment can be written again: not when this fails,
     /// and not after a failed sync, which leaves unsaid what reached the disk.
     pub(crate) fn cut_back(&mut self) -> bool {
-        let cut = self
-            .file
-            .set_len(self.good)
-            .and_then(|()| self.file.seek(SeekFrom::Start(self.good)));
+        let cut = self.file.set_len(self.good).and_then(|()| self.file.seek(SeekFrom::Start(self.good)));
         cut.is_ok() && self.durability == Durability::Process
     }
 
     #[cfg(test)]
     pub(crate) fn on(file: File, folder: &Path, number: u64) -> Segment {
         let path = path(folder, number);
-        Segment {
-            file,
-            path,
-            made_at: clock::now(),
-            good: 0,
-            durability: Durability::Process,
-        }
+        Segment { file, path, made_at: clock::now(), good: 0, durability: Durability::Process }
     }
 }
 
@@ -197,23 +163,11 @@ pub(crate) fn replay(folder: &Path, number: u64) -> Result<Replay, String> {
     let bytes = std::fs::read(&path).map_err(|error| words(&path, &error))?;
     let Some(header) = read_header(&bytes) else {
         // A crash while it was made, or damage: frames, if any, are found all the same.
-        return Ok(Replay {
-            path,
-            made_at: None,
-            next_id: None,
-            finished: false,
-            scan: frame::scan(&bytes),
-        });
+        return Ok(Replay { path, made_at: None, next_id: None, finished: false, scan: frame::scan(&bytes) });
     };
     let scan = frame::scan(bytes.get(HEADER..).unwrap_or_default());
     let finished = header.flags & FINISHED != 0 && scan.frames.is_empty();
-    Ok(Replay {
-        path,
-        made_at: Some(header.made_at),
-        next_id: Some(header.next_id),
-        finished,
-        scan,
-    })
+    Ok(Replay { path, made_at: Some(header.made_at), next_id: Some(header.next_id), finished, scan })
 }
 
 struct Header {

@@ -20,11 +20,7 @@ const STILL: Tuning = Tuning {
 };
 
 fn settings(dir: &Path) -> Settings {
-    Settings {
-        dir: dir.join("register"),
-        node: "gate-1".into(),
-        durability: Durability::Process,
-    }
+    Settings { dir: dir.join("register"), node: "gate-1".into(), durability: Durability::Process }
 }
 
 async fn start(dir: &Path, tuning: Tuning) -> (Register, Recovery) {
@@ -58,9 +54,7 @@ fn entry(opened_at: i64, host: &str) -> Entry {
 }
 
 async fn all(dir: &Path) -> Vec<Record> {
-    search(&dir.join("register"), &Search::default())
-        .await
-        .unwrap()
+    search(&dir.join("register"), &Search::default()).await.unwrap()
 }
 
 fn outcomes(records: &[Record]) -> Vec<Option<Outcome>> {
@@ -97,13 +91,7 @@ async fn every_field_of_a_record_comes_back() {
     let dir = tempfile::tempdir().unwrap();
     let (register, recovery) = start(dir.path(), STILL).await;
     assert_eq!(recovery, Recovery::default());
-    let mut owed = register
-        .open(Entry {
-            path: Some("/a".into()),
-            ..entry(NOON, "a.example")
-        })
-        .await
-        .unwrap();
+    let mut owed = register.open(Entry { path: Some("/a".into()), ..entry(NOON, "a.example") }).await.unwrap();
     owed.went_to("::ffff:192.0.2.1".parse().unwrap());
     owed.answered(403);
     let second = Verdict {
@@ -160,18 +148,12 @@ async fn a_record_that_goes_on_can_be_found_and_is_settled_later() {
     owed.received(5);
     register.flush().await.unwrap();
     let open = all(dir.path()).await;
-    assert_eq!(
-        (open[0].outcome, open[0].closed_at, open[0].bytes_received),
-        (None, None, 5)
-    );
+    assert_eq!((open[0].outcome, open[0].closed_at, open[0].bytes_received), (None, None, 5));
     owed.received(6);
     owed.settle(Outcome::Completed);
     register.flush().await.unwrap();
     let settled = all(dir.path()).await;
-    assert_eq!(
-        (settled.len(), settled[0].outcome, settled[0].bytes_received),
-        (1, Some(Outcome::Completed), 11)
-    );
+    assert_eq!((settled.len(), settled[0].outcome, settled[0].bytes_received), (1, Some(Outcome::Completed), 11));
     assert_eq!(register.backlog().records, 0);
 }
 
@@ -211,42 +193,19 @@ async fn an_opening_that_nobody_waits_for_is_settled_as_abandoned() {
 async fn what_is_withheld_is_not_written_anywhere() {
     let dir = tempfile::tempdir().unwrap();
     let (register, _) = start(dir.path(), STILL).await;
-    let secret = Entry {
-        masked: Some("person"),
-        path: Some("/secret-path".into()),
-        ..entry(NOON, "secret-host")
-    };
+    let secret = Entry { masked: Some("person"), path: Some("/secret-path".into()), ..entry(NOON, "secret-host") };
     let mut owed = register.open(secret).await.unwrap();
     owed.went_to([192, 0, 2, 1].into());
     owed.decided_again(verdict(), Some("secret-name"));
     owed.settle(Outcome::Completed);
     register.flush().await.unwrap();
     let record = &all(dir.path()).await[0];
-    assert_eq!(
-        (
-            &record.host,
-            &record.path,
-            &record.tls_name,
-            record.destination_ip
-        ),
-        (&None, &None, &None, None)
-    );
+    assert_eq!((&record.host, &record.path, &record.tls_name, record.destination_ip), (&None, &None, &None, None));
     assert_eq!(record.masked.as_deref(), Some("person"));
-    for folder in [
-        settings(dir.path()).dir,
-        segment::folder(&settings(dir.path()).dir),
-    ] {
-        for file in std::fs::read_dir(folder)
-            .unwrap()
-            .map(|file| file.unwrap().path())
-            .filter(|path| path.is_file())
-        {
+    for folder in [settings(dir.path()).dir, segment::folder(&settings(dir.path()).dir)] {
+        for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).filter(|path| path.is_file()) {
             let bytes = std::fs::read(&file).unwrap();
-            assert!(
-                !bytes.windows(6).any(|window| window == b"secret"),
-                "{}",
-                file.display()
-            );
+            assert!(!bytes.windows(6).any(|window| window == b"secret"), "{}", file.display());
         }
     }
 }
@@ -257,10 +216,7 @@ async fn identifiers_increase_across_restarts_crashes_and_clocks_that_step_back(
     let (register, _) = start(dir.path(), STILL).await;
     let mut last = 0;
     for step in [0, -3 * DAY, DAY, -DAY] {
-        let owed = register
-            .open(entry(NOON + step, "a.example"))
-            .await
-            .unwrap();
+        let owed = register.open(entry(NOON + step, "a.example")).await.unwrap();
         assert!(owed.id() > last);
         last = owed.id();
         owed.settle(Outcome::Completed);
@@ -284,17 +240,10 @@ async fn identifiers_increase_across_restarts_crashes_and_clocks_that_step_back(
 async fn finishing_files_all_and_leaves_an_empty_journal() {
     let dir = tempfile::tempdir().unwrap();
     let (register, _) = start(dir.path(), STILL).await;
-    register
-        .open(entry(NOON, "a.example"))
-        .await
-        .unwrap()
-        .settle(Outcome::Completed);
+    register.open(entry(NOON, "a.example")).await.unwrap().settle(Outcome::Completed);
     let stuck = register.open(entry(NOON + 1, "b.example")).await.unwrap();
     assert_eq!(register.clone().finish().await, 0);
-    assert_eq!(
-        outcomes(&all(dir.path()).await),
-        [Some(Outcome::Completed), Some(Outcome::Interrupted)]
-    );
+    assert_eq!(outcomes(&all(dir.path()).await), [Some(Outcome::Completed), Some(Outcome::Interrupted)]);
     stuck.settle(Outcome::Completed);
     assert!(register.open(entry(NOON, "late")).await.is_err());
     assert!(register.flush().await.is_err());
@@ -309,48 +258,22 @@ async fn finishing_files_all_and_leaves_an_empty_journal() {
 async fn a_crash_loses_nothing_and_recovering_twice_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (register, _) = start(dir.path(), STILL).await;
-    register
-        .open(entry(NOON, "filed"))
-        .await
-        .unwrap()
-        .settle(Outcome::Completed);
+    register.open(entry(NOON, "filed")).await.unwrap().settle(Outcome::Completed);
     let tunnel = register.open(entry(NOON + 1, "tunnel")).await.unwrap();
     register.flush().await.unwrap();
-    register
-        .open(entry(NOON + 2, "settled"))
-        .await
-        .unwrap()
-        .settle(Outcome::Refused);
+    register.open(entry(NOON + 2, "settled")).await.unwrap().settle(Outcome::Refused);
     let _open = register.open(entry(NOON + 3, "open")).await.unwrap();
     let crashed = crash(dir.path());
 
     // A crash during recovery: everything is filed, the journal still there.
-    let recovered = crate::recovery::recover(&settings(crashed.path()))
-        .await
-        .unwrap();
-    assert_eq!(
-        (recovered.recovery.filed, recovered.recovery.interrupted),
-        (1, 2)
-    );
+    let recovered = crate::recovery::recover(&settings(crashed.path())).await.unwrap();
+    assert_eq!((recovered.recovery.filed, recovered.recovery.interrupted), (1, 2));
     let first = all(crashed.path()).await;
-    let expected = [
-        Outcome::Completed,
-        Outcome::Interrupted,
-        Outcome::Refused,
-        Outcome::Interrupted,
-    ]
-    .map(Some);
+    let expected = [Outcome::Completed, Outcome::Interrupted, Outcome::Refused, Outcome::Interrupted].map(Some);
     assert_eq!(outcomes(&first), expected);
-    assert!(
-        first
-            .iter()
-            .all(|record| record.closed_at.unwrap() >= record.opened_at)
-    );
+    assert!(first.iter().all(|record| record.closed_at.unwrap() >= record.opened_at));
 
-    assert_eq!(
-        settle_leftovers(&settings(crashed.path())).await.unwrap(),
-        Some(Recovery::default())
-    );
+    assert_eq!(settle_leftovers(&settings(crashed.path())).await.unwrap(), Some(Recovery::default()));
     assert_eq!(all(crashed.path()).await, first);
     assert_eq!(segments(crashed.path()).len(), 1);
     drop(tunnel);
@@ -360,42 +283,21 @@ async fn a_crash_loses_nothing_and_recovering_twice_changes_nothing() {
 async fn a_tunnel_pins_no_segment_and_its_ending_survives_a_crash() {
     let dir = tempfile::tempdir().unwrap();
     // A segment for each write.
-    let (register, _) = start(
-        dir.path(),
-        Tuning {
-            segment_bytes: 1,
-            ..STILL
-        },
-    )
-    .await;
+    let (register, _) = start(dir.path(), Tuning { segment_bytes: 1, ..STILL }).await;
     let tunnel = register.open(entry(NOON, "tunnel")).await.unwrap();
     for step in 1..5 {
-        register
-            .open(entry(NOON + step, "page"))
-            .await
-            .unwrap()
-            .settle(Outcome::Completed);
+        register.open(entry(NOON + step, "page")).await.unwrap().settle(Outcome::Completed);
     }
     register.flush().await.unwrap();
     assert_eq!(segments(dir.path()).len(), 1);
     tunnel.received(9);
     tunnel.settle(Outcome::Completed);
     // What is committed after it has it before it.
-    register
-        .open(entry(NOON + 9, "page"))
-        .await
-        .unwrap()
-        .settle(Outcome::Completed);
+    register.open(entry(NOON + 9, "page")).await.unwrap().settle(Outcome::Completed);
     let crashed = crash(dir.path());
-    settle_leftovers(&settings(crashed.path()))
-        .await
-        .unwrap()
-        .unwrap();
+    settle_leftovers(&settings(crashed.path())).await.unwrap().unwrap();
     let records = all(crashed.path()).await;
-    assert_eq!(
-        (records[0].outcome, records[0].bytes_received),
-        (Some(Outcome::Completed), 9)
-    );
+    assert_eq!((records[0].outcome, records[0].bytes_received), (Some(Outcome::Completed), 9));
     assert_eq!(records.len(), 6);
 }
 
@@ -404,11 +306,7 @@ async fn a_damaged_place_costs_its_records_and_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let (register, _) = start(dir.path(), STILL).await;
     for step in 0..3 {
-        register
-            .open(entry(NOON + step, "a.example"))
-            .await
-            .unwrap()
-            .settle(Outcome::Completed);
+        register.open(entry(NOON + step, "a.example")).await.unwrap().settle(Outcome::Completed);
     }
     // Openings come before endings in a write, so the last frame is the ending of the third record.
     let _last = register.open(entry(NOON + 3, "a.example")).await.unwrap();
@@ -422,11 +320,7 @@ async fn a_damaged_place_costs_its_records_and_no_other() {
     let (register, recovery) = start(crashed.path(), STILL).await;
     assert_eq!(recovery.damaged, 1);
     assert!(recovery.torn_bytes > 0);
-    let left: Vec<_> = all(crashed.path())
-        .await
-        .iter()
-        .map(|record| (record.id, record.outcome))
-        .collect();
+    let left: Vec<_> = all(crashed.path()).await.iter().map(|record| (record.id, record.outcome)).collect();
     let (completed, interrupted) = (Some(Outcome::Completed), Some(Outcome::Interrupted));
     assert_eq!(left, [(2, completed), (3, interrupted), (4, interrupted)]);
     assert!(folder.join("0000000000000001.damaged").exists());
@@ -436,53 +330,27 @@ async fn a_damaged_place_costs_its_records_and_no_other() {
 #[tokio::test]
 async fn one_process_keeps_a_register() {
     let dir = tempfile::tempdir().unwrap();
-    assert_eq!(
-        settle_leftovers(&settings(dir.path())).await.unwrap(),
-        Some(Recovery::default())
-    );
+    assert_eq!(settle_leftovers(&settings(dir.path())).await.unwrap(), Some(Recovery::default()));
     assert!(!settings(dir.path()).dir.exists());
     let (register, _) = start(dir.path(), STILL).await;
-    assert!(matches!(
-        Register::start(settings(dir.path())).await,
-        Err(StartError::Held(_))
-    ));
+    assert!(matches!(Register::start(settings(dir.path())).await, Err(StartError::Held(_))));
     assert_eq!(settle_leftovers(&settings(dir.path())).await.unwrap(), None);
     assert_eq!(register.finish().await, 0);
-    assert!(
-        settle_leftovers(&settings(dir.path()))
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(settle_leftovers(&settings(dir.path())).await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn openings_are_refused_when_filing_falls_behind_and_taken_again_after() {
     let dir = tempfile::tempdir().unwrap();
-    let (register, _) = start(
-        dir.path(),
-        Tuning {
-            backlog: 2,
-            ..STILL
-        },
-    )
-    .await;
+    let (register, _) = start(dir.path(), Tuning { backlog: 2, ..STILL }).await;
     for step in 0..2 {
-        register
-            .open(entry(NOON + step, "a.example"))
-            .await
-            .unwrap()
-            .settle(Outcome::Completed);
+        register.open(entry(NOON + step, "a.example")).await.unwrap().settle(Outcome::Completed);
     }
     assert!(register.open(entry(NOON, "b.example")).await.is_err());
     assert!(matches!(register.health(), Health::Unwritable { .. }));
     register.flush().await.unwrap();
     assert!(matches!(register.health(), Health::Writable));
-    register
-        .open(entry(NOON, "b.example"))
-        .await
-        .unwrap()
-        .settle(Outcome::Completed);
+    register.open(entry(NOON, "b.example")).await.unwrap().settle(Outcome::Completed);
 }
 
 #[tokio::test]
@@ -491,25 +359,13 @@ async fn a_full_disk_refuses_openings_by_name_and_the_register_recovers_by_itsel
     let settings = settings(dir.path());
     let folder = segment::folder(&settings.dir);
     segment::make_folder(&folder).unwrap();
-    let full = Segment::on(
-        OpenOptions::new().write(true).open("/dev/full").unwrap(),
-        &folder,
-        1,
-    );
+    let full = Segment::on(OpenOptions::new().write(true).open("/dev/full").unwrap(), &folder, 1);
     let lock = recovery::lock(&settings.dir).unwrap();
     // Long enough that the refusals are seen before the next trial.
-    let tuning = Tuning {
-        retry: Duration::from_millis(300),
-        ..STILL
-    };
+    let tuning = Tuning { retry: Duration::from_millis(300), ..STILL };
     let register = Register::launch(settings, tuning, 1, 1, full, lock).unwrap();
     let refused = register.open(entry(NOON, "a.example")).await.err().unwrap();
-    assert!(
-        refused
-            .why
-            .ends_with("0000000000000001.journal: No space left on device (os error 28)"),
-        "{refused}"
-    );
+    assert!(refused.why.ends_with("0000000000000001.journal: No space left on device (os error 28)"), "{refused}");
     assert!(matches!(register.health(), Health::Unwritable { .. }));
     assert!(register.flush().await.is_err() || matches!(register.health(), Health::Writable));
     let owed = loop {
@@ -521,11 +377,7 @@ async fn a_full_disk_refuses_openings_by_name_and_the_register_recovers_by_itsel
     owed.settle(Outcome::Completed);
     assert!(matches!(register.health(), Health::Writable));
     register.flush().await.unwrap();
-    let hosts: Vec<_> = all(dir.path())
-        .await
-        .into_iter()
-        .map(|record| record.host)
-        .collect();
+    let hosts: Vec<_> = all(dir.path()).await.into_iter().map(|record| record.host).collect();
     assert_eq!(hosts, [Some("b.example".to_owned())]);
 }
 
@@ -535,16 +387,8 @@ async fn a_day_file_that_takes_nothing_is_tried_again_and_holds_up_no_other_day(
     let (register, _) = start(dir.path(), STILL).await;
     let blocked = settings(dir.path()).dir.join("2026-11-23.sqlite");
     std::fs::create_dir(&blocked).unwrap();
-    register
-        .open(entry(NOON, "blocked"))
-        .await
-        .unwrap()
-        .settle(Outcome::Completed);
-    register
-        .open(entry(NOON + DAY, "free"))
-        .await
-        .unwrap()
-        .settle(Outcome::Completed);
+    register.open(entry(NOON, "blocked")).await.unwrap().settle(Outcome::Completed);
+    register.open(entry(NOON + DAY, "free")).await.unwrap().settle(Outcome::Completed);
     let refused = register.flush().await.err().unwrap();
     assert!(refused.why.contains("2026-11-23.sqlite"), "{refused}");
     assert_eq!(register.backlog().records, 1);
@@ -552,11 +396,7 @@ async fn a_day_file_that_takes_nothing_is_tried_again_and_holds_up_no_other_day(
     std::fs::remove_dir(&blocked).unwrap();
     register.flush().await.unwrap();
     assert!(register.backlog().trouble.is_none());
-    let hosts: Vec<_> = all(dir.path())
-        .await
-        .into_iter()
-        .filter_map(|record| record.host)
-        .collect();
+    let hosts: Vec<_> = all(dir.path()).await.into_iter().filter_map(|record| record.host).collect();
     assert_eq!(hosts, ["blocked", "free"]);
 }
 
@@ -564,11 +404,7 @@ async fn a_day_file_that_takes_nothing_is_tried_again_and_holds_up_no_other_day(
 async fn what_is_lost_by_nobody_is_filed_when_the_last_handle_goes() {
     let dir = tempfile::tempdir().unwrap();
     let (register, _) = start(dir.path(), STILL).await;
-    register
-        .open(entry(NOON, "a.example"))
-        .await
-        .unwrap()
-        .settle(Outcome::Completed);
+    register.open(entry(NOON, "a.example")).await.unwrap().settle(Outcome::Completed);
     drop(register);
     // The lock is free when the threads have ended.
     let register = loop {
@@ -585,55 +421,16 @@ async fn what_is_lost_by_nobody_is_filed_when_the_last_handle_goes() {
 #[tokio::test]
 async fn awkward_names_come_back_as_they_were() {
     let dir = tempfile::tempdir().unwrap();
-    let (register, _) = start(
-        dir.path(),
-        Tuning {
-            segment_bytes: 4096,
-            ..STILL
-        },
-    )
-    .await;
+    let (register, _) = start(dir.path(), Tuning { segment_bytes: 4096, ..STILL }).await;
     let long = "é".repeat(300);
-    let names = [
-        "o'brien",
-        "\"x\"; DROP TABLE record; --",
-        "%_\\",
-        "名前\u{202e}",
-        "",
-        "a\nb",
-        long.as_str(),
-    ];
+    let names = ["o'brien", "\"x\"; DROP TABLE record; --", "%_\\", "名前\u{202e}", "", "a\nb", long.as_str()];
     for (step, name) in (0..).zip(names) {
-        let awkward = Entry {
-            user: Some(name.into()),
-            path: Some(name.into()),
-            ..entry(NOON + step, name)
-        };
-        register
-            .open(awkward)
-            .await
-            .unwrap()
-            .settle(Outcome::Completed);
+        let awkward = Entry { user: Some(name.into()), path: Some(name.into()), ..entry(NOON + step, name) };
+        register.open(awkward).await.unwrap().settle(Outcome::Completed);
     }
     register.flush().await.unwrap();
-    let read: Vec<_> = all(dir.path())
-        .await
-        .into_iter()
-        .map(|record| (record.user, record.host))
-        .collect();
-    assert_eq!(
-        read,
-        names.map(|name| (Some(name.to_owned()), Some(name.to_owned())))
-    );
-    let query = Search {
-        user: Some(names[1].into()),
-        ..Search::default()
-    };
-    assert_eq!(
-        search(&settings(dir.path()).dir, &query)
-            .await
-            .unwrap()
-            .len(),
-        1
-    );
+    let read: Vec<_> = all(dir.path()).await.into_iter().map(|record| (record.user, record.host)).collect();
+    assert_eq!(read, names.map(|name| (Some(name.to_owned()), Some(name.to_owned()))));
+    let query = Search { user: Some(names[1].into()), ..Search::default() };
+    assert_eq!(search(&settings(dir.path()).dir, &query).await.unwrap().len(), 1);
 }

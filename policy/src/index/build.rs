@@ -36,11 +36,7 @@ impl Builder {
             return Some(*id);
         }
         let id = SourceId(u16::try_from(self.sources.len()).ok()?);
-        self.sources.push(SourceInfo {
-            name: name.to_owned(),
-            removes,
-            entries: 0,
-        });
+        self.sources.push(SourceInfo { name: name.to_owned(), removes, entries: 0 });
         self.ids.insert(key, id);
         Some(id)
     }
@@ -85,16 +81,8 @@ impl Builder {
         // What could not be opened is not written.
         Expressions::new(self.expressions.keys().map(String::as_str)).map_err(io::Error::other)?;
         progress(Progress::Sorting);
-        let mut sets = Sets {
-            sources: self.sources,
-            ids: HashMap::new(),
-            sets: Vec::new(),
-        };
-        let mut report = Report {
-            done: 0,
-            total: self.names.count() + self.urls.count(),
-            progress,
-        };
+        let mut sets = Sets { sources: self.sources, ids: HashMap::new(), sets: Vec::new() };
+        let mut report = Report { done: 0, total: self.names.count() + self.urls.count(), progress };
         let mut sink = Sink::new(out)?;
         let names = write_table(self.names, &mut sets, &mut report, &mut sink)?;
         let urls = write_table(self.urls, &mut sets, &mut report, &mut sink)?;
@@ -106,16 +94,7 @@ impl Builder {
             expressions.push((sets.id(&sources), text));
         }
         let Sets { sources, sets, .. } = sets;
-        sink.finish(
-            names,
-            urls,
-            &Contents {
-                sources,
-                aliases: self.aliases,
-                sets,
-                expressions,
-            },
-        )
+        sink.finish(names, urls, &Contents { sources, aliases: self.aliases, sets, expressions })
     }
 }
 
@@ -174,9 +153,6 @@ impl Report<'_> {
     }
 
     fn tell(&mut self) {
-        (self.progress)(Progress::Writing {
-            done: self.done,
-            total: self.total,
-        });
+        (self.progress)(Progress::Writing { done: self.done, total: self.total });
     }
 }

@@ -47,10 +47,7 @@ impl fmt::Display for IndexError {
         match self {
             Self::Foreign => f.write_str("this is not an index of lists"),
             Self::Version(version) => {
-                write!(
-                    f,
-                    "the index has version {version}, and this program reads version {VERSION}"
-                )
+                write!(f, "the index has version {version}, and this program reads version {VERSION}")
             }
             Self::Truncated => f.write_str("the index is cut short, or something follows its end"),
             Self::Corrupt => f.write_str("the index is corrupt: its checksum does not hold"),
@@ -81,11 +78,7 @@ pub(super) fn read(data: &[u8]) -> Result<(Range<usize>, Range<usize>, Contents)
     if version != VERSION {
         return Err(IndexError::Version(version));
     }
-    let trailer = data
-        .len()
-        .checked_sub(TRAILER)
-        .filter(|start| *start >= HEADER)
-        .ok_or(IndexError::Truncated)?;
+    let trailer = data.len().checked_sub(TRAILER).filter(|start| *start >= HEADER).ok_or(IndexError::Truncated)?;
     let mut reader = Reader(&data[trailer..]);
     let mut number = || reader.u64().ok_or(IndexError::Truncated);
     let (names, urls, contents, checksum) = (number()?, number()?, number()?, number()?);
@@ -145,11 +138,7 @@ impl Contents {
                 [1] => true,
                 _ => return None,
             };
-            sources.push(SourceInfo {
-                name,
-                removes,
-                entries: reader.u64()?,
-            });
+            sources.push(SourceInfo { name, removes, entries: reader.u64()? });
         }
         u16::try_from(sources.len().saturating_sub(1)).ok()?;
         let mut aliases = BTreeMap::new();
@@ -172,12 +161,7 @@ impl Contents {
             sets.get(set.0 as usize)?;
             expressions.push((set, reader.text()?));
         }
-        reader.0.is_empty().then_some(Contents {
-            sources,
-            aliases,
-            sets,
-            expressions,
-        })
+        reader.0.is_empty().then_some(Contents { sources, aliases, sets, expressions })
     }
 }
 
@@ -229,11 +213,7 @@ pub(super) struct Sink<'a> {
 impl<'a> Sink<'a> {
     /// Begins with the header.
     pub(super) fn new(out: &'a mut dyn Write) -> io::Result<Sink<'a>> {
-        let mut sink = Sink {
-            out,
-            buffer: Vec::with_capacity(BUFFER),
-            hash: Xxh3Default::new(),
-        };
+        let mut sink = Sink { out, buffer: Vec::with_capacity(BUFFER), hash: Xxh3Default::new() };
         sink.write_all(&MAGIC)?;
         sink.write_all(&VERSION.to_le_bytes())?;
         Ok(sink)

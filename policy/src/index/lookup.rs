@@ -12,11 +12,7 @@ impl Index {
         if !self.expressions.is_empty() {
             for entry in self.expressions.matching(&target.host_and_locator()) {
                 let (set, _) = self.expression_texts[entry as usize];
-                hits.push(Hit {
-                    set,
-                    kind: Kind::Expressions,
-                    entry,
-                });
+                hits.push(Hit { set, kind: Kind::Expressions, entry });
             }
         }
     }
@@ -28,18 +24,10 @@ impl Index {
         match hit.kind {
             Kind::Domains => {
                 let host = target.host();
-                host.len()
-                    .checked_sub(length)
-                    .and_then(|start| host.get(start..))
-                    .unwrap_or_default()
-                    .to_owned()
+                host.len().checked_sub(length).and_then(|start| host.get(start..)).unwrap_or_default().to_owned()
             }
             Kind::Urls => [bare(target.host()), locator(target).get(..length).unwrap_or_default()].concat(),
-            Kind::Expressions => self
-                .expression_texts
-                .get(length)
-                .map(|(_, text)| text.clone())
-                .unwrap_or_default(),
+            Kind::Expressions => self.expression_texts.get(length).map(|(_, text)| text.clone()).unwrap_or_default(),
         }
     }
 
@@ -59,11 +47,7 @@ impl Index {
             let whole = found == end;
             if whole || (mark.is_none() && key[found] == b'.') {
                 let entry = length(if mark.is_some() { found - 1 } else { found });
-                hits.push(Hit {
-                    set,
-                    kind: Kind::Domains,
-                    entry,
-                });
+                hits.push(Hit { set, kind: Kind::Domains, entry });
             }
         });
     }
@@ -79,11 +63,7 @@ impl Index {
             // No host holds a slash, so that no entry ends within the host.
             let locator = text.get(host.len()..found).unwrap_or_default();
             if ends_at_boundary(locator, text.get(found)) {
-                hits.push(Hit {
-                    set,
-                    kind: Kind::Urls,
-                    entry: length(locator.len()),
-                });
+                hits.push(Hit { set, kind: Kind::Urls, entry: length(locator.len()) });
             }
         });
     }

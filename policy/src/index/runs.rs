@@ -61,10 +61,7 @@ impl Runs {
         let arena = &self.arena;
         let key = |item: &Item| &arena[item.start as usize..][..item.length as usize];
         self.items.sort_unstable_by(|a, b| {
-            a.prefix
-                .cmp(&b.prefix)
-                .then_with(|| key(a).cmp(key(b)))
-                .then(a.source.cmp(&b.source))
+            a.prefix.cmp(&b.prefix).then_with(|| key(a).cmp(key(b))).then(a.source.cmp(&b.source))
         });
         let mut run = Vec::with_capacity(arena.len() / 2);
         let mut previous: &[u8] = &[];
@@ -88,14 +85,9 @@ impl Runs {
         self.close();
         let Runs { arena, items, done, .. } = self;
         drop((arena, items));
-        let cursors = done.iter().map(|run| Cursor {
-            key: Vec::new(),
-            source: SourceId(0),
-            rest: &run.0,
-        });
-        let mut heap: BinaryHeap<Reverse<Cursor<'_>>> = cursors
-            .filter_map(|mut cursor| cursor.advance().then_some(Reverse(cursor)))
-            .collect();
+        let cursors = done.iter().map(|run| Cursor { key: Vec::new(), source: SourceId(0), rest: &run.0 });
+        let mut heap: BinaryHeap<Reverse<Cursor<'_>>> =
+            cursors.filter_map(|mut cursor| cursor.advance().then_some(Reverse(cursor))).collect();
         let (mut key, mut sources) = (Vec::new(), Vec::new());
         while let Some(mut first) = heap.peek_mut() {
             if first.0.key != key || sources.is_empty() {
@@ -113,11 +105,7 @@ impl Runs {
                 PeekMut::pop(first);
             }
         }
-        if sources.is_empty() {
-            Ok(())
-        } else {
-            each(&key, &sources)
-        }
+        if sources.is_empty() { Ok(()) } else { each(&key, &sources) }
     }
 }
 

@@ -119,36 +119,20 @@ impl Table {
         let view = View { bytes, blocks, heads };
         let middle: Vec<u128> = (0..blocks).step_by(FAN).filter_map(|block| view.head(block)).collect();
         let top = middle.iter().copied().step_by(FAN).collect();
-        Some(Table {
-            blocks,
-            heads,
-            middle,
-            top,
-            section,
-        })
+        Some(Table { blocks, heads, middle, top, section })
     }
 
     /// The block whose first key is the last that is not greater than the text.
     fn block_of(&self, text: &[u8]) -> Option<&[u8]> {
-        let view = View {
-            bytes: self.section.as_ref(),
-            blocks: self.blocks,
-            heads: self.heads,
-        };
+        let view = View { bytes: self.section.as_ref(), blocks: self.blocks, heads: self.heads };
         let wanted = head(text);
         let mut low = self.below(&view, wanted);
         if view.head(low) == Some(wanted) {
             // What the heads don't tell apart, the keys do.
-            let mut high = wanted
-                .checked_add(1)
-                .map_or(self.blocks, |next| self.below(&view, next));
+            let mut high = wanted.checked_add(1).map_or(self.blocks, |next| self.below(&view, next));
             while low < high {
                 let middle = low.midpoint(high);
-                if view.first_key(middle)? <= text {
-                    low = middle + 1
-                } else {
-                    high = middle
-                }
+                if view.first_key(middle)? <= text { low = middle + 1 } else { high = middle }
             }
         }
         view.block(low.checked_sub(1)?)
@@ -161,16 +145,10 @@ impl Table {
         };
         let group = FAN * group;
         let group_end = self.middle.len().min(group + FAN);
-        let smaller = self.middle[group..group_end]
-            .iter()
-            .filter(|head| **head < wanted)
-            .count();
+        let smaller = self.middle[group..group_end].iter().filter(|head| **head < wanted).count();
         // The first of the group is the head that the top holds, and smaller.
         let leaf = FAN * (group + smaller - 1);
-        leaf + view
-            .heads(leaf..self.blocks.min(leaf + FAN))
-            .filter(|head| *head < wanted)
-            .count()
+        leaf + view.heads(leaf..self.blocks.min(leaf + FAN)).filter(|head| *head < wanted).count()
     }
 
     /// Gives length and number of every key that the text begins with, the shortest first.
@@ -226,10 +204,7 @@ impl<'a> View<'a> {
     }
 
     fn heads(&self, blocks: Range<usize>) -> impl Iterator<Item = u128> {
-        let bytes = self
-            .bytes
-            .get(self.heads + 16 * blocks.start..self.heads + 16 * blocks.end)
-            .unwrap_or_default();
+        let bytes = self.bytes.get(self.heads + 16 * blocks.start..self.heads + 16 * blocks.end).unwrap_or_default();
         bytes.as_chunks().0.iter().map(|head| u128::from_le_bytes(*head))
     }
 
@@ -237,10 +212,7 @@ impl<'a> View<'a> {
         if block == self.blocks {
             return Some(self.heads);
         }
-        let bytes = self
-            .bytes
-            .get(self.heads + 16 * self.blocks + 4 * block..)?
-            .first_chunk()?;
+        let bytes = self.bytes.get(self.heads + 16 * self.blocks + 4 * block..)?.first_chunk()?;
         usize::try_from(u32::from_le_bytes(*bytes)).ok()
     }
 
@@ -253,11 +225,7 @@ impl<'a> View<'a> {
         for _ in 0..2 * take_number(&mut block) {
             take_number(&mut block);
         }
-        let (_, length, _) = (
-            take_number(&mut block),
-            take_number(&mut block),
-            take_number(&mut block),
-        );
+        let (_, length, _) = (take_number(&mut block), take_number(&mut block), take_number(&mut block));
         block.get(..length)
     }
 }

@@ -16,13 +16,7 @@ fn bytes() -> Vec<u8> {
         b"one.example\ntwo.example\n!three.two.example\n1.2.3.4",
     );
     compiler.file("ut1:ads", Kind::Urls, Format::Ut1, "f", b"one.example/dir\n");
-    compiler.file(
-        "ut1:ads",
-        Kind::Expressions,
-        Format::Ut1,
-        "f",
-        b"(word|other)\n^a.*z$\n",
-    );
+    compiler.file("ut1:ads", Kind::Expressions, Format::Ut1, "f", b"(word|other)\n^a.*z$\n");
     compiler.alias("ut1:porn", "ut1:adult");
     let mut bytes = Vec::new();
     compiler.write(&mut bytes, &mut |_| {}).unwrap();
@@ -51,15 +45,7 @@ fn an_empty_index_has_nothing() {
         index.hits(&Target::of_url(url).unwrap(), &mut hits);
     }
     assert_eq!(hits, []);
-    assert_eq!(
-        (
-            index.entries(),
-            index.sets(),
-            index.sources().len(),
-            index.names().len()
-        ),
-        (0, 0, 0, 0)
-    );
+    assert_eq!((index.entries(), index.sets(), index.sources().len(), index.names().len()), (0, 0, 0, 0));
     assert_eq!(index.source("ut1:adult"), None);
 }
 
@@ -100,18 +86,10 @@ fn every_way_to_be_no_index_is_said() {
 #[test]
 fn progress_ends_at_the_total() {
     let mut compiler = Compiler::default();
-    compiler.file(
-        "l",
-        Kind::Domains,
-        Format::Domains,
-        "f",
-        b"a.example\na.example\nb.example",
-    );
+    compiler.file("l", Kind::Domains, Format::Domains, "f", b"a.example\na.example\nb.example");
     compiler.file("l", Kind::Urls, Format::Ut1, "f", b"a.example/x");
     let mut told = Vec::new();
-    compiler
-        .write(&mut Vec::new(), &mut |progress| told.push(progress))
-        .unwrap();
+    compiler.write(&mut Vec::new(), &mut |progress| told.push(progress)).unwrap();
     assert_eq!(told, [Progress::Sorting, Progress::Writing { done: 4, total: 4 }]);
 }
 
@@ -122,11 +100,7 @@ impl std::io::Write for Full {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         let taken = bytes.len().min(self.0);
         self.0 -= taken;
-        if taken == 0 {
-            Err(std::io::ErrorKind::StorageFull.into())
-        } else {
-            Ok(taken)
-        }
+        if taken == 0 { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(taken) }
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

@@ -6,10 +6,7 @@ use crate::target;
 /// Reads `example.com`, `.example.com`, `*.example.com`, an address, each with `!` in front or not.
 pub(super) fn line(line: &str, entries: &mut Entries<'_>) -> Result<Line, String> {
     let (name, removes) = uncommented(line);
-    let name = name
-        .strip_prefix("*.")
-        .or_else(|| name.strip_prefix('.'))
-        .unwrap_or(name);
+    let name = name.strip_prefix("*.").or_else(|| name.strip_prefix('.')).unwrap_or(name);
     if name.contains('/') {
         return Err("a path: URLs belong into `urls`".to_owned());
     }

@@ -28,9 +28,7 @@ pub(super) fn line(line: &str, entries: &mut Entries<'_>) -> Result<Line, String
     let address = words.next().unwrap_or_default();
     // A zone, as in `fe80::1%lo0 localhost`, says nothing here.
     let address = address.split('%').next().unwrap_or_default();
-    let address: IpAddr = address
-        .parse()
-        .map_err(|_| "it does not begin with an address".to_owned())?;
+    let address: IpAddr = address.parse().map_err(|_| "it does not begin with an address".to_owned())?;
     let mut outcome = Ok(Line::Skipped);
     for name in words {
         if LOCAL.iter().any(|local| local.eq_ignore_ascii_case(name)) {

@@ -19,22 +19,13 @@ fn written(compiler: Compiler) -> Index {
 
 /// The entries that cover a host or URL, exceptions with `!` in front.
 fn covering(index: &Index, asked: &str) -> Vec<String> {
-    let target = if asked.contains("://") {
-        Target::of_url(asked)
-    } else {
-        Target::of_host(asked)
-    }
-    .unwrap();
+    let target = if asked.contains("://") { Target::of_url(asked) } else { Target::of_host(asked) }.unwrap();
     let mut hits = Vec::new();
     index.hits(&target, &mut hits);
     let mut entries = Vec::new();
     for hit in hits {
         for source in index.set(hit.set) {
-            let mark = if index.sources()[usize::from(source.0)].removes {
-                "!"
-            } else {
-                ""
-            };
+            let mark = if index.sources()[usize::from(source.0)].removes { "!" } else { "" };
             entries.push(format!("{mark}{}", index.entry(&target, hit)));
         }
     }
@@ -47,24 +38,14 @@ fn reasons(report: &FileReport) -> Vec<(u64, &str)> {
 
 #[test]
 fn ut1_files_by_path() {
-    let adult = |kind| {
-        Some(Ut1File {
-            folder: "adult".into(),
-            kind,
-        })
-    };
+    let adult = |kind| Some(Ut1File { folder: "adult".into(), kind });
     assert_eq!(ut1_file("adult/domains"), adult(Some(Kind::Domains)));
     assert_eq!(ut1_file("./blacklists/adult/urls"), adult(Some(Kind::Urls)));
     assert_eq!(ut1_file("/srv/ut1/adult/expressions"), adult(Some(Kind::Expressions)));
     assert_eq!(ut1_file("blacklists/adult/usage"), adult(None));
-    for path in [
-        "domains",
-        "blacklists/README",
-        "adult/very_restrictive_expression",
-        "adult/",
-        "../domains",
-        "/domains",
-    ] {
+    for path in
+        ["domains", "blacklists/README", "adult/very_restrictive_expression", "adult/", "../domains", "/domains"]
+    {
         assert_eq!(ut1_file(path), None, "{path}");
     }
 }
@@ -75,37 +56,19 @@ fn names_in_all_their_dress() {
         !good.first.example\n! better.first.example\n1.2.3.4\n2001:DB8::1\n[2001:db8::2]\nlast_one.example";
     let (report, index) = read(Kind::Domains, Format::Domains, text);
     assert_eq!((report.kept, report.bad), (10, 0), "{report:?}");
-    for name in [
-        "first.example",
-        "second.example",
-        "third.example",
-        "xn--bcher-kva.example",
-        "last_one.example",
-    ] {
+    for name in ["first.example", "second.example", "third.example", "xn--bcher-kva.example", "last_one.example"] {
         assert_eq!(covering(&index, name), [name]);
         assert_eq!(covering(&index, &format!("a.b.{name}")), [name]);
         assert_eq!(covering(&index, &format!("x{name}")), [""; 0]);
     }
-    assert_eq!(
-        covering(&index, "good.first.example"),
-        ["first.example", "!good.first.example"]
-    );
-    assert_eq!(
-        covering(&index, "a.better.first.example"),
-        ["first.example", "!better.first.example"]
-    );
+    assert_eq!(covering(&index, "good.first.example"), ["first.example", "!good.first.example"]);
+    assert_eq!(covering(&index, "a.better.first.example"), ["first.example", "!better.first.example"]);
     assert_eq!(covering(&index, "0x01020304"), ["1.2.3.4"]);
     assert_eq!(covering(&index, "2001:db8:0::1"), ["2001:db8::1"]);
     assert_eq!(covering(&index, "2001:db8::2"), ["2001:db8::2"]);
     assert_eq!(index.sources().len(), 2);
-    assert_eq!(
-        (index.sources()[0].entries, index.sources()[1].entries, index.entries()),
-        (8, 2, 10)
-    );
-    assert_eq!(
-        index.source("l:c").and_then(|source| index.exceptions(source)),
-        Some(SourceId(1))
-    );
+    assert_eq!((index.sources()[0].entries, index.sources()[1].entries, index.entries()), (8, 2, 10));
+    assert_eq!(index.source("l:c").and_then(|source| index.exceptions(source)), Some(SourceId(1)));
 }
 
 #[test]
@@ -129,11 +92,7 @@ fn bad_names_are_counted_and_the_first_shown() {
 
 #[test]
 fn bytes_that_are_no_text_are_bad_lines() {
-    let (report, _) = read(
-        Kind::Domains,
-        Format::Domains,
-        b"caf\xE9.example\n\xFF\xFE\0\nok.example\n",
-    );
+    let (report, _) = read(Kind::Domains, Format::Domains, b"caf\xE9.example\n\xFF\xFE\0\nok.example\n");
     assert_eq!((report.kept, report.bad), (1, 2));
     assert_eq!(report.examples[0].why, "not UTF-8 text");
     let long = "a ".repeat(4000);
@@ -145,12 +104,7 @@ fn bytes_that_are_no_text_are_bad_lines() {
 fn only_the_charter_may_list_a_name_without_a_dot() {
     let mut compiler = Compiler::default();
     assert_eq!(compiler.file("d", Kind::Domains, Format::Domains, "f", b"zip").kept, 0);
-    assert_eq!(
-        compiler
-            .own("own", Kind::Domains, "charter.toml", b"zip\nintranet")
-            .kept,
-        2
-    );
+    assert_eq!(compiler.own("own", Kind::Domains, "charter.toml", b"zip\nintranet").kept, 2);
     let index = written(compiler);
     assert_eq!(covering(&index, "any.zip"), ["zip"]);
     assert_eq!(covering(&index, "anyzip"), [""; 0]);
@@ -181,13 +135,7 @@ fn hosts_files() {
             (11, "a top-level name would cover everything under it"),
         ]
     );
-    for name in [
-        "ads.example",
-        "tracker.example",
-        "six.example",
-        "good.example",
-        "also.example",
-    ] {
+    for name in ["ads.example", "tracker.example", "six.example", "good.example", "also.example"] {
         assert_eq!(covering(&index, name), [name]);
     }
     assert_eq!(covering(&index, "printer.example"), [""; 0]);
@@ -206,10 +154,7 @@ fn urls_end_at_boundaries() {
         ("http://example.com//dir/../dir/x", &["example.com/dir"]),
         ("http://example.com/%64ir", &["example.com/dir"]),
         ("http://example.com:8080/dir", &["example.com/dir"]),
-        (
-            "http://example.com/dir/fine/x",
-            &["example.com/dir", "!example.com/dir/fine"],
-        ),
+        ("http://example.com/dir/fine/x", &["example.com/dir", "!example.com/dir/fine"]),
         ("http://example.com/direct", &[]),
         ("http://example.com/Dir", &[]),
         ("http://example.com/", &[]),
@@ -231,11 +176,7 @@ fn urls_end_at_boundaries() {
     ] {
         assert_eq!(covering(&index, url), entries, "{url}");
     }
-    let (report, _) = read(
-        Kind::Urls,
-        Format::Ut1,
-        b"ftp://a.example/\na b\na.example:8080/x\n/x\n",
-    );
+    let (report, _) = read(Kind::Urls, Format::Ut1, b"ftp://a.example/\na b\na.example:8080/x\n/x\n");
     assert_eq!(report.bad, 4);
 }
 
@@ -277,21 +218,9 @@ fn expressions_that_cannot_be_kept_say_why() {
 #[test]
 fn aliases_and_categories() {
     let mut compiler = Compiler::default();
-    compiler.file(
-        "ut1:adult",
-        Kind::Domains,
-        Format::Ut1,
-        "adult/domains",
-        b"both.example\nboth.example\nx.example",
-    );
+    compiler.file("ut1:adult", Kind::Domains, Format::Ut1, "adult/domains", b"both.example\nboth.example\nx.example");
     compiler.file("ut1:empty", Kind::Domains, Format::Ut1, "empty/domains", b"");
-    compiler.file(
-        "ut1:other",
-        Kind::Domains,
-        Format::Ut1,
-        "other/domains",
-        b"both.example",
-    );
+    compiler.file("ut1:other", Kind::Domains, Format::Ut1, "other/domains", b"both.example");
     for (alias, source) in [
         ("ut1:porn", "ut1:adult"),
         ("ut1:sexe", "ut1:porn"),
@@ -304,14 +233,8 @@ fn aliases_and_categories() {
     }
     assert_eq!(compiler.entries(), 4);
     let index = written(compiler);
-    assert_eq!(
-        index.names(),
-        ["ut1:adult", "ut1:empty", "ut1:other", "ut1:porn", "ut1:sexe"]
-    );
-    assert_eq!(
-        (index.source("ut1:sexe"), index.source("ut1:other")),
-        (Some(SourceId(0)), Some(SourceId(2)))
-    );
+    assert_eq!(index.names(), ["ut1:adult", "ut1:empty", "ut1:other", "ut1:porn", "ut1:sexe"]);
+    assert_eq!((index.source("ut1:sexe"), index.source("ut1:other")), (Some(SourceId(0)), Some(SourceId(2))));
     assert_eq!((index.source("ut1:lost"), index.exceptions(SourceId(0))), (None, None));
     let entries: Vec<u64> = index.sources().iter().map(|source| source.entries).collect();
     assert_eq!((entries, index.entries()), (vec![2, 0, 1], 3));

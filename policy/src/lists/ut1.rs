@@ -28,10 +28,7 @@ pub fn ut1_file(path: &str) -> Option<Ut1File> {
         _ => return None,
     };
     let word = !folder.is_empty() && folder.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-    word.then(|| Ut1File {
-        folder: folder.to_owned(),
-        kind,
-    })
+    word.then(|| Ut1File { folder: folder.to_owned(), kind })
 }
 
 /// Reads `example.com/dir`, without a scheme as UT1 writes it, or with one. `#` cannot be part of a URL that is asked.

@@ -50,17 +50,11 @@ pub(super) type Push = fn(&str, &mut String) -> Result<Option<IpAddr>, TargetErr
 
 /// Most hosts: nothing to map. An `xn--` label is not plain, for what it stands for must be a valid name.
 fn is_plain(host: &str) -> bool {
-    host.bytes()
-        .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_'))
-        && !host.contains("xn--")
+    host.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_')) && !host.contains("xn--")
 }
 
 fn to_ascii(host: &str) -> Result<String, TargetError> {
-    let decoded = if host.contains('%') {
-        Cow::Owned(decode(host)?)
-    } else {
-        Cow::Borrowed(host)
-    };
+    let decoded = if host.contains('%') { Cow::Owned(decode(host)?) } else { Cow::Borrowed(host) };
     match Uts46::new().to_ascii(decoded.as_bytes(), DENIED, Hyphens::Allow, DnsLength::Ignore) {
         Ok(ascii) => Ok(ascii.into_owned()),
         Err(_) => Err(match decoded.chars().find(|c| c.is_ascii() && !is_label_char(*c)) {
@@ -145,11 +139,7 @@ fn parse_number(part: &str) -> Option<u32> {
 
 /// `from_str_radix` without its sign.
 fn digits(text: &str, radix: u32) -> Option<u32> {
-    if text.starts_with('+') {
-        None
-    } else {
-        u32::from_str_radix(text, radix).ok()
-    }
+    if text.starts_with('+') { None } else { u32::from_str_radix(text, radix).ok() }
 }
 
 fn push_ipv6(text: &str, out: &mut String) -> Result<IpAddr, TargetError> {

@@ -15,11 +15,7 @@ pub(super) fn push_asked(asked: &str, out: &mut String) -> Result<(), TargetErro
         out.push_str(asked);
     } else {
         for byte in asked.bytes() {
-            if byte.is_ascii() {
-                out.push(char::from(byte))
-            } else {
-                push_escaped(byte, out)
-            }
+            if byte.is_ascii() { out.push(char::from(byte)) } else { push_escaped(byte, out) }
         }
     }
     Ok(())

@@ -5,10 +5,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn host(url: &str) -> String {
-    Target::of_url(url)
-        .unwrap_or_else(|error| panic!("{url}: {error}"))
-        .host()
-        .to_owned()
+    Target::of_url(url).unwrap_or_else(|error| panic!("{url}: {error}")).host().to_owned()
 }
 
 fn refusal(url: &str) -> TargetError {
@@ -75,10 +72,7 @@ fn what_ends_in_a_number_is_an_address_or_nothing() {
         "http://foo.0x",
     ] {
         let error = refusal(url);
-        assert!(
-            matches!(error, TargetError::Ipv4 | TargetError::HostCharacter('+')),
-            "{url}: {error:?}"
-        );
+        assert!(matches!(error, TargetError::Ipv4 | TargetError::HostCharacter('+')), "{url}: {error:?}");
     }
     assert_eq!(host("http://1.2.3.4a"), "1.2.3.4a");
     assert_eq!(host("http://0xg.example"), "0xg.example");
@@ -90,20 +84,10 @@ fn ipv6() {
     assert_eq!((target.host(), target.port()), ("2001:db8::1", 8443));
     assert_eq!(target.authority(), "[2001:db8::1]:8443");
     assert_eq!(Target::of_authority("[::1]:443").unwrap().authority(), "[::1]");
-    assert_eq!(
-        Target::of_host("::1").unwrap(),
-        Target::of_authority("[::1]:443").unwrap()
-    );
+    assert_eq!(Target::of_host("::1").unwrap(), Target::of_authority("[::1]:443").unwrap());
     assert_eq!(refusal("http://[fe80::1%eth0]/"), TargetError::Zone);
     assert_eq!(refusal("http://[fe80::1%25eth0]/"), TargetError::Zone);
-    for url in [
-        "http://::1/",
-        "http://[::1/",
-        "http://[::1]x/",
-        "http://[1.2.3.4]/",
-        "http://[]/",
-        "http://[::g]/",
-    ] {
+    for url in ["http://::1/", "http://[::1/", "http://[::1]x/", "http://[1.2.3.4]/", "http://[]/", "http://[::g]/"] {
         assert_eq!(refusal(url), TargetError::Ipv6, "{url}");
     }
 }
@@ -160,14 +144,7 @@ fn refused_hosts() {
 
 #[test]
 fn names_of_the_wild_are_accepted() {
-    for name in [
-        "_dmarc.example",
-        "a_b.example",
-        "r3---sn-x.example",
-        "-a-.example",
-        "localhost",
-        "a.b.c.d.e.f",
-    ] {
+    for name in ["_dmarc.example", "a_b.example", "r3---sn-x.example", "-a-.example", "localhost", "a.b.c.d.e.f"] {
         assert_eq!(host(&format!("http://{name}/")), name);
     }
     let longest = format!("{}abc", "abcdefghi.".repeat(25));
@@ -177,33 +154,21 @@ fn names_of_the_wild_are_accepted() {
 #[test]
 fn authority_needs_a_port() {
     let target = Target::of_authority("WWW.Example.COM.:8443").unwrap();
-    assert_eq!(
-        (target.scheme(), target.host(), target.port()),
-        (Scheme::Https, "www.example.com", 8443)
-    );
+    assert_eq!((target.scheme(), target.host(), target.port()), (Scheme::Https, "www.example.com", 8443));
     assert_eq!((target.path(), target.path_and_query(), target.locator()), ("", "", ""));
     assert_eq!(target.authority(), "www.example.com:8443");
-    assert_eq!(
-        Target::of_authority("example.com:00443").unwrap().authority(),
-        "example.com"
-    );
+    assert_eq!(Target::of_authority("example.com:00443").unwrap().authority(), "example.com");
     assert_eq!(Target::of_authority("example.com"), Err(TargetError::MissingPort));
     assert_eq!(Target::of_authority("example.com:"), Err(TargetError::MissingPort));
     assert_eq!(Target::of_authority("u@example.com:443"), Err(TargetError::UserInfo));
-    assert_eq!(
-        Target::of_authority("example.com/x:443"),
-        Err(TargetError::HostCharacter('/'))
-    );
+    assert_eq!(Target::of_authority("example.com/x:443"), Err(TargetError::HostCharacter('/')));
     assert_eq!(Target::of_authority("https://example.com:443"), Err(TargetError::Port));
     assert_eq!(Target::of_authority(""), Err(TargetError::MissingPort));
 }
 
 #[test]
 fn another_name_for_the_same_destination() {
-    let target = Target::of_url("https://a.example:8443/x/../y?q")
-        .unwrap()
-        .under_name("B.long.example")
-        .unwrap();
+    let target = Target::of_url("https://a.example:8443/x/../y?q").unwrap().under_name("B.long.example").unwrap();
     assert_eq!(target, Target::of_url("https://b.long.example:8443/x/../y?q").unwrap());
     assert_eq!(target.under_name("b..c"), Err(TargetError::EmptyLabel));
 }

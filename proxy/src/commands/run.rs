@@ -37,9 +37,11 @@ pub(crate) fn run(config_path: Option<&Path>) -> ExitCode {
 fn start(config_path: Option<&Path>) -> Result<ExitCode, String> {
     let config = reload::configuration(config_path).map_err(|Refused(why)| why)?;
     let data = config.data_dir.display().to_string();
-    files::private_dir(&config.data_dir).map_err(|error| format!("the data folder {data} cannot be created: {error}"))?;
+    files::private_dir(&config.data_dir)
+        .map_err(|error| format!("the data folder {data} cannot be created: {error}"))?;
     let _lock = lock(&config.data_dir)?;
-    let _logs = telemetry::start(&config).map_err(|error| format!("the data folder {data} cannot be written: {error}"))?;
+    let _logs =
+        telemetry::start(&config).map_err(|error| format!("the data folder {data} cannot be written: {error}"))?;
     raise_descriptor_limit();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -25,16 +25,9 @@ impl<'a> Contact<'a> {
     /// An e-mail opens with the reference as its subject, so that nobody has to copy it, and with nothing else: what
     /// was visited is for the person to tell.
     pub(crate) fn new(candidates: &[&'a str], reference: Option<&str>, language: Language) -> Contact<'a> {
-        let Some(configured) = candidates
-            .iter()
-            .map(|candidate| candidate.trim())
-            .find(|c| !c.is_empty())
-        else {
+        let Some(configured) = candidates.iter().map(|candidate| candidate.trim()).find(|c| !c.is_empty()) else {
             let words = language.pick("votre service informatique", "your IT department");
-            return Contact {
-                words: words.into(),
-                mailto: None,
-            };
+            return Contact { words: words.into(), mailto: None };
         };
         let mailto = is_address(configured).then(|| {
             let mut link = format!("mailto:{}", percent_encoded(configured));
@@ -48,10 +41,7 @@ impl<'a> Contact<'a> {
             }
             link
         });
-        Contact {
-            words: shown(configured),
-            mailto,
-        }
+        Contact { words: shown(configured), mailto }
     }
 }
 
@@ -115,10 +105,6 @@ mod tests {
     #[test]
     fn a_hostile_contact_is_only_text() {
         reads(&["<script>@x"], None, "<strong>&#60;script&#62;@x</strong>");
-        reads(
-            &["a&b=c?d'@x"],
-            None,
-            "<a href=\"mailto:a%26b%3Dc%3Fd%27@x\">a&#38;b=c?d&#39;@x</a>",
-        );
+        reads(&["a&b=c?d'@x"], None, "<a href=\"mailto:a%26b%3Dc%3Fd%27@x\">a&#38;b=c?d&#39;@x</a>");
     }
 }

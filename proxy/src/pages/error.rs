@@ -301,11 +301,7 @@ pub(crate) fn fault(lang: Language, page: &FaultPage<'_>) -> String {
         lang,
         page,
         wording: lang.pick(french, english),
-        why: if let Fault::BadRequest { why } = page.fault {
-            Some(why)
-        } else {
-            None
-        },
+        why: if let Fault::BadRequest { why } = page.fault { Some(why) } else { None },
         help: Contact::new(&[page.contact], page.reference, lang),
         rights: Contact::new(&[page.dpo, page.contact], page.reference, lang),
     })

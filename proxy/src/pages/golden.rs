@@ -16,9 +16,7 @@ use Language::{English, French};
 const LIMIT: usize = 12 * 1024;
 
 const FAULTS: [Fault<'static>; 15] = [
-    Fault::BadRequest {
-        why: "two Content-Length fields",
-    },
+    Fault::BadRequest { why: "two Content-Length fields" },
     Fault::RequestTimeout,
     Fault::HeaderTooLarge,
     Fault::NotImplemented,
@@ -40,10 +38,7 @@ fn at() -> ZonedDateTime {
 }
 
 fn text(fr: &str, en: &str) -> Text {
-    Text {
-        fr: fr.into(),
-        en: en.into(),
-    }
+    Text { fr: fr.into(), en: en.into() }
 }
 
 fn full_refusal(lang: Language) -> String {
@@ -147,13 +142,7 @@ fn home_page(lang: Language) -> String {
         (Some("3"), text("Téléchargements illégaux", "Illegal downloads")),
         (None, text("Contournement de la passerelle", "")),
     ];
-    let enforced: Vec<_> = labels
-        .iter()
-        .map(|(article, what)| Enforced {
-            article: *article,
-            what,
-        })
-        .collect();
+    let enforced: Vec<_> = labels.iter().map(|(article, what)| Enforced { article: *article, what }).collect();
     home(
         lang,
         &Home {
@@ -192,10 +181,7 @@ fn every_page() -> BTreeMap<String, String> {
     for lang in [French, English] {
         for what in FAULTS {
             for reference in [None, Some("9")] {
-                pages.insert(
-                    format!("{what:?} {} {reference:?}", lang.tag()),
-                    fault_page(lang, what, reference),
-                );
+                pages.insert(format!("{what:?} {} {reference:?}", lang.tag()), fault_page(lang, what, reference));
             }
         }
     }
@@ -233,11 +219,7 @@ fn golden_pages_are_as_on_disk() {
             Err(error) => wrong.push(format!("{name}: {error}")),
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "renew on purpose with UPDATE_GOLDEN=1:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "renew on purpose with UPDATE_GOLDEN=1:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -249,16 +231,7 @@ fn pages_are_small_whole_and_alone() {
         for landmark in ["<header>", "<main>", "<footer>", "<h1>", "<title>"] {
             assert_eq!(page.matches(landmark).count(), 1, "{name}: {landmark}");
         }
-        for remote in [
-            "src=",
-            "@import",
-            "url(",
-            "<script",
-            "<form",
-            "<iframe",
-            "onclick=\"",
-            "style=\"",
-        ] {
+        for remote in ["src=", "@import", "url(", "<script", "<form", "<iframe", "onclick=\"", "style=\""] {
             assert!(!page.contains(remote), "{name}: {remote}");
         }
     }
@@ -269,19 +242,13 @@ fn nothing_from_outside_is_taken_for_markup() {
     for lang in [French, English] {
         let page = hostile_refusal(lang);
         let tags = |page: &str| -> Vec<String> {
-            page.split('<')
-                .skip(1)
-                .map(|tag| tag.chars().take_while(char::is_ascii_alphanumeric).collect())
-                .collect()
+            page.split('<').skip(1).map(|tag| tag.chars().take_while(char::is_ascii_alphanumeric).collect()).collect()
         };
         let known = tags(&full_refusal(lang));
         for tag in tags(&page) {
             assert!(known.contains(&tag), "<{tag}>");
         }
-        assert!(
-            !page.contains(['\u{202e}', '\u{200f}']),
-            "a mark that turns the text came through"
-        );
+        assert!(!page.contains(['\u{202e}', '\u{200f}']), "a mark that turns the text came through");
         assert!(page.contains("&#34;&#39;&#62;&#60;script&#62;alert(1)&#60;/script&#62;\u{fffd}&#38;amp;"));
     }
 }
@@ -293,16 +260,10 @@ fn every_fault_says_what_to_do_and_whom_to_ask() {
             let page = fault_page(lang, what, None);
             assert!(page.contains("mailto:informatique@exemple.fr\""), "{what:?}");
             assert!(page.contains(&format!("HTTP {}", what.status())), "{what:?}");
-            assert!(
-                !page.contains(lang.pick("inscrite au registre", "entered in the register")),
-                "{what:?}"
-            );
+            assert!(!page.contains(lang.pick("inscrite au registre", "entered in the register")), "{what:?}");
             let recorded = fault_page(lang, what, Some("184208"));
             assert!(recorded.contains("<strong>184208</strong>"), "{what:?}");
-            assert!(
-                recorded.contains(lang.pick("inscrite au registre", "entered in the register")),
-                "{what:?}"
-            );
+            assert!(recorded.contains(lang.pick("inscrite au registre", "entered in the register")), "{what:?}");
         }
     }
 }
@@ -325,18 +286,12 @@ fn french_is_set_as_french() {
             }
             if c == ':' {
                 // Inside an address or a time, or after a word with its narrow space.
-                assert!(
-                    before == '\u{202f}' || before.is_ascii_alphanumeric(),
-                    "{name}: before a colon"
-                );
+                assert!(before == '\u{202f}' || before.is_ascii_alphanumeric(), "{name}: before a colon");
             }
             before = c;
         }
         for (at, _) in text.match_indices(": ") {
-            assert!(
-                text[..at].ends_with('\u{202f}'),
-                "{name}: a colon without its narrow space"
-            );
+            assert!(text[..at].ends_with('\u{202f}'), "{name}: a colon without its narrow space");
         }
     }
 }

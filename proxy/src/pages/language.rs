@@ -82,17 +82,13 @@ impl Language {
     pub(crate) fn words(self, text: &Text) -> Option<Words<'_>> {
         [self, self.other()]
             .into_iter()
-            .map(|language| Words {
-                language,
-                text: language.pick(text.fr.trim(), text.en.trim()),
-            })
+            .map(|language| Words { language, text: language.pick(text.fr.trim(), text.en.trim()) })
             .find(|words| !words.text.is_empty())
     }
 
     /// A local date and time, to the second, with its offset from UTC.
     pub(crate) fn moment(self, at: &ZonedDateTime) -> String {
-        at.strftime(self.pick("%d/%m/%Y à %H:%M:%S (UTC%:z)", "%-d %B %Y at %H:%M:%S (UTC%:z)"))
-            .to_string()
+        at.strftime(self.pick("%d/%m/%Y à %H:%M:%S (UTC%:z)", "%-d %B %Y at %H:%M:%S (UTC%:z)")).to_string()
     }
 
     fn other(self) -> Language {
@@ -146,11 +142,7 @@ mod tests {
 
     #[track_caller]
     fn asked(header: &str, default: Language, expected: Language) {
-        assert_eq!(
-            Language::negotiate(Some(header), default),
-            expected,
-            "Accept-Language: {header}"
-        );
+        assert_eq!(Language::negotiate(Some(header), default), expected, "Accept-Language: {header}");
     }
 
     #[test]
@@ -214,28 +206,10 @@ mod tests {
 
     #[test]
     fn words_fall_back_to_the_other_language_and_say_so() {
-        let both = Text {
-            fr: "Jeux".into(),
-            en: "Games".into(),
-        };
-        let french = Text {
-            fr: "Jeux".into(),
-            en: " ".into(),
-        };
-        assert_eq!(
-            English.words(&both),
-            Some(Words {
-                language: English,
-                text: "Games"
-            })
-        );
-        assert_eq!(
-            English.words(&french),
-            Some(Words {
-                language: French,
-                text: "Jeux"
-            })
-        );
+        let both = Text { fr: "Jeux".into(), en: "Games".into() };
+        let french = Text { fr: "Jeux".into(), en: " ".into() };
+        assert_eq!(English.words(&both), Some(Words { language: English, text: "Games" }));
+        assert_eq!(English.words(&french), Some(Words { language: French, text: "Jeux" }));
         assert_eq!(English.words(&Text::default()), None);
     }
 

@@ -87,10 +87,7 @@ mod tests {
     const GATE: &str = "PROXY gate.exemple.fr:3128; PROXY [2001:db8::7]:3128";
 
     fn sample() -> String {
-        file(
-            &[("gate.exemple.fr", 3128), ("2001:db8::7", 3128)],
-            &["Intranet.exemple.fr."],
-        )
+        file(&[("gate.exemple.fr", 3128), ("2001:db8::7", 3128)], &["Intranet.exemple.fr."])
     }
 
     /// Asks a real engine, with an address that must not matter, the way to a host (Debian's libpacparser1: an ES3
@@ -103,18 +100,9 @@ mod tests {
             .stderr(Stdio::piped())
             .spawn()
             .expect("pactester runs: it is in the Debian package libpacparser1");
-        engine
-            .stdin
-            .take()
-            .expect("piped")
-            .write_all(script.as_bytes())
-            .expect("the script is read");
+        engine.stdin.take().expect("piped").write_all(script.as_bytes()).expect("the script is read");
         let output = engine.wait_with_output().expect("pactester ends");
-        assert!(
-            output.status.success(),
-            "{host}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{host}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
     }
 
@@ -131,13 +119,7 @@ mod tests {
     #[test]
     fn it_asks_no_name_server_and_never_looks_at_the_path() {
         let script = sample();
-        for call in [
-            "isInNet",
-            "isResolvable",
-            "dnsResolve",
-            "myIpAddress",
-            "isPlainHostName",
-        ] {
+        for call in ["isInNet", "isResolvable", "dnsResolve", "myIpAddress", "isPlainHostName"] {
             assert!(!script.contains(call), "{call}");
         }
         assert_eq!(script.matches("url").count(), 1, "the parameter is not used:\n{script}");
@@ -147,16 +129,7 @@ mod tests {
 
     #[test]
     fn a_host_that_is_none_cannot_write_the_answer() {
-        for hostile in [
-            "a:1; DIRECT",
-            "\"; return \"DIRECT",
-            "a\nb",
-            "*/",
-            "",
-            "é.fr",
-            "[::1]",
-            ".",
-        ] {
+        for hostile in ["a:1; DIRECT", "\"; return \"DIRECT", "a\nb", "*/", "", "é.fr", "[::1]", "."] {
             let script = file(&[(hostile, 3128), ("gate.exemple.fr", 3128)], &[hostile]);
             assert_eq!(script, file(&[("gate.exemple.fr", 3128)], &[]), "{hostile:?}");
         }

@@ -114,7 +114,10 @@ fn size(line: &[u8]) -> Result<u64, Malformed> {
     let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
     let (number, extension) = line.split_at_checked(digits).ok_or(Malformed::Chunk)?;
     let visible = |b: &u8| matches!(b, b'\t' | b' '..=b'~');
-    if !(1..=16).contains(&digits) || !(extension.is_empty() || extension.starts_with(b";")) || !extension.iter().all(visible) {
+    if !(1..=16).contains(&digits)
+        || !(extension.is_empty() || extension.starts_with(b";"))
+        || !extension.iter().all(visible)
+    {
         return Err(Malformed::Chunk);
     }
     let text = std::str::from_utf8(number).map_err(|_| Malformed::Chunk)?;

@@ -29,7 +29,8 @@ impl RequestHead {
         let line_end = memchr(b'\r', head.get(skipped..).unwrap_or_default()).ok_or(Malformed::StartLine)? + skipped;
         let line = head.get(skipped..line_end).unwrap_or_default();
         let mut words = line.split(|&b| b == b' ');
-        let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
+        let (Some(method), Some(target), Some(version), None) =
+            (words.next(), words.next(), words.next(), words.next())
         else {
             return Err(Malformed::StartLine);
         };
