@@ -2,6 +2,7 @@
 //!
 //! Each test starts this test binary again as a child that does what `child` says; the variable tells it where.
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+#![expect(clippy::disallowed_methods, reason = "the variable tells a child what it is for")]
 
 use logstore::{Action, Auth, Durability, Entry, Health, Outcome, Register, Search, Settings, Verdict, search};
 use std::collections::BTreeMap;

@@ -88,10 +88,10 @@ pub(crate) fn entry(state: &State, asked: &Asked, client: &Client, at: Timestamp
 
 /// As much of the path as `[log] detail` asks for.
 fn path(detail: Detail, target: &Target) -> Option<Box<str>> {
-    match detail {
-        Detail::Host => None,
-        Detail::Path => Some(target.path().into()),
-        Detail::Url => Some(target.path_and_query().into()),
-    }
-    .filter(|path: &Box<str>| !path.is_empty())
+    let path = match detail {
+        Detail::Host => return None,
+        Detail::Path => target.path(),
+        Detail::Url => target.path_and_query(),
+    };
+    (!path.is_empty()).then(|| path.into())
 }

@@ -34,7 +34,6 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: u64 = 1 << 20;
 
 /// Turns an exchange back, its record already owed.
-#[expect(clippy::too_many_arguments, reason = "the one value of the street, in its parts")]
 pub(crate) async fn answer<R, W>(
     gate: &Gate,
     state: &State,
@@ -136,7 +135,6 @@ struct Page {
 }
 
 /// The page that names the charter's rule.
-#[expect(clippy::too_many_arguments, reason = "the one value of the street, in its parts")]
 fn charter_page(gate: &Gate, state: &State, asked: &Asked, client: &Client, decision: &Decision, id: i64) -> Page {
     let (in_force, organisation) = (&state.in_force, &state.config.organisation);
     let lang = asked.language;

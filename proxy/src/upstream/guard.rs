@@ -76,9 +76,11 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     }
     // Only 2000::/3 is handed out as global unicast; the rest is local, multicast or nobody's.
     let global = segments[0] & 0xe000 == 0x2000;
-    let special = (segments[0] == 0x2001 && segments[1] < 0x200) // Teredo, ORCHID, protocol assignments
-        || (segments[0] == 0x2001 && segments[1] == 0xdb8) // documentation
-        || (segments[0] == 0x3fff && segments[1] < 0x1000); // documentation, RFC 9637
+    let special = match segments {
+        [0x2001, second, ..] => second < 0x200 || second == 0xdb8, // Teredo, ORCHID, protocol assignments; documentation
+        [0x3fff, second, ..] => second < 0x1000,                   // documentation, RFC 9637
+        _ => false,
+    };
     global && !special
 }
 
