@@ -87,7 +87,7 @@ impl Journal {
         Journal { gathering: Mutex::new(gathering), bell: Condvar::new(), desk, tuning }
     }
 
-    /// Owes a record; `waker` is woken when its fate is known.
+    /// Owes a record; `waker` is woken when its fate is known. The thread hears of it by [`Journal::ring`].
     pub(crate) fn owe(&self, entry: Entry, waker: Waker) -> Result<Arc<Live>, Unwritable> {
         if self.is_behind() {
             return Err(Unwritable { why: self.desk.why_behind() });
@@ -107,8 +107,15 @@ impl Journal {
         let live = Arc::new(Live::new(id, entry, waker));
         gathering.opened.push(live.clone());
         self.desk.backlog.fetch_add(1, Ordering::Relaxed);
-        self.wake(gathering, Thread::Lingering);
         Ok(live)
+    }
+
+    /// Wakes the thread for the openings that have gathered, if it hasn't taken them meanwhile.
+    pub(crate) fn ring(&self) {
+        let gathering = self.lock();
+        if !gathering.opened.is_empty() {
+            self.wake(gathering, Thread::Lingering);
+        }
     }
 
     /// Notes that a record has ended.

@@ -185,6 +185,10 @@ impl Register {
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         let live = self.handle.journal.owe(entry, waker)?;
         let owed = OwedRecord::new(self.handle.clone(), live);
+        // Whoever else has something to open now does so before the thread is woken: they are written together, and one
+        // wake-up, which costs more than a record, serves them all.
+        tokio::task::yield_now().await;
+        self.handle.journal.ring();
         match poll_fn(|cx| owed.poll_committed(cx)).await {
             Ok(()) => Ok(owed),
             Err(why) => Err(Unwritable { why }),

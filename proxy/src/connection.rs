@@ -7,11 +7,15 @@ use crate::wire::request::may_end;
 use crate::wire::{Buffer, Malformed, RequestHead};
 use std::io;
 use std::net::IpAddr;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout_at};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Room made for one read of a head.
 const ROOM: usize = 4096;
+/// How long, and how much, a client that is still sending is listened to after it was answered.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: u64 = 1 << 20;
 
 /// A client's connection, and what has been read of it.
 pub(crate) struct Connection<R, W> {
@@ -41,6 +45,9 @@ pub(crate) enum Next {
     Keep,
     /// It ends: nothing more is read as a request.
     Close,
+    /// It ends, but the client may still be sending: it is listened to for a moment, so that the answer is not lost to
+    /// the reset that closing a connection with unread bytes causes (RFC 9112 §9.6).
+    Linger,
 }
 
 /// How waiting for a head ended.
@@ -67,10 +74,34 @@ where
             Waited::Refused(fault) => refuse::unread(&gate.state(), connection, fault).await,
             Waited::Ended | Waited::Broken => return,
         };
-        if next == Next::Close {
-            return;
+        match next {
+            Next::Keep => {}
+            Next::Close => return,
+            Next::Linger => return linger(connection).await,
         }
     }
+}
+
+/// Ends our side and listens a little. The exchange is settled by now: nothing waits for this.
+async fn linger<R, W>(connection: &mut Connection<R, W>)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let until_the_end = async {
+        connection.writer.shutdown().await?;
+        let mut heard = 0;
+        while heard < LINGER_BYTES {
+            connection.buffer.consume(connection.buffer.len());
+            match connection.buffer.fill(&mut connection.reader, 16 * 1024).await? {
+                0 => break,
+                count => heard += count as u64,
+            }
+        }
+        Ok::<(), io::Error>(())
+    };
+    // Whatever happens here, the connection is closed next.
+    let _ = timeout(LINGER, until_the_end).await;
 }
 
 /// Waits for the next request: `idle_timeout` for its first byte, `header_timeout` from there to its whole head.

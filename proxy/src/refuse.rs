@@ -15,9 +15,7 @@ use jiff::Timestamp;
 use logstore::{Outcome, OwedRecord, Unwritable};
 use policy::Decision;
 use std::fmt::Write as _;
-use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Why an exchange is turned back.
 #[derive(Debug, Clone, Copy)]
@@ -27,11 +25,6 @@ pub(crate) enum Why {
     /// The port is none the gate opens.
     Port,
 }
-
-/// How long, and how much, a client that is still sending is listened to after it was answered, so that the answer is
-/// not lost to the reset that closing a connection with unread bytes causes (RFC 9112 §9.6).
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: u64 = 1 << 20;
 
 /// Turns an exchange back, its record already owed.
 pub(crate) async fn answer<R, W>(
@@ -191,14 +184,11 @@ where
     // Bytes behind a refused CONNECT belong to a tunnel that does not exist; they are never read as requests.
     let kept =
         request.is_some_and(|asked| asked.persistent && asked.framing == Framing::None && !asked.method.is_connect());
-    let next = if kept { Next::Keep } else { Next::Close };
+    let next = if kept { Next::Keep } else { Next::Linger };
     let out = page.written(next, request.is_some_and(|asked| asked.method.is_head()));
     connection.take_head();
     if body::write(&mut connection.writer, out.as_bytes(), state.config.limits.idle_timeout).await.is_err() {
         return Next::Close;
-    }
-    if next == Next::Close {
-        linger(connection).await;
     }
     next
 }
@@ -227,7 +217,7 @@ impl Page {
             policy = pages::CONTENT_SECURITY_POLICY,
             connection = match next {
                 Next::Keep => "keep-alive",
-                Next::Close => "close",
+                Next::Close | Next::Linger => "close",
             },
         );
         if !to_head {
@@ -235,28 +225,6 @@ impl Page {
         }
         out
     }
-}
-
-/// Ends our side and listens a little, so that the client reads the answer before it learns that nobody listens.
-pub(crate) async fn linger<R, W>(connection: &mut Connection<R, W>)
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let until_the_end = async {
-        connection.writer.shutdown().await?;
-        let mut heard = 0;
-        while heard < LINGER_BYTES {
-            connection.buffer.consume(connection.buffer.len());
-            match connection.buffer.fill(&mut connection.reader, 16 * 1024).await? {
-                0 => break,
-                count => heard += count as u64,
-            }
-        }
-        Ok::<(), std::io::Error>(())
-    };
-    // Whatever happens here, the connection is closed next.
-    let _ = timeout(LINGER, until_the_end).await;
 }
 
 /// The usual reason phrase of the statuses the gate itself gives.

@@ -73,8 +73,7 @@ where
         gate.counts.refused();
         // The client may be gone; the refusal stands all the same.
         let _ = body::write(&mut connection.writer, ACCESS_DENIED, limits.idle_timeout).await;
-        refuse::linger(connection).await;
-        return (Outcome::Refused, Next::Close);
+        return (Outcome::Refused, Next::Linger);
     }
     (relay(connection, &mut origin, limits.idle_timeout, record).await, Next::Close)
 }
