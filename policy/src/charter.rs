@@ -1,6 +1,6 @@
 //! The charter: categories, groups, schedules, ordered rules, expectations.
 //!
-//! [`file`] reads the text; [`resolve`] turns names into places and reports those that lead nowhere; [`expect`] holds
+//! [`file`] reads the text; `resolve` turns names into places and reports those that lead nowhere; `expect` holds
 //! the charter to what it promises. A [`Charter`] has no name left that could dangle.
 pub(crate) mod expect;
 mod file;

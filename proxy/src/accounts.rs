@@ -1,6 +1,6 @@
 //! Local accounts: who may say who they are with a name and a password (RFC 7617).
 //!
-//! [`file`] keeps them, [`rule`] says which names and passwords are good enough, [`throttle`] slows guessing down. This
+//! [`mod@file`] keeps them, [`rule`] says which names and passwords are good enough, [`throttle`] slows guessing down. This
 //! file answers the one question of every request: is it them?
 //!
 //! A browser repeats its password with every request. Argon2 is slow on purpose, so a password that was right is

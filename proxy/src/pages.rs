@@ -4,7 +4,7 @@
 //! knows of HTTP, sockets or the register. Every page stands alone (no script, no remote asset, styles inline), because
 //! the browser it reaches may be able to reach nothing else.
 //!
-//! Table of contents: [`block`] (refused by the charter), [`error`] (could not be answered), [`home`] (the console's
+//! Table of contents: [`block`] (refused by the charter), [`error`] (could not be answered), [`mod@home`] (the console's
 //! front page), [`pac`] (the way to the gate), [`contact`] (whom to ask), [`language`] (French or English).
 
 pub(crate) mod block;

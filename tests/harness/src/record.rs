@@ -1,5 +1,5 @@
 //! A record as `octroi log search --json` shows it.
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// One record; the fields of the outside surface.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -23,6 +23,7 @@ pub struct Record {
     pub bytes_sent: u64,
     pub bytes_received: u64,
     pub action: String,
+    #[serde(deserialize_with = "open_while_null")]
     pub outcome: String,
     pub rule: Option<String>,
     pub article: Option<String>,
@@ -56,6 +57,11 @@ pub const FIELDS: [&str; 23] = [
     "category",
     "charter",
 ];
+
+/// An exchange that goes on has no outcome yet: here it reads `open`.
+fn open_while_null<'de, D: Deserializer<'de>>(outcome: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(outcome)?.unwrap_or_else(|| "open".to_owned()))
+}
 
 impl Record {
     /// Host and path as asked, for a register that keeps both.
