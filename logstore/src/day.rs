@@ -22,6 +22,11 @@ impl Day {
         Day(micros.div_euclid(MICROS))
     }
 
+    /// The day that comes so many days later.
+    pub(crate) fn after(self, days: i64) -> Day {
+        Day(self.0.saturating_add(days))
+    }
+
     /// The day file in the register's folder.
     pub(crate) fn file(self, dir: &Path) -> PathBuf {
         dir.join(format!("{self}{SUFFIX}"))

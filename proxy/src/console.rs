@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -29,8 +28,8 @@ const PAC_CACHE: &str = "max-age=300";
 
 type Answer = Response<Full<Bytes>>;
 
-/// Serves the console until the gate stops.
-pub(crate) async fn listen(gate: Arc<Gate>, listener: TcpListener, tasks: TaskTracker, interrupt: CancellationToken) {
+/// Serves the console until the gate is closed.
+pub(crate) async fn listen(gate: Arc<Gate>, listener: TcpListener, tasks: TaskTracker) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
@@ -43,9 +42,9 @@ pub(crate) async fn listen(gate: Arc<Gate>, listener: TcpListener, tasks: TaskTr
                     continue;
                 }
             },
-            () = gate.stopping.cancelled() => return,
+            () = gate.closed.cancelled() => return,
         };
-        let (gate, interrupt) = (gate.clone(), interrupt.clone());
+        let gate = gate.clone();
         tasks.spawn(async move {
             let _place = place;
             let service = service_fn(|request| {
@@ -58,7 +57,7 @@ pub(crate) async fn listen(gate: Arc<Gate>, listener: TcpListener, tasks: TaskTr
                 .max_buf_size(16 * 1024)
                 .serve_connection(TokioIo::new(stream), service);
             // A client that breaks off is its own affair.
-            let _ = interrupt.run_until_cancelled(tokio::time::timeout(LONGEST, serving)).await;
+            let _ = gate.closed.run_until_cancelled(tokio::time::timeout(LONGEST, serving)).await;
         });
     }
 }

@@ -59,7 +59,10 @@ where
     let query = asked.query(&client, now);
     let decision = state.in_force.decide(&query);
     let way = asked.way(&state, &decision);
-    let verdict = record::verdict(&state, &decision, matches!(way, Way::Turn(_)));
+    let verdict = match way {
+        Way::Turn(refuse::Why::Port) => record::refused_by_the_gate(&state, record::GATE_PORT),
+        _ => record::verdict(&state, &decision),
+    };
     let mut record = match gate.register.open(record::entry(&state, &asked, &client, now, verdict)).await {
         Ok(record) => record,
         Err(unwritable) => return refuse::register_closed(gate, &state, connection, &asked, &unwritable).await,

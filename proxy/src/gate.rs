@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use logstore::{Register, Unwritable};
 use policy::InForce;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,10 @@ pub(crate) struct Gate {
     pub(crate) counts: Counts,
     /// Cancelled when the gate begins to stop: no new exchange begins.
     pub(crate) stopping: CancellationToken,
+    /// Cancelled when the last exchange has ended: health and commands are answered until then.
+    pub(crate) closed: CancellationToken,
+    /// What it was started with: sockets, data folder and durability are not changed by a reload.
+    pub(crate) started_with: Config,
     /// The proxy's sockets.
     pub(crate) proxy: Vec<SocketAddr>,
     /// The console's socket.
@@ -45,6 +49,8 @@ pub(crate) struct State {
     pub(crate) upstream: Arc<Upstream>,
     /// What is missing although the gate runs, a sentence each.
     pub(crate) notes: Vec<String>,
+    /// The charter came from a file, not from this program.
+    pub(crate) charter_from_file: bool,
     /// Lists that the charter names and that could not be had, whole (`ut1`) or a category of one (`ut1:adult`).
     pub(crate) missing: Vec<String>,
     /// Since when it is in force.
@@ -60,12 +66,15 @@ impl Gate {
         proxy: Vec<SocketAddr>,
         console: SocketAddr,
     ) -> Gate {
+        let started_with = state.config.clone();
         Gate {
             state: ArcSwap::from_pointee(state),
             register,
             accounts: Arc::new(accounts),
             counts: Counts::default(),
             stopping: CancellationToken::new(),
+            closed: CancellationToken::new(),
+            started_with,
             proxy,
             console,
             started_at: Timestamp::now(),
@@ -85,6 +94,13 @@ impl Gate {
     /// The time.
     pub(crate) fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    /// The console's front page, which says what is recorded and for how long, when this client can reach it.
+    pub(crate) fn information_for(&self, client: IpAddr) -> Option<String> {
+        let at = self.console.ip();
+        let reached = if at.is_loopback() { client.is_loopback() } else { !at.is_unspecified() };
+        reached.then(|| format!("http://{}/", self.console))
     }
 
     /// The sockets no way may lead back to.

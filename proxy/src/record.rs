@@ -46,14 +46,20 @@ impl Method {
     }
 }
 
-/// What was decided, in the register's words. `turned`: the exchange is refused, be it by the charter or by the ports
-/// the gate opens.
-pub(crate) fn verdict(state: &State, decision: &Decision, turned: bool) -> Verdict {
+/// Refusals that no rule of the charter made have rules of their own, which no charter can have: its rule ids hold no
+/// colon. The port is none the gate opens.
+pub(crate) const GATE_PORT: &str = "gate:port";
+/// The address is none the gate dials.
+pub(crate) const GATE_ADDRESS: &str = "gate:address";
+/// What was sent as TLS cannot be read, or asks for a name that is none.
+pub(crate) const GATE_TLS: &str = "gate:tls";
+
+/// What was decided, in the register's words.
+pub(crate) fn verdict(state: &State, decision: &Decision) -> Verdict {
     let in_force = &state.in_force;
     let text = |text: Option<&str>| text.map(Arc::from);
     Verdict {
         action: match decision.action {
-            policy::Action::Allow if turned => Action::Block,
             policy::Action::Allow => Action::Allow,
             policy::Action::Block => Action::Block,
         },
@@ -64,9 +70,15 @@ pub(crate) fn verdict(state: &State, decision: &Decision, turned: bool) -> Verdi
     }
 }
 
-/// A refusal that no rule of the charter made: a port, or an address this gate must not dial.
-pub(crate) fn refused_by_the_gate(state: &State) -> Verdict {
-    Verdict { action: Action::Block, rule: None, article: None, category: None, charter: state.charter.clone() }
+/// A refusal that no rule of the charter made.
+pub(crate) fn refused_by_the_gate(state: &State, rule: &str) -> Verdict {
+    Verdict {
+        action: Action::Block,
+        rule: Some(Arc::from(rule)),
+        article: None,
+        category: None,
+        charter: state.charter.clone(),
+    }
 }
 
 /// What is known of an exchange when it begins.

@@ -14,6 +14,7 @@ use crate::wire::Framing;
 use jiff::Timestamp;
 use logstore::{Outcome, OwedRecord, Unwritable};
 use policy::Decision;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -137,7 +138,7 @@ fn charter_page(gate: &Gate, state: &State, asked: &Asked, client: &Client, deci
             organisation: &organisation.name,
             contact: &organisation.contact,
             dpo: &organisation.dpo,
-            information: None,
+            information: gate.information_for(client.address).as_deref(),
             target: asked.target.host(),
             charter_title: in_force.charter().title(),
             charter: &state.charter,
@@ -157,12 +158,17 @@ fn charter_page(gate: &Gate, state: &State, asked: &Asked, client: &Client, deci
 
 fn fault_page(state: &State, lang: Language, fault: Fault<'_>, asked: Option<&Asked>, reference: Option<&str>) -> Page {
     let organisation = &state.config.organisation;
+    let target = asked.map(|asked| match fault {
+        // The port is what it is about.
+        Fault::PortNotAllowed => Cow::Owned(format!("{}:{}", asked.target.host(), asked.target.port())),
+        _ => Cow::Borrowed(asked.target.host()),
+    });
     let page = FaultPage {
         fault,
         organisation: &organisation.name,
         contact: &organisation.contact,
         dpo: &organisation.dpo,
-        target: asked.map(|asked| asked.target.host()),
+        target: target.as_deref(),
         reference,
         at: &local(state, Timestamp::now()),
         retention_days: state.config.log.retention_days.into(),
@@ -270,7 +276,7 @@ where
     let (fault, outcome) = of_connect_error(error);
     if matches!(error, ConnectError::ForbiddenAddress) {
         gate.counts.refused();
-        record.decided_again(record::refused_by_the_gate(state), None);
+        record.decided_again(record::refused_by_the_gate(state, record::GATE_ADDRESS), None);
     }
     (outcome, self::fault(state, connection, asked, fault, record).await)
 }

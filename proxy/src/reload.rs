@@ -37,6 +37,13 @@ pub(crate) fn configuration(path: Option<&Path>) -> Result<Config, Refused> {
 /// changes. Expectations that fail refuse the charter, unless lists are missing: then nobody can tell.
 pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) -> Result<State, Refused> {
     let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());
+    let charter_from_file = config.charter.path.exists();
+    if !charter_from_file && before.is_some_and(|before| before.charter_from_file) {
+        return Err(Refused(format!(
+            "{} is gone: the charter in force stays. To go back to the built-in charter, start the gate again",
+            config.charter.path.display()
+        )));
+    }
     let charter = config.charter().map_err(|error| refused(&error))?;
     eprint!("{}", charter.warnings);
     let loaded = lists::load(&config, &charter.charter).map_err(|error| refused(&error))?;
@@ -77,6 +84,7 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
         in_force,
         upstream,
         notes,
+        charter_from_file,
         missing,
         since: Timestamp::now(),
     })
@@ -95,7 +103,7 @@ pub(crate) async fn again(gate: &Arc<Gate>, config_path: Option<&Path>) -> Resul
         let config = configuration(path.as_deref())?;
         let before = for_reading.state();
         let mut state = state(config, Some(&before), &for_reading.own())?;
-        state.notes.extend(needs_restart(&before.config, &state.config));
+        state.notes.extend(needs_restart(&for_reading.started_with, &state.config));
         Ok(state)
     };
     let outcome = match tokio::task::spawn_blocking(read).await {
@@ -115,7 +123,7 @@ pub(crate) async fn again(gate: &Arc<Gate>, config_path: Option<&Path>) -> Resul
     }
 }
 
-/// What a reload cannot change.
+/// What a reload cannot change, of what the gate was started with.
 fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
     let mut notes = Vec::new();
     if before.listen != after.listen {

@@ -50,6 +50,7 @@ pub(crate) async fn wait_and_drain(
     config_path: Option<&Path>,
     mut stop: Stop,
     tasks: TaskTracker,
+    services: TaskTracker,
 ) -> u64 {
     loop {
         tokio::select! {
@@ -75,6 +76,11 @@ pub(crate) async fn wait_and_drain(
         if timeout(LAST_GRACE, tasks.wait()).await.is_err() {
             tracing::error!(tasks = tasks.len(), "some tasks did not end");
         }
+    }
+    gate.closed.cancel();
+    services.close();
+    if timeout(LAST_GRACE, services.wait()).await.is_err() {
+        tracing::error!(tasks = services.len(), "some answers to commands did not end");
     }
     let unfiled = gate.register.clone().finish().await;
     if unfiled > 0 {

@@ -64,7 +64,7 @@ where
         Opening::Named(name) => is_refused(gate, state, asked, client, &name, record),
         Opening::Unnamed => false,
         Opening::Unreadable => {
-            record.decided_again(record::refused_by_the_gate(state), None);
+            record.decided_again(record::refused_by_the_gate(state, record::GATE_TLS), None);
             true
         }
         Opening::Gone => return (Outcome::Abandoned, Next::Close),
@@ -109,7 +109,7 @@ where
 fn is_refused(gate: &Gate, state: &State, asked: &Asked, client: &Client, name: &str, record: &mut OwedRecord) -> bool {
     let Ok(target) = asked.target.under_name(name) else {
         // A name that is none cannot be decided on.
-        record.decided_again(record::refused_by_the_gate(state), None);
+        record.decided_again(record::refused_by_the_gate(state, record::GATE_TLS), None);
         return true;
     };
     if target.host() == asked.target.host() {
@@ -118,7 +118,7 @@ fn is_refused(gate: &Gate, state: &State, asked: &Asked, client: &Client, name: 
     let query = policy::Query { target: &target, ..asked.query(client, gate.now()) };
     let decision = state.in_force.decide(&query);
     let refused = decision.action == Action::Block;
-    record.decided_again(record::verdict(state, &decision, refused), Some(target.host()));
+    record.decided_again(record::verdict(state, &decision), Some(target.host()));
     refused
 }
 

@@ -22,6 +22,8 @@ use tokio_util::task::TaskTracker;
 const BACKLOG: u32 = 4096;
 /// How often idle connections to origins are looked through.
 const SWEEP: Duration = Duration::from_secs(10);
+/// How often days past their retention are looked for.
+const PURGE: Duration = Duration::from_secs(3600);
 
 /// Runs the gate until it is told to stop.
 pub(crate) fn run(config_path: Option<&Path>) -> ExitCode {
@@ -94,14 +96,17 @@ async fn serve(config: Config, config_path: Option<&Path>) -> Result<ExitCode, S
     for listener in proxy {
         tasks.spawn(accept::listen(gate.clone(), listener, crowd.clone(), tasks.clone(), stop.interrupt.clone()));
     }
-    tasks.spawn(console::listen(gate.clone(), console, tasks.clone(), stop.interrupt.clone()));
     tasks.spawn(sweep(gate.clone()));
+    tasks.spawn(purge(gate.clone()));
+    // Health and commands are answered to the end, so that a gate that drains can be asked how far it is.
+    let services = TaskTracker::new();
+    services.spawn(console::listen(gate.clone(), console, services.clone()));
     let handler = {
         let (gate, path) = (gate.clone(), config_path.map(Path::to_owned));
         move |request| reload::command(gate.clone(), path.clone(), request)
     };
-    tasks.spawn(control::serve(commands, handler, gate.stopping.clone()));
-    let left = shutdown::wait_and_drain(&gate, config_path, stop, tasks).await;
+    services.spawn(control::serve(commands, handler, gate.closed.clone()));
+    let left = shutdown::wait_and_drain(&gate, config_path, stop, tasks, services).await;
     // The socket's file goes with the gate; one that stays is replaced by the next.
     let _ = std::fs::remove_file(data_dir.join("control.sock"));
     Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -111,6 +116,44 @@ async fn sweep(gate: Arc<Gate>) {
     while gate.stopping.run_until_cancelled(tokio::time::sleep(SWEEP)).await.is_some() {
         gate.state().upstream.sweep();
     }
+}
+
+/// Deletes the days that are due, at the start and every hour. A failure is said each time, until it is mended.
+async fn purge(gate: Arc<Gate>) {
+    loop {
+        let (dir, days) = (gate.started_with.register_dir(), gate.state().config.log.retention_days);
+        let now = gate.now().as_microsecond();
+        match tokio::task::spawn_blocking(move || purge_due(&dir, now, days)).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(days)) => tracing::info!(days, "days past their retention were deleted"),
+            Ok(Err(why)) => {
+                tracing::error!(why, "days past their retention could not be deleted; tried again in an hour")
+            }
+            Err(panic) => tracing::error!(%panic, "the purge failed; tried again in an hour"),
+        }
+        if gate.stopping.run_until_cancelled(tokio::time::sleep(PURGE)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Deletes what is due and writes it down in the audit trail. Returns how many days went.
+fn purge_due(dir: &Path, now: i64, retention_days: u16) -> Result<u64, String> {
+    let days = logstore::purge(dir, now, retention_days).map_err(|error| error.to_string())?;
+    let count = days.len() as u64;
+    if count > 0 {
+        let act = logstore::audit::Act {
+            at: String::new(),
+            who: "octroi".into(),
+            act: "purge".into(),
+            purpose: None,
+            reason: Some(format!("retention_days = {retention_days}")),
+            scope: [("days".to_owned(), days.join(" "))].into(),
+            count,
+        };
+        logstore::audit::add(dir, act).map_err(|error| error.to_string())?;
+    }
+    Ok(count)
 }
 
 fn settings(config: &Config) -> Settings {
