@@ -16,7 +16,10 @@ fn a_refusal_is_a_page_a_person_can_read() {
     for words in told {
         assert!(page.contains(words), "the page doesn't say {words:?}:\n{page}");
     }
-    assert!(!page.contains("<script") && !page.contains("http://") && !page.contains("https://"), "self-contained");
+    let link = format!("href=\"http://{}/\"", gate.console());
+    assert!(page.contains(&link), "the page leads to what is recorded:\n{page}");
+    let rest = page.replace(&link, "");
+    assert!(!rest.contains("<script") && !rest.contains("http://") && !rest.contains("https://"), "self-contained");
     assert_eq!(origin.connections(), 0, "nothing was sent to the origin");
 }
 
