@@ -271,8 +271,12 @@ impl Scribe {
         let segment = match self.segment.take_if(|segment| !full(segment)) {
             Some(segment) => self.segment.insert(segment),
             None => {
+                // A full segment is given up before the next is made: were it written again after a failure, filing, which
+                // goes by the number, would think it done with and delete it under the pen.
+                self.segment = None;
+                let next = Segment::create(&self.folder, self.number + 1, lot.next_id, self.durability)?;
                 self.number += 1;
-                self.segment.insert(Segment::create(&self.folder, self.number, lot.next_id, self.durability)?)
+                self.segment.insert(next)
             }
         };
         let written = segment.append(&lot.bytes);

@@ -5,7 +5,7 @@ use crate::record::{Ending, Entry, Later, Outcome, Verdict};
 use crate::row::Row;
 use crate::writer::Handle;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -16,13 +16,14 @@ pub struct OwedRecord {
     handle: Arc<Handle>,
     live: Arc<Live>,
     destination_ip: Option<IpAddr>,
-    status: Option<u16>,
+    /// 0 until it is known.
+    status: AtomicU16,
     later: Option<Box<Later>>,
 }
 
 impl OwedRecord {
     pub(crate) fn new(handle: Arc<Handle>, live: Arc<Live>) -> OwedRecord {
-        OwedRecord { handle, live, destination_ip: None, status: None, later: None }
+        OwedRecord { handle, live, destination_ip: None, status: AtomicU16::new(0), later: None }
     }
 
     /// The record's identifier, shown on pages as the reference.
@@ -36,8 +37,8 @@ impl OwedRecord {
     }
 
     /// What the client was answered.
-    pub fn answered(&mut self, status: u16) {
-        self.status = Some(status);
+    pub fn answered(&self, status: u16) {
+        self.status.store(status, Ordering::Relaxed);
     }
 
     /// A later decision on the same exchange (the name in the ClientHello) takes the place of the first.
@@ -79,7 +80,7 @@ impl OwedRecord {
         let ending = Ending {
             closed_at: clock::now().max(live.entry.opened_at),
             destination_ip: self.destination_ip,
-            status: self.status,
+            status: Some(self.status.load(Ordering::Relaxed)).filter(|status| *status > 0),
             bytes_sent: live.sent.load(Ordering::Relaxed),
             bytes_received: live.received.load(Ordering::Relaxed),
             outcome,

@@ -82,7 +82,7 @@ impl Target {
         let host_end = text.len();
         path::push_asked(asked, &mut text)?;
         let asked_end = text.len();
-        let (normal, path_end) = path::push_normal(host_end, &mut text);
+        let (normal, path_end) = path::push_normal(host_end, &mut text)?;
         Ok(Target {
             scheme,
             ip,

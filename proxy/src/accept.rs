@@ -84,7 +84,11 @@ pub(crate) async fn listen(
             continue;
         }
         let open = usize::try_from(gate.counts.read().0).unwrap_or(usize::MAX);
-        let place = if open < limits.connections { crowd.enter(client, limits.connections_per_client) } else { None };
+        let place = if open < limits.connections.min(gate.room) {
+            crowd.enter(client, limits.connections_per_client)
+        } else {
+            None
+        };
         let Some(place) = place else {
             turn_away(stream, &state, Fault::TooBusy);
             continue;

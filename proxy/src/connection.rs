@@ -115,6 +115,7 @@ where
         (limits.header_bytes, limits.header_timeout, limits.idle_timeout)
     };
     let buffer = &mut connection.buffer;
+    buffer.release();
     let mut begun = !buffer.is_empty();
     let mut deadline = Instant::now() + if begun { header_timeout } else { idle_timeout };
     let mut seen = 0;

@@ -1,6 +1,7 @@
 //! The gate: every part of it, built once and joined here. Nothing is reached through a global.
 use crate::accounts::Accounts;
 use crate::config::Config;
+use crate::identify::Turns;
 use crate::pages::Language;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
@@ -19,8 +20,12 @@ pub(crate) struct Gate {
     pub(crate) register: Register,
     /// Local accounts.
     pub(crate) accounts: Arc<Accounts>,
+    /// Turns at having a password verified.
+    pub(crate) turns: Turns,
     /// Numbers about nobody.
     pub(crate) counts: Counts,
+    /// Connections the system has descriptors for.
+    pub(crate) room: usize,
     /// Cancelled when the gate begins to stop: no new exchange begins.
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the last exchange has ended: health and commands are answered until then.
@@ -65,13 +70,16 @@ impl Gate {
         accounts: Accounts,
         proxy: Vec<SocketAddr>,
         console: SocketAddr,
+        room: usize,
     ) -> Gate {
         let started_with = state.config.clone();
         Gate {
             state: ArcSwap::from_pointee(state),
             register,
             accounts: Arc::new(accounts),
+            turns: Turns::default(),
             counts: Counts::default(),
+            room,
             stopping: CancellationToken::new(),
             closed: CancellationToken::new(),
             started_with,

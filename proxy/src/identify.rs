@@ -10,8 +10,9 @@ use crate::wire::{Known, RequestHead};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use logstore::Auth;
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Who is asking, as far as is known.
 #[derive(Debug, Clone)]
@@ -49,7 +50,7 @@ pub(crate) async fn client<R, W>(
                 match (given.next(), given.next()) {
                     (Some(value), None) => {
                         let Some((name, password)) = basic(value) else { return Identity::Asked };
-                        return match verify(gate, name, password).await {
+                        return match verify(gate, address, name, password).await {
                             Some(user) => Identity::Known(Client { user: Some(user), auth: Auth::Basic, address }),
                             None => Identity::Asked,
                         };
@@ -81,12 +82,34 @@ fn basic(value: &[u8]) -> Option<(String, String)> {
     Some((name.to_owned(), password.to_owned()))
 }
 
+/// Turns at having a password hashed, one for each client's address: whoever guesses on hundreds of connections waits for
+/// himself, and the others wait for one of his guesses at most.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    by_client: Mutex<HashMap<IpAddr, Weak<tokio::sync::Mutex<()>>>>,
+}
+
+impl Turns {
+    fn of(&self, client: IpAddr) -> Arc<tokio::sync::Mutex<()>> {
+        let mut by_client = self.by_client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = by_client.get(&client).and_then(Weak::upgrade) {
+            return turn;
+        }
+        by_client.retain(|_, turn| turn.strong_count() > 0);
+        let turn = Arc::default();
+        by_client.insert(client, Arc::downgrade(&turn));
+        turn
+    }
+}
+
 /// The account, when name and password belong together. Hashing takes tens of milliseconds, so it happens off the
 /// reactor; a password that was right a moment ago is not hashed again.
-async fn verify(gate: &Gate, name: String, password: String) -> Option<Arc<str>> {
+async fn verify(gate: &Gate, client: IpAddr, name: String, password: String) -> Option<Arc<str>> {
     if let Some(user) = gate.accounts.remembered(&name, &password) {
         return Some(user);
     }
+    let turn = gate.turns.of(client);
+    let _my_turn = turn.lock().await;
     let accounts = gate.accounts.clone();
     let verified = tokio::task::spawn_blocking(move || accounts.verify(&name, &password)).await;
     match verified {

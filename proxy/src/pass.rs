@@ -24,12 +24,16 @@ use tokio::time::timeout;
 const OURS: [Known; 3] = [Known::Host, Known::ContentLength, Known::TransferEncoding];
 /// Room made for one read of an answer's head: most answers arrive in it whole.
 const ROOM: usize = 8192;
+/// How much of the requests sent ahead is read while one is answered.
+const AHEAD: usize = 16 * 1024;
+/// How many interim answers one request may have: origins send one or two.
+const INTERIM: usize = 16;
 
 /// Why an exchange did not end well.
 #[derive(Debug)]
 enum PassError {
-    /// The client closed, reset or stopped taking the answer, whose status is known if one had come.
-    ClientGone(Option<u16>),
+    /// The client closed, reset or stopped taking the answer.
+    ClientGone,
     /// The client sent a body that is not framed as it announced.
     ClientMalformed(Malformed),
     /// The origin closed before it answered anything.
@@ -38,13 +42,12 @@ enum PassError {
     OriginSilent,
     /// The origin's answer is malformed.
     OriginMalformed(Malformed),
-    /// The origin's answer, of this status, was cut; part of it has reached the client, which sees the cut.
-    Cut(u16),
+    /// The origin's answer was cut; part of it has reached the client, which sees the cut by the answer's framing.
+    Cut,
 }
 
 /// How a whole exchange ended.
 struct Passed {
-    status: u16,
     /// Both sides keep their connection.
     client: Next,
     origin: Next,
@@ -77,7 +80,6 @@ where
         record.went_to(origin.address.ip());
         let error = match exchange(state, connection, head, asked, &mut origin, record).await {
             Ok(passed) => {
-                record.answered(passed.status);
                 if passed.origin == Next::Keep {
                     state.upstream.keep(&asked.target, origin);
                 }
@@ -87,14 +89,8 @@ where
             Err(error) => error,
         };
         let fault = match error {
-            PassError::ClientGone(status) => {
-                status.into_iter().for_each(|status| record.answered(status));
-                return (Outcome::Abandoned, Next::Close);
-            }
-            PassError::Cut(status) => {
-                record.answered(status);
-                return (Outcome::Failed, Next::Close);
-            }
+            PassError::ClientGone => return (Outcome::Abandoned, Next::Close),
+            PassError::Cut => return (Outcome::Failed, Next::Close),
             PassError::ClientMalformed(why) => Fault::BadRequest { why: why.why() },
             PassError::OriginClosed => Fault::Unreachable,
             PassError::OriginSilent => Fault::NoAnswer,
@@ -156,6 +152,7 @@ where
     let mut client =
         pin!(from_client(reader, buffer, asked.framing, &mut origin_writer, request, idle, record, &whole));
 
+    let mut interims = 0;
     let response = loop {
         let response = tokio::select! {
             biased;
@@ -165,8 +162,13 @@ where
         if response.status >= 200 {
             break response;
         }
+        interims += 1;
+        if interims > INTERIM {
+            return Err(PassError::OriginMalformed(Malformed::TooManyFields));
+        }
         interim(answer, &response, asked, writer, idle).await?;
     };
+    record.answered(response.status);
     let (status, to_head) = (response.status, asked.method.is_head());
     let framing = Framing::of_response(answer.bytes(), &response.fields, response.version, status, to_head)
         .map_err(PassError::OriginMalformed)?;
@@ -190,11 +192,19 @@ where
         _ = &mut client => Err(BodyError::ReceiverGone),
     };
     downloaded.map_err(|error| match error {
-        BodyError::ReceiverGone => PassError::ClientGone(Some(status)),
-        BodyError::SenderGone | BodyError::SenderSilent | BodyError::Malformed(_) => PassError::Cut(status),
+        BodyError::ReceiverGone => PassError::ClientGone,
+        BodyError::SenderGone | BodyError::SenderSilent | BodyError::Malformed(_) => PassError::Cut,
     })?;
-    let next = |keeps| if keeps && whole.load(Ordering::Relaxed) { Next::Keep } else { Next::Close };
-    Ok(Passed { status, client: next(client_keeps), origin: next(origin_keeps) })
+    let whole = whole.load(Ordering::Relaxed);
+    Ok(Passed {
+        client: match (client_keeps, whole) {
+            (true, true) => Next::Keep,
+            (false, true) => Next::Close,
+            // The answer came before the end of the request, which is still being sent.
+            (_, false) => Next::Linger,
+        },
+        origin: if origin_keeps && whole { Next::Keep } else { Next::Close },
+    })
 }
 
 /// Sends the request, then watches the client until the answer is relayed: it returns only when the exchange is over
@@ -226,14 +236,17 @@ where
         Ok(()) => whole.store(true, Ordering::Relaxed),
         // An origin that stops reading may still have answered.
         Err(BodyError::ReceiverGone) => {}
-        Err(BodyError::SenderGone | BodyError::SenderSilent) => return PassError::ClientGone(None),
+        Err(BodyError::SenderGone | BodyError::SenderSilent) => return PassError::ClientGone,
         Err(BodyError::Malformed(why)) => return PassError::ClientMalformed(why),
     }
-    match buffer.fill(reader, ROOM).await {
-        Ok(0) | Err(_) => PassError::ClientGone(None),
-        // The next request, sent ahead: it waits in the buffer, and whoever sent it is there.
-        Ok(_) => std::future::pending().await,
+    // A request sent ahead waits in the buffer, and whoever sent it is there. More than that is not read before its turn.
+    while buffer.len() < AHEAD {
+        match buffer.fill(reader, ROOM).await {
+            Ok(0) | Err(_) => return PassError::ClientGone,
+            Ok(_) => {}
+        }
     }
+    std::future::pending().await
 }
 
 /// Reads the next head of the answer.
@@ -283,7 +296,7 @@ async fn interim<W: AsyncWrite + Unpin>(
         status_line(&mut out, buffer.bytes(), response);
         response.fields.forward(buffer.bytes(), &mut out, &OURS[1..]);
         out.extend_from_slice(b"\r\n");
-        body::write(writer, &out, idle).await.map_err(|_| PassError::ClientGone(None))?;
+        body::write(writer, &out, idle).await.map_err(|_| PassError::ClientGone)?;
     }
     buffer.consume(response.len);
     Ok(())

@@ -1,5 +1,6 @@
 //! Deadlines and bounds on what a client may ask of the gate.
 use harness::{Answer, Latch, Origin, Setup};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -77,4 +78,24 @@ fn an_address_where_nobody_answers_has_a_deadline() {
     let answer = gate.client().get(&format!("http://allowed.test:{}/", address.port())).expect("an answer");
     assert_eq!(answer.status(), 504);
     assert_eq!(gate.log_of(1)[0].outcome, "failed");
+}
+
+/// One client had a gibibyte of requests read ahead of their turn.
+#[test]
+fn requests_sent_ahead_without_end_are_left_where_they_are() {
+    let gate = Setup::new().start();
+    let latch = Latch::new();
+    let held = latch.clone();
+    let origin = Origin::http(move |_| Answer::ok("late").after(&held));
+    let mut client = gate.client();
+    let request = format!("GET {} HTTP/1.1\r\nHost: allowed.test\r\n\r\n", origin.url("allowed.test", "/"));
+    let many = request.repeat(1000);
+    client.stream().set_write_timeout(Some(Duration::from_secs(1))).expect("a socket");
+    let mut taken = 0;
+    while let Ok(count) = client.stream().write(many.as_bytes()) {
+        taken += count;
+        // What the two sockets hold is the system's affair, and a few mebibytes.
+        assert!(taken < 64 << 20, "the gate reads what it cannot answer yet");
+    }
+    latch.open();
 }

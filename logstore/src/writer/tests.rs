@@ -381,6 +381,40 @@ async fn a_full_disk_refuses_openings_by_name_and_the_register_recovers_by_itsel
     assert_eq!(hosts, [Some("b.example".to_owned())]);
 }
 
+/// A full segment was written on after its successor could not be made, and deleted by filing as done with.
+#[tokio::test]
+async fn a_segment_that_cannot_be_made_costs_nothing_that_comes_after() {
+    let dir = tempfile::tempdir().unwrap();
+    let (register, _) = start(dir.path(), Tuning { segment_bytes: 600, ..STILL }).await;
+    let next = segments(dir.path()).last().unwrap() + 1;
+    let in_the_way = segment::folder(&settings(dir.path()).dir).join(format!("{next:016}.journal"));
+    std::fs::create_dir(&in_the_way).unwrap();
+    let mut kept = Vec::new();
+    let long = "a".repeat(200);
+    let refused = loop {
+        match register.open(entry(NOON, &long)).await {
+            Ok(owed) => kept.push(owed),
+            Err(refused) => break refused,
+        }
+    };
+    assert!(refused.why.contains(&format!("{next:016}")), "{refused}");
+    // Short enough for what was left of the full segment, again and again.
+    let mut later = None;
+    std::fs::remove_dir(&in_the_way).unwrap();
+    while later.is_none() {
+        later = register.open(entry(NOON, "b")).await.ok();
+    }
+    register.flush().await.unwrap();
+    let last = register.open(entry(NOON, "c")).await.unwrap();
+    let copy = crash(dir.path());
+    let (register, _) = start(copy.path(), STILL).await;
+    register.flush().await.unwrap();
+    let hosts: Vec<_> = all(copy.path()).await.into_iter().filter_map(|record| record.host).collect();
+    assert_eq!(hosts.len(), kept.len() + 2, "{hosts:?}");
+    assert!(hosts.contains(&"b".to_owned()) && hosts.contains(&"c".to_owned()));
+    drop(last);
+}
+
 #[tokio::test]
 async fn a_day_file_that_takes_nothing_is_tried_again_and_holds_up_no_other_day() {
     let dir = tempfile::tempdir().unwrap();

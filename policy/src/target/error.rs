@@ -37,6 +37,8 @@ pub enum TargetError {
     MissingPort,
     /// A byte that may not stand in a request line: space or control.
     UrlByte(u8),
+    /// `..` beside an empty segment: servers disagree on where it leads.
+    AmbiguousPath,
     /// Over a mebibyte.
     TooLong,
 }
@@ -60,6 +62,7 @@ impl fmt::Display for TargetError {
             Self::Port => f.write_str("the port is not a number from 1 to 65535"),
             Self::MissingPort => f.write_str("CONNECT needs a port: `host:port`"),
             Self::UrlByte(byte) => write!(f, "the URL holds the byte 0x{byte:02X}, which must be escaped"),
+            Self::AmbiguousPath => f.write_str("the path has `..` beside `//`, which servers read in different ways"),
             Self::TooLong => f.write_str("the URL is over a mebibyte"),
         }
     }

@@ -1,6 +1,7 @@
 //! Path and query: as asked, and in the normal form that decisions compare (RFC 3986 §6.2.2).
 
 use super::TargetError;
+use std::borrow::Cow;
 
 /// Appends path and query as asked: `/` in front at least, the fragment dropped, bytes outside ASCII escaped.
 pub(super) fn push_asked(asked: &str, out: &mut String) -> Result<(), TargetError> {
@@ -22,19 +23,76 @@ pub(super) fn push_asked(asked: &str, out: &mut String) -> Result<(), TargetErro
 }
 
 /// Appends the normal form of `text[from..]` where it differs. Gives where the normal form begins and its path ends.
-pub(super) fn push_normal(from: usize, text: &mut String) -> (usize, usize) {
+///
+/// Servers disagree on `%2F`, `\` and `%5C`: to some they separate segments. Here they do, so that no spelling gets a
+/// forbidden path past its entry. Where an empty segment comes before `..`, they disagree on which segment goes:
+/// a path that leads to two places is no target.
+pub(super) fn push_normal(from: usize, text: &mut String) -> Result<(usize, usize), TargetError> {
     let asked = &text[from..];
     let path = asked.split('?').next().unwrap_or_default();
     if is_normal_path(path) && asked[path.len()..].bytes().all(stands_in_query) {
-        return (from, from + path.len());
+        return Ok((from, from + path.len()));
     }
     let mut normal = String::with_capacity(asked.len() + 8);
-    push_path(path, &mut normal);
+    let separated = with_plain_slashes(path);
+    if separated.contains("//") && separated.split('/').any(is_parent) {
+        let merged_first = resolved(separated.split('/').filter(|segment| !segment.is_empty()));
+        let merged_last = resolved(separated[1..].split('/')).into_iter().filter(|segment| !segment.is_empty());
+        if !merged_last.eq(merged_first) {
+            return Err(TargetError::AmbiguousPath);
+        }
+    }
+    push_path(&separated, &mut normal);
     let path_length = normal.len();
     push_unescaped(&asked.as_bytes()[path.len()..], stands_in_query, &mut normal);
     let start = text.len();
     text.push_str(&normal);
-    (start, start + path_length)
+    Ok((start, start + path_length))
+}
+
+/// Everything that some server takes for a slash, as one.
+fn with_plain_slashes(path: &str) -> Cow<'_, str> {
+    if !path.contains(['%', '\\']) {
+        return Cow::Borrowed(path);
+    }
+    let mut plain = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(c) = rest.chars().next() {
+        let (slash, length) = match escape(rest.as_bytes()) {
+            Some(b'/' | b'\\') => (true, 3),
+            _ => (c == '\\', c.len_utf8()),
+        };
+        let (taken, left) = rest.split_at(length);
+        plain.push_str(if slash { "/" } else { taken });
+        rest = left;
+    }
+    Cow::Owned(plain)
+}
+
+/// Whether a segment is `..`, in any spelling.
+fn is_parent(segment: &str) -> bool {
+    plain(segment) == ".."
+}
+
+fn plain(segment: &str) -> String {
+    let mut plain = String::new();
+    push_unescaped(segment.as_bytes(), stands_in_path, &mut plain);
+    plain
+}
+
+/// What is left of segments when `.` and `..` have done their work.
+fn resolved<'a>(segments: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut left = Vec::new();
+    for segment in segments {
+        match plain(segment).as_str() {
+            "." => {}
+            ".." => {
+                left.pop();
+            }
+            _ => left.push(segment),
+        }
+    }
+    left
 }
 
 /// Nothing to do, seen in one pass. May say no to a path that is normal: escapes are looked at by the long way.

@@ -189,9 +189,10 @@ fn paths() {
         ("//a///b//", "//a///b//", "/a/b/", "/a/b/"),
         ("/...", "/...", "/...", "/..."),
         ("/.a", "/.a", "/.a", "/.a"),
-        ("/%7Ea%2fb%c3%a9", "/%7Ea%2fb%c3%a9", "/~a%2Fb%C3%A9", "/~a%2Fb%C3%A9"),
+        ("/%7Ea%2fb%c3%a9", "/%7Ea%2fb%c3%a9", "/~a/b%C3%A9", "/~a/b%C3%A9"),
+        ("/x%2f..%5Csecret", "/x%2f..%5Csecret", "/secret", "/secret"),
         ("/été", "/%C3%A9t%C3%A9", "/%C3%A9t%C3%A9", "/%C3%A9t%C3%A9"),
-        ("/a\\b|c", "/a\\b|c", "/a%5Cb%7Cc", "/a%5Cb%7Cc"),
+        ("/a\\b|c", "/a\\b|c", "/a/b%7Cc", "/a/b%7Cc"),
         ("/100%", "/100%", "/100%25", "/100%25"),
         ("/%%32%35", "/%%32%35", "/%2525", "/%2525"),
         ("/A?x=../%41|&y=//", "/A?x=../%41|&y=//", "/A", "/A?x=../A%7C&y=//"),
@@ -202,6 +203,20 @@ fn paths() {
         assert_eq!(target.locator(), locator, "{asked}");
         assert_eq!(target.host_and_locator(), format!("h.example{locator}"), "{asked}");
     }
+}
+
+/// Servers that merge slashes first and servers that merge them last would each serve another document.
+#[test]
+fn a_path_that_leads_to_two_places_is_no_target() {
+    for path in ["/secret//..", "/secret/x/..//..", "/a%2f/..", "/a//%2e%2E/b", "/a/\\..", "//.."] {
+        let told = Target::of_url(&format!("http://h.example{path}"));
+        if path == "//.." {
+            assert!(told.is_ok(), "{path} leads to / either way");
+        } else {
+            assert_eq!(told, Err(TargetError::AmbiguousPath), "{path}");
+        }
+    }
+    assert_eq!(Target::of_url("http://h.example//dir/../dir/x").unwrap().path(), "/dir/x");
 }
 
 fn any_path() -> impl Strategy<Value = String> {

@@ -20,6 +20,8 @@ use tokio_util::task::TaskTracker;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
+/// Descriptors kept for the register, lists, logs and connections being dialled or turned away.
+const RESERVED: u64 = 256;
 /// How often idle connections to origins are looked through.
 const SWEEP: Duration = Duration::from_secs(10);
 /// How often days past their retention are looked for.
@@ -37,6 +39,8 @@ pub(crate) fn run(config_path: Option<&Path>) -> ExitCode {
 }
 
 fn start(config_path: Option<&Path>) -> Result<ExitCode, String> {
+    // What the gate writes is nobody else's to read, whatever its folder's mode.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let config = reload::configuration(config_path).map_err(|Refused(why)| why)?;
     let data = config.data_dir.display().to_string();
     files::private_dir(&config.data_dir)
@@ -44,12 +48,12 @@ fn start(config_path: Option<&Path>) -> Result<ExitCode, String> {
     let _lock = lock(&config.data_dir)?;
     let _logs =
         telemetry::start(&config).map_err(|error| format!("the data folder {data} cannot be written: {error}"))?;
-    raise_descriptor_limit();
+    let room = room_for_connections();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the system gives no threads: {error}"))?
-        .block_on(serve(config, config_path))
+        .block_on(serve(config, config_path, room))
 }
 
 /// One gate for one data folder. The lock goes with the process, however it ends.
@@ -66,16 +70,19 @@ fn lock(data_dir: &Path) -> Result<File, String> {
     }
 }
 
-/// Two descriptors a connection: as many as the system lets this process have.
-fn raise_descriptor_limit() {
+/// Takes as many descriptors as the system lets this process have. Returns how many connections that is enough for, at
+/// two each, with some left for files: the register must never want for one.
+fn room_for_connections() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
+    let current = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(current.saturating_sub(RESERVED) / 2).unwrap_or(usize::MAX)
 }
 
-async fn serve(config: Config, config_path: Option<&Path>) -> Result<ExitCode, String> {
+async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Result<ExitCode, String> {
     let mut state = reload::state(config, None, &[]).map_err(|Refused(why)| why)?;
     let proxy = bind_all(&state.config.listen.proxy)?;
     let console = bind(state.config.listen.console)?;
@@ -88,8 +95,12 @@ async fn serve(config: Config, config_path: Option<&Path>) -> Result<ExitCode, S
     let commands = control::bind(&data_dir).map_err(|error| format!("the control socket cannot be opened: {error}"))?;
 
     let stop = Stop::listen().map_err(|error| format!("signals cannot be listened for: {error}"))?;
-    let gate = Arc::new(Gate::new(state, register, accounts, proxy_at, console_at));
+    let gate = Arc::new(Gate::new(state, register, accounts, proxy_at, console_at, room));
     print!("{}", greeting(&gate, recovery));
+    let wanted = gate.started_with.limits.connections;
+    if room < wanted {
+        tracing::warn!(room, wanted, "the system gives too few descriptors for `[limits] connections`");
+    }
 
     let tasks = TaskTracker::new();
     let crowd = Arc::new(Crowd::default());

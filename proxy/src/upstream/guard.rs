@@ -21,7 +21,8 @@ impl Guard {
     pub(crate) fn allows(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
         let own = self.own.iter().any(|own| own.port() == address.port() && own.ip().to_canonical() == ip);
-        !own && (is_public(ip) || self.allow_private.contains(ip))
+        // The unspecified address is this machine by another name.
+        !own && !ip.is_unspecified() && (is_public(ip) || self.allow_private.contains(ip))
     }
 
     /// Whether a connection has come back to this gate by an address of this machine that [`Guard::allows`] could not

@@ -41,7 +41,7 @@ impl Buffer {
         }
     }
 
-    /// Reads once, making room for `room` bytes first. Returns 0 at the end of the stream.
+    /// Reads once, at most `room` bytes. Returns 0 at the end of the stream.
     ///
     /// Cancel safety: nothing read is lost when this is dropped.
     pub(crate) async fn fill<R: AsyncRead + Unpin>(&mut self, reader: &mut R, room: usize) -> io::Result<usize> {
@@ -50,7 +50,7 @@ impl Buffer {
             self.start = 0;
         }
         self.bytes.reserve(room);
-        reader.read_buf(&mut self.bytes).await
+        reader.take(room as u64).read_buf(&mut self.bytes).await
     }
 }
 
@@ -62,11 +62,11 @@ mod tests {
     async fn what_is_consumed_is_gone_and_what_is_left_stays() {
         let mut buffer = Buffer::default();
         let mut source: &[u8] = b"abcdef";
-        assert_eq!(buffer.fill(&mut source, 4).await.expect("a slice reads"), 6);
+        assert_eq!(buffer.fill(&mut source, 6).await.expect("a slice reads"), 6);
         buffer.consume(2);
         assert_eq!(buffer.bytes(), b"cdef");
-        let mut more: &[u8] = b"gh";
-        buffer.fill(&mut more, 4).await.expect("a slice reads");
+        let mut more: &[u8] = b"ghi";
+        assert_eq!(buffer.fill(&mut more, 2).await.expect("a slice reads"), 2, "no more than was asked for");
         assert_eq!(buffer.bytes(), b"cdefgh");
         buffer.consume(usize::MAX / 2);
         assert!(buffer.is_empty());

@@ -3,8 +3,9 @@
 use super::Malformed;
 use std::ops::Range;
 
-/// The longest chunk-size line with its extensions, and the most bytes of trailer fields.
-const LINE_LIMIT: usize = 4096;
+/// The longest chunk-size line: extensions are nobody's (RFC 9112 §7.1.1), and a way past the count of payload.
+const LINE_LIMIT: usize = 128;
+/// The most bytes of trailer fields.
 const TRAILER_LIMIT: usize = 16384;
 
 /// Where in the coding the reader is.

@@ -21,10 +21,14 @@ pub(crate) enum Hello {
 impl Hello {
     /// Reads the first bytes of a tunnel.
     pub(crate) fn read(bytes: &[u8]) -> Hello {
-        match bytes.first() {
-            None => return Hello::More,
-            Some(0x16) => {}
-            Some(_) => return Hello::NotTls,
+        match bytes {
+            // Some servers read past other TLS records to a hello behind them, and some read the hello of SSL 2.0: what
+            // could be one and is not read here is not let through.
+            [0x14..=0x18] | [0x80..=0xff] | [0x80..=0xff, _] => return Hello::More,
+            [0x14 | 0x15 | 0x17 | 0x18, 3, ..] | [0x80..=0xff, _, 1, ..] => return Hello::Malformed,
+            [] => return Hello::More,
+            [0x16, ..] => {}
+            _ => return Hello::NotTls,
         }
         match handshake(bytes) {
             Err(Short) if bytes.len() >= LIMIT => Hello::Malformed,
@@ -193,5 +197,18 @@ mod tests {
         assert_eq!(Hello::read(b"\x16\x03\x01\x00\x04\x02\x00\x00\x00"), Hello::Malformed);
         assert_eq!(Hello::read(b"\x16\x02\x01\x00\x04"), Hello::Malformed);
         assert_eq!(Hello::read(b"GET / HTTP/1.1\r\n"), Hello::NotTls);
+    }
+
+    #[test]
+    fn a_hello_behind_another_record_is_not_let_through() {
+        // A warning alert, `user_canceled`, which Java's server skips.
+        let alert = [0x15, 3, 1, 0, 2, 1, 90];
+        let bytes = [&alert[..], &records(&message(&name(b"blocked.example")), 999)].concat();
+        assert_eq!(Hello::read(&bytes), Hello::Malformed);
+        assert_eq!(Hello::read(&bytes[..1]), Hello::More);
+        assert_eq!(Hello::read(&[0x14, 3, 3, 0, 1, 1]), Hello::Malformed);
+        // The hello of SSL 2.0, which carries no name.
+        assert_eq!(Hello::read(&[0x80, 0x2e, 1, 3, 1]), Hello::Malformed);
+        assert_eq!(Hello::read(&[0x80, 0x2e]), Hello::More);
     }
 }

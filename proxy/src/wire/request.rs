@@ -27,6 +27,9 @@ impl RequestHead {
         let Some(len) = end_of_head(bytes, skipped)? else { return Ok(None) };
         let head = bytes.get(..len).unwrap_or_default();
         let line_end = memchr(b'\r', head.get(skipped..).unwrap_or_default()).ok_or(Malformed::StartLine)? + skipped;
+        if head.get(line_end + 1) != Some(&b'\n') {
+            return Err(Malformed::StartLine);
+        }
         let line = head.get(skipped..line_end).unwrap_or_default();
         let mut words = line.split(|&b| b == b' ');
         let (Some(method), Some(target), Some(version), None) =
@@ -152,6 +155,7 @@ mod tests {
             ("GET /\u{e9} HTTP/1.1\r\n\r\n", Malformed::StartLine),
             ("GET /\t HTTP/1.1\r\n\r\n", Malformed::StartLine),
             ("GET / HTTP/2.0\r\n\r\n", Malformed::Version),
+            ("GET / HTTP/1.1\rXHost: a\r\n\r\n", Malformed::StartLine),
             ("GET / http/1.1\r\n\r\n", Malformed::StartLine),
             ("GET / HTTP/1.1\nHost: a\r\n\r\n", Malformed::BareLineFeed),
             ("GET / HTTP/1.1\r\nHost: a\n\n", Malformed::BareLineFeed),

@@ -26,6 +26,9 @@ impl ResponseHead {
         let Some(len) = end_of_head(bytes, 0)? else { return Ok(None) };
         let head = bytes.get(..len).unwrap_or_default();
         let line_end = memchr(b'\r', head).ok_or(Malformed::StartLine)?;
+        if head.get(line_end + 1) != Some(&b'\n') {
+            return Err(Malformed::StartLine);
+        }
         let line = head.get(..line_end).unwrap_or_default();
         let (version, rest) = line.split_at_checked(8).ok_or(Malformed::StartLine)?;
         let version = version_of(version)?;
@@ -78,6 +81,7 @@ mod tests {
             b"ICY 200 OK\r\n\r\n",
             b"SSH-2.0-x\r\n\r\n",
             b"HTTP/1.1 200 O\0K\r\n\r\n",
+            b"HTTP/1.1 200 OK\rXA: b\r\n\r\n",
         ] {
             assert!(ResponseHead::parse(text).is_err(), "{:?}", String::from_utf8_lossy(text));
         }
