@@ -86,7 +86,7 @@ fn what_is_no_command_is_a_usage_error() {
 }
 
 /// The commands of a document's shell blocks that call the gate.
-fn commands_of(document: &str) -> Vec<Vec<String>> {
+pub(crate) fn commands_of(document: &str) -> Vec<Vec<String>> {
     let mut commands = Vec::new();
     let mut in_shell = false;
     for line in document.lines() {

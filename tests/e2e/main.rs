@@ -45,5 +45,8 @@ mod limits;
 // The commands, against a gate that runs or not.
 mod commands;
 
+// The guide: its examples pass `octroi check`, its commands exist.
+mod guide;
+
 // Chromium, set up by the address of the PAC file alone.
 mod browser;

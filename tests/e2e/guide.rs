@@ -1,0 +1,129 @@
+//! The guide keeps its word: its examples are good, its mistakes are told as it says, its commands exist.
+//!
+//! In its pages a block whose first line is `# octroi.toml`, `# charter.toml` or `# lists/…` is that file, whole. With
+//! `: refused` behind the name the file is a mistake, and the `text` block that follows is what `octroi check` says of it.
+use crate::commands::commands_of;
+use harness::Setup;
+use std::fs;
+
+/// A page in both languages.
+struct Page {
+    name: &'static str,
+    en: &'static str,
+    fr: &'static str,
+}
+
+const PAGES: [Page; 3] = [
+    Page {
+        name: "installation",
+        en: include_str!("../../docs/guide/en/installation.md"),
+        fr: include_str!("../../docs/guide/fr/installation.md"),
+    },
+    Page {
+        name: "configuration",
+        en: include_str!("../../docs/guide/en/configuration.md"),
+        fr: include_str!("../../docs/guide/fr/configuration.md"),
+    },
+    Page {
+        name: "charter",
+        en: include_str!("../../docs/guide/en/charter.md"),
+        fr: include_str!("../../docs/guide/fr/charte.md"),
+    },
+];
+
+/// A fenced block.
+struct Block {
+    language: String,
+    text: String,
+}
+
+impl Block {
+    /// The file that the block is, and whether it is a mistake on purpose.
+    fn file(&self) -> Option<(&str, bool)> {
+        let title = self.text.lines().next()?.strip_prefix("# ")?;
+        let (name, refused) = title.strip_suffix(": refused").map_or((title, false), |name| (name, true));
+        (name.starts_with("lists/") || ["octroi.toml", "charter.toml"].contains(&name)).then_some((name, refused))
+    }
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in page.lines() {
+        match (line.strip_prefix("```"), &mut open) {
+            (Some(language), None) => open = Some(Block { language: language.to_owned(), text: String::new() }),
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (None, Some(block)) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a block is not closed");
+    blocks
+}
+
+/// Checks the files of a page, each beside the lists that the page shows, and returns how many there are.
+fn check_files(page: &str) -> usize {
+    let blocks = blocks(page);
+    let gate = Setup::new().prepare();
+    let mut checked = 0;
+    for block in &blocks {
+        match block.file() {
+            Some((name, _)) if name.starts_with("lists/") => gate.write(name, &block.text),
+            None if block.language == "toml" => panic!("which file is this?\n{}", block.text),
+            _ => {}
+        }
+    }
+    for (place, block) in blocks.iter().enumerate() {
+        let Some((name, refused)) = block.file().filter(|(name, _)| !name.starts_with("lists/")) else { continue };
+        // Beside it stands nothing but the lists: an example that leans on another is not whole.
+        gate.write("octroi.toml", "");
+        if gate.path("charter.toml").exists() {
+            fs::remove_file(gate.path("charter.toml")).expect("the folder is writable");
+        }
+        // A check keeps the lists it compiled: not in the folder of a gate that this machine may have.
+        gate.write(name, block.text.replace("/var/lib/octroi", "data"));
+        let output = gate.octroi(&["check"]);
+        let said = String::from_utf8_lossy(&output.stderr).replace(&format!("{}/", gate.folder().display()), "");
+        if refused {
+            let shown = blocks.get(place + 1).filter(|shown| shown.language == "text");
+            let shown = shown.unwrap_or_else(|| panic!("{name} is refused, and the guide does not show how"));
+            assert!(!output.status.success(), "not refused:\n{}", block.text);
+            assert_eq!(lines(&said), lines(&shown.text), "of\n{}", block.text);
+        } else {
+            let good = output.status.success() && !said.contains("Warning");
+            assert!(good, "{said}of {name}:\n{}", block.text);
+        }
+        checked += 1;
+    }
+    checked
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn every_file_the_guide_shows_is_as_good_as_it_says() {
+    for Page { name, en, fr } in PAGES {
+        let (in_english, in_french) = (check_files(en), check_files(fr));
+        assert!(in_english > 0, "no example in {name}: this rule looks at nothing");
+        assert_eq!(in_english, in_french, "{name} has other examples in the other language");
+    }
+}
+
+#[test]
+fn the_commands_of_the_guide_are_understood() {
+    let gate = Setup::new().prepare();
+    for Page { name, en, fr } in PAGES {
+        let commands = commands_of(en);
+        assert!(!commands.is_empty(), "no command in {name}: this rule looks at nothing");
+        assert_eq!(commands, commands_of(fr), "{name} has other commands in the other language");
+        for command in commands {
+            let words: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+            assert_eq!(gate.octroi(&words).status.code(), Some(0), "{name}: octroi {}", command.join(" "));
+        }
+    }
+}
