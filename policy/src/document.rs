@@ -72,7 +72,14 @@ impl<'t> Document<'t> {
 
     /// The table that is the whole file.
     pub fn root(&self) -> Table<'_> {
-        Table { document: self, tree: self.tree.get_ref(), span: 0..0, name: String::new(), known: RefCell::default() }
+        Table {
+            document: self,
+            tree: self.tree.get_ref(),
+            span: 0..0,
+            name: String::new(),
+            known: RefCell::default(),
+            hidden: RefCell::default(),
+        }
     }
 
     /// Notes a problem.
@@ -112,6 +119,8 @@ pub struct Table<'d> {
     /// `listen`, `lists.ut1`: as its header says; empty for the whole file.
     name: String,
     known: RefCell<Vec<String>>,
+    /// Known keys that are not offered to whoever misspells one: see [`Table::hide`].
+    hidden: RefCell<Vec<String>>,
 }
 
 impl<'d> Table<'d> {
@@ -227,7 +236,7 @@ impl<'d> Table<'d> {
         match values::network(text) {
             Ok(value) => Some(Located { value, span: text.span.clone() }),
             Err(expected) => {
-                self.note(Problem::error(text.span.clone(), format!("`{}` is no network", text.value), expected));
+                self.note(Problem::error(text.span.clone(), format!("`{}` is not a valid network", text.value), expected));
                 None
             }
         }
@@ -255,7 +264,7 @@ impl<'d> Table<'d> {
             number => values::port(number),
         };
         if range.is_none() {
-            let what = format!("`{}` is no port", self.text(&span));
+            let what = format!("`{}` is not a valid port", self.text(&span));
             self.note(Problem::error(span.clone(), what, "a port from 1 to 65535, or a range such as \"8000-8100\""));
         }
         Some(Located { value: range?, span })
@@ -278,11 +287,16 @@ impl<'d> Table<'d> {
 
     /// A table: `[key]` or `key = { … }`.
     pub fn table(&self, key: &str) -> Option<Table<'d>> {
+        self.inline_table(key, format!("a table: [{}]", self.path(key)))
+    }
+
+    /// A table that is usually written in one line; `form` is how.
+    pub fn inline_table(&self, key: &str, form: impl Display) -> Option<Table<'d>> {
         let value = self.value(key)?;
         let span = value.span.clone();
         match value.value {
             DeValue::Table(tree) => Some(self.below(key, tree, span)),
-            _ => self.wrong(key, format!("a table: [{}]", self.path(key))),
+            _ => self.wrong(key, form),
         }
     }
 
@@ -319,12 +333,18 @@ impl<'d> Table<'d> {
 
     /// Keys that a later version reads: written today they are refused, never silently without effect.
     pub fn not_yet(&self, keys: &[&str]) {
+        self.hide(keys);
         for key in keys {
             if let (true, Some(span)) = (self.has(key), self.key(key)) {
                 let what = format!("`{key}` is not supported yet");
                 self.note(Problem::error(span, what, "this version does not do it; remove the line"));
             }
         }
+    }
+
+    /// Keys that are read but never offered in place of an unknown one, since they would be refused.
+    pub fn hide(&self, keys: &[&str]) {
+        self.hidden.borrow_mut().extend(keys.iter().map(|key| (*key).to_owned()));
     }
 
     /// Notes that a key is missing.
@@ -341,15 +361,17 @@ impl<'d> Table<'d> {
 
     /// Ends the reading: every key that was not asked for is reported with the nearest one that was.
     pub fn end(self) {
-        let known = self.known.borrow();
+        let (known, hidden) = (self.known.borrow(), self.hidden.borrow());
+        let offered: Vec<&str> = known.iter().filter(|key| !hidden.contains(key)).map(String::as_str).collect();
         for key in self.tree.keys() {
             let word: &str = key.get_ref();
             if known.iter().any(|known| known == word) {
                 continue;
             }
-            let label = match nearest(word, known.iter().map(String::as_str)) {
+            let label = match nearest(word, offered.iter().copied()) {
                 Some(near) => format!("nearest: `{near}`"),
-                None => format!("known here: {}", quoted_list(known.iter())),
+                None if offered.is_empty() => "this version reads nothing here; remove the line".to_owned(),
+                None => format!("known here: {}", quoted_list(offered.iter())),
             };
             self.document.note(Problem::error(key.span(), format!("unknown key `{}`", self.path(word)), label));
         }
@@ -363,7 +385,7 @@ impl<'d> Table<'d> {
                 Some(near) => format!("nearest: `{near}`"),
                 None => format!("expected {}", quoted_list(words.iter().map(|(word, _)| word))),
             };
-            self.note(Problem::error(text.span.clone(), format!("`{}` is no value of `{key}`", text.value), label));
+            self.note(Problem::error(text.span.clone(), format!("`{}` is not a valid value of `{key}`", text.value), label));
         }
         found
     }
@@ -403,7 +425,7 @@ impl<'d> Table<'d> {
     }
 
     fn below(&self, key: &str, tree: &'d DeTable<'d>, span: Range<usize>) -> Table<'d> {
-        Table { document: self.document, tree, span, name: self.path(key), known: RefCell::default() }
+        Table { document: self.document, tree, span, name: self.path(key), known: RefCell::default(), hidden: RefCell::default() }
     }
 
     /// The text as it is written.

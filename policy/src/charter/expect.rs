@@ -64,7 +64,7 @@ impl Expectation {
         let client = table.string("client").and_then(|text| match text.parse() {
             Ok(address) => Some(address),
             Err(_) => {
-                let what = format!("`{}` is no address", text.value);
+                let what = format!("`{}` is not a valid address", text.value);
                 table.note(Problem::error(text.span, what, "expected an address such as \"10.0.0.12\""));
                 None
             }

@@ -115,7 +115,7 @@ fn named<'d>(root: &Table<'d>, key: &str) -> Vec<(Located<&'d str>, Table<'d>)> 
 fn is_name(name: &Located<&str>, table: &Table<'_>) -> bool {
     let good = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c));
     if !good {
-        let what = format!("`{}` is no name", name.escape_debug());
+        let what = format!("`{}` is not a valid name", name.escape_debug());
         table.note(Problem::error(name.span.clone(), what, "letters, digits, `-`, `_` and `.` make a name"));
     }
     good
@@ -181,7 +181,7 @@ fn schedule(id: &Located<&str>, table: Table<'_>) -> Schedule {
                 Some(near) => format!("nearest: `{near}`"),
                 None => format!("expected {}", quoted_list(DAYS.iter().map(|(day, _)| day))),
             };
-            table.note(Problem::error(word.span.clone(), format!("`{}` is no day", word.value), label));
+            table.note(Problem::error(word.span.clone(), format!("`{}` is not a day of the week", word.value), label));
         }
         day
     };
@@ -192,7 +192,7 @@ fn schedule(id: &Located<&str>, table: Table<'_>) -> Schedule {
     let hours = hours.iter().filter_map(|text| match Window::parse(text) {
         Ok(window) => Some(window),
         Err(label) => {
-            table.note(Problem::error(text.span.clone(), format!("`{}` is no time of day", text.value), label));
+            table.note(Problem::error(text.span.clone(), format!("`{}` is not a valid time of day", text.value), label));
             None
         }
     });
@@ -330,7 +330,7 @@ fn methods(table: &Table<'_>) -> Signed<String> {
                     Some(near) => format!("nearest: `{near}`"),
                     None => "expected a method such as \"POST\"".to_owned(),
                 };
-                table.note(Problem::error(method.span.clone(), format!("`{}` is no method", method.value), label));
+                table.note(Problem::error(method.span.clone(), format!("`{}` is not a valid method", method.value), label));
             }
             good
         };
@@ -341,9 +341,11 @@ fn methods(table: &Table<'_>) -> Signed<String> {
 
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
-/// `{ fr = "…", en = "…" }`; one language stands in for the other.
+const TEXT: &str = "{ fr = \"…\", en = \"…\" }";
+
+/// [`TEXT`]; one language stands in for the other.
 fn text(table: &Table<'_>, key: &str) -> Option<Text> {
-    let inner = table.table(key)?;
+    let inner = table.inline_table(key, TEXT)?;
     let read =
         |language| inner.string(language).map(|text| text.value.to_owned()).filter(|text| !text.trim().is_empty());
     let (fr, en) = (read("fr"), read("en"));
@@ -356,7 +358,7 @@ fn text(table: &Table<'_>, key: &str) -> Option<Text> {
             table.note_absence(Problem::error(
                 span,
                 format!("`{key}` says nothing"),
-                "expected { fr = \"…\", en = \"…\" }",
+                format!("expected {TEXT}"),
             ));
             None
         }

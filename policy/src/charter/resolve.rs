@@ -42,17 +42,16 @@ pub(super) fn resolve(file: File<'_>, document: &Document<'_>) -> Parts {
                 Problem::error(rule.id.span.clone(), format!("two rules are called `{}`", rule.id.value), "the second");
             document.note(problem.also(first.span.clone(), "the first"));
         }
-        let rule = names.rule(rule, &mut categories, &mut own);
-        if let Some(warning) = rules.iter().find_map(|earlier| rule.shadowed_by(earlier)) {
-            document.note(warning);
-        }
-        rules.push(rule);
+        rules.push(names.rule(rule, &mut categories, &mut own));
     }
     for expectation in &file.expectations {
         names.expectation(expectation, &rules);
     }
-    // A name with a slip of the pen in it leaves what it meant unused: one problem is enough.
+    // A name with a slip of the pen in it leaves what it meant unused, and its rule seems to hold for everybody: one
+    // problem is enough.
     if document.is_sound() {
+        warn_of_empty(document, &file.categories);
+        warn_of_shadowed(document, &rules);
         warn_of_unused(document, &file.categories, &file.lists, &rules);
     }
     Parts {
@@ -82,10 +81,6 @@ fn resolve_category(
         lists: Signed { adds: names(&category.lists.adds), removes: names(&category.lists.removes) },
     };
     own.add(&resolved, &category.own);
-    if category.lists.adds.is_empty() && !category.own.adds() {
-        let what = format!("category `{}` covers nothing", category.id.value);
-        document.note(Problem::warning(category.id.span.clone(), what, "give it `lists` or `domains`"));
-    }
     resolved
 }
 
@@ -148,7 +143,7 @@ impl OwnLists<'_> {
             (report.kept == 0).then(why)
         };
         if let Some(why) = why {
-            let what = format!("`{}` is no {word}", entry.escape_debug());
+            let what = format!("`{}` is not a valid {word}", entry.escape_debug());
             self.document.note(Problem::error(entry.span.clone(), what, why));
         }
     }
@@ -273,6 +268,21 @@ fn hint(word: &str, known: &[&str]) -> String {
 /// Beyond the last one there is a problem that keeps the charter from being used.
 fn bit(place: usize) -> Categories {
     u32::try_from(place).ok().and_then(|place| Categories::checked_shl(1, place)).unwrap_or(0)
+}
+
+fn warn_of_empty(document: &Document<'_>, categories: &[FileCategory<'_>]) {
+    for category in categories.iter().filter(|category| category.lists.adds.is_empty() && !category.own.adds()) {
+        let what = format!("category `{}` covers nothing", category.id.value);
+        document.note(Problem::warning(category.id.span.clone(), what, "give it `lists` or `domains`"));
+    }
+}
+
+fn warn_of_shadowed(document: &Document<'_>, rules: &[Rule]) {
+    for (place, rule) in rules.iter().enumerate() {
+        if let Some(warning) = rules[..place].iter().find_map(|earlier| rule.shadowed_by(earlier)) {
+            document.note(warning);
+        }
+    }
 }
 
 fn warn_of_unused(document: &Document<'_>, categories: &[FileCategory<'_>], lists: &[FileList<'_>], rules: &[Rule]) {

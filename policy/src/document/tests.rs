@@ -61,13 +61,13 @@ fn every_problem_of_a_file_comes_in_one_run_and_in_order() {
         found,
         [
             "the file has no `absent`: add `absent = …`",
-            "`de` is no value of `locale`: expected `fr`, `en`",
+            "`de` is not a valid value of `locale`: expected `fr`, `en`",
             "`retention` is \"long\": expected a duration such as \"30s\", \"5m\" or \"24h\"",
-            "`10.0.0.5/24` is no network: its network is `10.0.0.0/24`; a single address is `10.0.0.5`",
+            "`10.0.0.5/24` is not a valid network: its network is `10.0.0.0/24`; a single address is `10.0.0.5`",
             "`net` holds a number: expected a text in quotes",
-            "`0` is no port: a port from 1 to 65535, or a range such as \"8000-8100\"",
-            "`\"9-8\"` is no port: a port from 1 to 65535, or a range such as \"8000-8100\"",
-            "`\"+80\"` is no port: a port from 1 to 65535, or a range such as \"8000-8100\"",
+            "`0` is not a valid port: a port from 1 to 65535, or a range such as \"8000-8100\"",
+            "`\"9-8\"` is not a valid port: a port from 1 to 65535, or a range such as \"8000-8100\"",
+            "`\"+80\"` is not a valid port: a port from 1 to 65535, or a range such as \"8000-8100\"",
             "`number` is 70: expected a whole number from 1 to 60",
             "unknown key `titel`: nearest: `title`",
             "unknown key `what`: known here: `locale`, `retention`, `net`, `ports`, `number`, `title`, `absent`",
@@ -98,4 +98,15 @@ fn syntax_errors_come_with_the_rest_and_absence_proves_nothing_then() {
 fn a_word_of_a_later_version_is_refused_by_name() {
     let found = read("safe_search = true\n", |root| root.not_yet(&["safe_search", "inspect"]));
     assert_eq!(found, ["`safe_search` is not supported yet: this version does not do it; remove the line"]);
+}
+
+#[test]
+fn a_key_that_would_be_refused_is_not_offered() {
+    let found = read("inspet = 1\n", |root| {
+        root.string("title");
+        root.not_yet(&["inspect"]);
+    });
+    assert_eq!(found, ["unknown key `inspet`: known here: `title`"]);
+    let found = read("anything = 1\n", |root| root.not_yet(&["inspect"]));
+    assert_eq!(found, ["unknown key `anything`: this version reads nothing here; remove the line"]);
 }

@@ -48,13 +48,17 @@ fn root(root: Table<'_>, folder: &Path) -> Config {
     };
     section(&root, "upstream", |table: Option<&Table<'_>>| later_texts(table, &["parent"], &["direct"]));
     section(&root, "inspection", |table: Option<&Table<'_>>| {
-        later_word(table, "mode", &[("off", None), ("block-page", Some("block-page")), ("selected", Some("selected"))]);
+        later_word(table, "mode", &["off"], &["block-page", "selected"]);
     });
     section(&root, "antivirus", |table: Option<&Table<'_>>| {
         later_texts(table, &["icap"], &[]);
         // Without an address of an antivirus, either word changes nothing.
-        let _ = table.and_then(|table| table.word("on_failure", &[("allow", ()), ("block", ())]));
+        if let Some(table) = table {
+            table.word("on_failure", &[("allow", ()), ("block", ())]);
+            table.hide(&["on_failure"]);
+        }
     });
+    root.hide(&["upstream", "inspection", "antivirus"]);
     beside_each_other(&root, &config);
     root.end();
     config
@@ -78,7 +82,7 @@ fn time_zone(root: &Table<'_>) -> TimeZone {
             Some(near) => format!("nearest: `{near}`"),
             None => "expected a name of the time zone database, such as \"Europe/Paris\"".to_owned(),
         };
-        root.note(Problem::error(name.span.clone(), format!("`{}` is no time zone", name.value), label));
+        root.note(Problem::error(name.span.clone(), format!("`{}` is not a known time zone", name.value), label));
         TimeZone::UTC
     })
 }
@@ -92,7 +96,7 @@ fn organisation(table: Option<&Table<'_>>) -> Organisation {
             && !value.contains('@')
             && let Some(at) = table.string(key)
         {
-            let what = format!("`{key}` is no e-mail address");
+            let what = format!("`{key}` is not a valid e-mail address");
             table.note(Problem::warning(at.span, what, "pages tell people to write to it"));
         }
         value.to_owned()
@@ -176,6 +180,8 @@ fn texts<'d>(
 /// Texts and lists of a later version, whose default is to be empty.
 fn later_texts(table: Option<&Table<'_>>, texts: &[&str], lists: &[&str]) {
     let Some(table) = table else { return };
+    table.hide(texts);
+    table.hide(lists);
     for key in texts {
         if let Some(text) = table.string(key).filter(|text| !text.is_empty()) {
             later(table, key, text.span);
@@ -190,13 +196,14 @@ fn later_texts(table: Option<&Table<'_>>, texts: &[&str], lists: &[&str]) {
     }
 }
 
-/// A word some values of which belong to a later version: those carry their name.
-fn later_word(table: Option<&Table<'_>>, key: &str, words: &[(&str, Option<&'static str>)]) {
-    let word = table.and_then(|table| Some((table, table.word(key, words)?)));
-    if let Some((table, word)) = word
-        && let Some(name) = word.value
-    {
-        later(table, name, word.span);
+/// A word some values of which belong to a later version.
+fn later_word(table: Option<&Table<'_>>, key: &str, now: &[&str], from_later: &[&str]) {
+    let Some((table, word)) = table.and_then(|table| Some((table, table.string(key)?))) else { return };
+    if from_later.contains(&word.value) {
+        later(table, word.value, word.span);
+    } else {
+        // The words of today change nothing: only a wrong one matters.
+        table.one_of(key, &word, &now.iter().map(|word| (*word, ())).collect::<Vec<_>>());
     }
 }
 

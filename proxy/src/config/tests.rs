@@ -56,6 +56,35 @@ fn a_misspelt_key_finds_its_nearest() {
 }
 
 #[test]
+fn what_would_be_refused_is_not_offered() {
+    for (text, offered) in [
+        ("nonsense_everywhere = 1\n", "known here"),
+        ("[identity]\nmethods = [\"kerberos_of_old\"]\n", "expected `basic`, `address`"),
+        ("[identity]\nnonsense_everywhere = 1\n", "known here"),
+        ("[inspection]\nmode = \"nonsense\"\n", "expected `off`"),
+        ("[upstream]\nnonsense = 1\n", "this version reads nothing here"),
+    ] {
+        let report = refused(text);
+        // What the file itself says stands in quotes or brackets; what is offered, in backticks.
+        for later in ["upstream", "inspection", "antivirus", "negotiate", "portal", "ldap", "selected", "parent"] {
+            assert!(!report.contains(&format!("`{later}`")), "{later}: {report}");
+        }
+        assert!(report.contains(offered), "{report}");
+    }
+}
+
+#[test]
+fn networks_that_hold_everything_are_warned_of() {
+    for (table, key) in [("clients", "allow"), ("destinations", "allow_private")] {
+        for network in ["0.0.0.0/0", "::/0"] {
+            let warnings = read(&format!("[{table}]\n{key} = [\"{network}\"]\n")).1.expect("accepted");
+            assert_eq!(warnings.len(), 1, "{table} {network}");
+        }
+    }
+    assert_eq!(read("[destinations]\nallow_private = [\"10.0.0.0/8\"]\n").1, Ok(Vec::new()));
+}
+
+#[test]
 fn values_are_types() {
     let config = good(
         r#"

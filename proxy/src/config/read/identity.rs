@@ -24,37 +24,33 @@ pub(super) fn identity(table: Option<&Table<'_>>) -> Identity {
         good
     });
     section(table, "negotiate", |negotiate| later_texts(negotiate, &["keytab", "service"], &[]));
-    section(table, "basic", |basic| later_word(basic, "source", &[("local", None), ("ldap", Some("ldap"))]));
+    section(table, "basic", |basic| later_word(basic, "source", &["local"], &["ldap"]));
     section(table, "ldap", |ldap| {
         later_texts(ldap, &["url", "base", "bind_dn", "bind_password_file", "ca_file"], &[]);
         // Filters do nothing without a directory, whose address is refused.
-        for key in ["user_filter", "group_filter"] {
-            let _ = ldap.and_then(|ldap| ldap.string(key));
+        if let Some(ldap) = ldap {
+            for key in ["user_filter", "group_filter"] {
+                ldap.string(key);
+                ldap.hide(&[key]);
+            }
         }
     });
+    table.hide(&["negotiate", "ldap"]);
     let names = section(table, "address", |address| section_names(address.and_then(|address| address.table("names"))));
     Identity { methods: methods(table), realm: realm.map_or("Octroi", |realm| realm.value).to_owned(), names }
 }
 
 fn methods(table: &Table<'_>) -> Vec<Method> {
-    let words = [
-        ("basic", Ok(Method::Basic)),
-        ("address", Ok(Method::Address)),
-        ("negotiate", Err("negotiate")),
-        ("portal", Err("portal")),
-    ];
+    let words = [("basic", Method::Basic), ("address", Method::Address)];
     let none = |at| Problem::error(at, "no method of identification is named", "`address` asks nothing of anybody");
     let Some(named) = texts(table, "methods", none) else { return vec![Method::Address] };
     let mut methods: Vec<(Method, Range<usize>)> = Vec::new();
     for word in &named {
-        let method = match table.one_of("methods", word, &words) {
-            None => continue,
-            Some(Ok(method)) => method,
-            Some(Err(name)) => {
-                later(table, name, word.span.clone());
-                continue;
-            }
-        };
+        if ["negotiate", "portal"].contains(&word.value) {
+            later(table, word.value, word.span.clone());
+            continue;
+        }
+        let Some(method) = table.one_of("methods", word, &words) else { continue };
         if let Some((_, first)) = methods.iter().find(|(known, _)| *known == method) {
             let problem = Problem::error(word.span.clone(), "a method is named twice", "the same");
             table.note(problem.also(first.clone(), "first here"));
@@ -74,7 +70,7 @@ fn section_names(table: Option<Table<'_>>) -> HashMap<IpAddr, String> {
     for key in table.names() {
         let (Some(address), Some(name)) = (address(&table, &key), table.string(key.value)) else { continue };
         if name.trim().is_empty() || name.chars().any(|c| c.is_control()) {
-            table.note(Problem::error(name.span, "this is no name", "expected such as \"poste-accueil\""));
+            table.note(Problem::error(name.span, "this is not a valid name", "expected such as \"poste-accueil\""));
             continue;
         }
         names.insert(address, name.value.trim().to_owned());

@@ -32,6 +32,7 @@ pub(super) fn listen(table: Option<&Table<'_>>) -> Listen {
     {
         later(table, "proxy_tls", span);
     }
+    table.hide(&["proxy_tls"]);
     Listen {
         proxy: proxy
             .map(|all| all.into_iter().map(|address| address.value).collect())
@@ -50,7 +51,7 @@ fn collide(a: SocketAddr, b: SocketAddr) -> bool {
 fn socket(table: &Table<'_>, text: &Located<&str>) -> Option<SocketAddr> {
     let address = text.value.parse().ok();
     if address.is_none() {
-        let what = format!("`{}` is no address to listen on", text.value);
+        let what = format!("`{}` is not a valid address to listen on", text.value);
         let label = "expected an address and a port, such as \"127.0.0.1:3128\" or \"[::1]:3128\"";
         table.note(Problem::error(text.span.clone(), what, label));
     }
@@ -82,10 +83,17 @@ pub(super) fn destinations(table: Option<&Table<'_>>) -> Destinations {
         let ports = ports.map(|ports| ports.into_iter().map(|range| range.value).collect());
         Ports::new(ports.unwrap_or_else(|| default.to_vec()))
     };
+    let allow_private = table.and_then(|table| table.networks("allow_private")).unwrap_or_default();
+    if let Some(table) = table {
+        for everything in allow_private.iter().filter(|network| network.prefix_len() == 0) {
+            let what = "every internal address is reachable through this gate, this machine's own among them";
+            table.note(Problem::warning(everything.span.clone(), what, "name the services that must be reached"));
+        }
+    }
     Destinations {
         connect_ports: ports("connect_ports", &[443..=443]),
         http_ports: ports("http_ports", &[80..=80, 443..=443, 1024..=65535]),
-        allow_private: networks(table.and_then(|table| table.networks("allow_private")).unwrap_or_default()),
+        allow_private: networks(allow_private),
     }
 }
 
@@ -95,7 +103,7 @@ pub(super) fn dns(table: Option<&Table<'_>>) -> Dns {
         let address = text.value.parse().ok();
         let address = address.or_else(|| Some(SocketAddr::new(text.value.parse::<IpAddr>().ok()?, 53)));
         if address.is_none() {
-            let what = format!("`{}` is no resolver", text.value);
+            let what = format!("`{}` is not a valid address of a resolver", text.value);
             table.note(Problem::error(
                 text.span,
                 what,
@@ -121,7 +129,7 @@ fn dns_hosts(table: &Table<'_>) -> HashMap<String, Vec<IpAddr>> {
                 continue;
             }
             Err(why) => {
-                table.note(Problem::error(name.span, format!("`{}` is no name", name.value), why.to_string()));
+                table.note(Problem::error(name.span, format!("`{}` is not a valid name", name.value), why.to_string()));
                 continue;
             }
         };
@@ -139,7 +147,7 @@ fn dns_hosts(table: &Table<'_>) -> HashMap<String, Vec<IpAddr>> {
 pub(super) fn address(table: &Table<'_>, text: &Located<&str>) -> Option<IpAddr> {
     let address = text.value.parse::<IpAddr>().ok().map(|address| address.to_canonical());
     if address.is_none() {
-        let what = format!("`{}` is no address", text.value);
+        let what = format!("`{}` is not a valid address", text.value);
         table.note(Problem::error(text.span.clone(), what, "expected such as \"10.0.0.5\""));
     }
     address
