@@ -34,7 +34,8 @@ pub(crate) fn configuration(path: Option<&Path>) -> Result<Config, Refused> {
 /// are compiled here.
 ///
 /// `before` is what is in force: its way to the origins, with the connections kept, is taken over when nothing about it
-/// changes. Expectations that fail refuse the charter, unless lists are missing: then nobody can tell.
+/// changes. Expectations that fail refuse a reload. A start they do not stop: lists change from day to day, and a gate that
+/// did not come back after a power cut would leave a company without the web, under a charter that is good.
 pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) -> Result<State, Refused> {
     let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());
     let charter_from_file = config.charter.path.exists();
@@ -49,14 +50,14 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
     let loaded = lists::load(&config, &charter.charter).map_err(|error| refused(&error))?;
     let mut notes: Vec<String> = loaded.missing.iter().map(ToString::to_string).collect();
     let mut missing: Vec<String> = loaded.missing.into_iter().map(|missing| missing.list).collect();
-    let lists_missing = !missing.is_empty();
     let in_force = InForce::new(charter.charter, loaded.index);
     let disappointed = in_force.expectations();
     if !disappointed.is_empty() {
         let report = charter.source.report(&disappointed);
-        if !lists_missing || before.is_some() {
+        if before.is_some() {
             return Err(Refused(report));
         }
+        tracing::error!("expectations of the charter do not hold:\n{report}");
         notes.push(format!("{} expectations of the charter do not hold with the lists at hand", disappointed.len()));
     }
     for (name, nearest) in in_force.missing_lists() {

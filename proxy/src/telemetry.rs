@@ -8,6 +8,10 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+/// Libraries that would log what passes through them, names and addresses, at the levels below `warn`: whatever
+/// `OCTROI_LOG` asks, they say no more than that.
+const LIBRARIES: [&str; 8] =
+    ["hickory_net", "hickory_proto", "hickory_resolver", "hyper", "hyper_util", "rustls", "sqlx", "tokio_rustls"];
 /// Days of operational logs kept.
 const DAYS: usize = 30;
 
@@ -24,7 +28,11 @@ pub(crate) fn start(config: &Config) -> io::Result<WorkerGuard> {
         .build(folder)
         .map_err(io::Error::other)?;
     let (files, guard) = tracing_appender::non_blocking(files);
-    let filter = EnvFilter::try_from_env("OCTROI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let chosen = EnvFilter::try_from_env("OCTROI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = LIBRARIES.iter().fold(chosen, |filter, library| match format!("{library}=warn").parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    });
     let to_file = tracing_subscriber::fmt::layer().with_ansi(false).with_span_events(FmtSpan::NONE).with_writer(files);
     let to_terminal = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
     // Refused only when a logger is already there, which then serves as well.
