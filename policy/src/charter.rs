@@ -155,6 +155,19 @@ impl Charter {
         refused
     }
 
+    /// Whether it speaks of a group of that name: its own, or one of a directory.
+    pub fn knows_group(&self, name: &str) -> bool {
+        self.groups.iter().any(|group| {
+            group.name.is(name)
+                || group.directory.adds.iter().chain(&group.directory.removes).any(|known| known.is(name))
+        })
+    }
+
+    /// What it lists itself. Its sources are called `category ID` and `rule ID`, with `!` before what takes out.
+    pub fn own(&self) -> &Index {
+        &self.own
+    }
+
     /// How many rules it has.
     pub fn rules(&self) -> usize {
         self.rules.len()

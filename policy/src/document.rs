@@ -236,7 +236,11 @@ impl<'d> Table<'d> {
         match values::network(text) {
             Ok(value) => Some(Located { value, span: text.span.clone() }),
             Err(expected) => {
-                self.note(Problem::error(text.span.clone(), format!("`{}` is not a valid network", text.value), expected));
+                self.note(Problem::error(
+                    text.span.clone(),
+                    format!("`{}` is not a valid network", text.value),
+                    expected,
+                ));
                 None
             }
         }
@@ -385,7 +389,11 @@ impl<'d> Table<'d> {
                 Some(near) => format!("nearest: `{near}`"),
                 None => format!("expected {}", quoted_list(words.iter().map(|(word, _)| word))),
             };
-            self.note(Problem::error(text.span.clone(), format!("`{}` is not a valid value of `{key}`", text.value), label));
+            self.note(Problem::error(
+                text.span.clone(),
+                format!("`{}` is not a valid value of `{key}`", text.value),
+                label,
+            ));
         }
         found
     }
@@ -425,7 +433,14 @@ impl<'d> Table<'d> {
     }
 
     fn below(&self, key: &str, tree: &'d DeTable<'d>, span: Range<usize>) -> Table<'d> {
-        Table { document: self.document, tree, span, name: self.path(key), known: RefCell::default(), hidden: RefCell::default() }
+        Table {
+            document: self.document,
+            tree,
+            span,
+            name: self.path(key),
+            known: RefCell::default(),
+            hidden: RefCell::default(),
+        }
     }
 
     /// The text as it is written.

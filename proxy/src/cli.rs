@@ -1,7 +1,8 @@
 //! The command line: what can be typed, and nothing of what it does.
 
+use crate::accounts::rule::NAME_FORM;
+use crate::commands::when::FORMS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use jiff::Timestamp;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -69,12 +70,12 @@ pub(crate) struct Explain {
     /// A group of that account; may be repeated
     #[arg(long = "group", value_name = "GROUP")]
     pub(crate) groups: Vec<String>,
-    /// The address it asks from
-    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
-    pub(crate) client: IpAddr,
-    /// When, as 2026-11-23T12:30:00+01:00 [default: now]
-    #[arg(long, value_name = "RFC3339")]
-    pub(crate) at: Option<Timestamp>,
+    /// The address it asks from [default: 127.0.0.1, taken as one that the gate serves]
+    #[arg(long, value_name = "IP")]
+    pub(crate) client: Option<IpAddr>,
+    /// When.
+    #[arg(long, value_name = "WHEN", help = format!("When: {FORMS} [default: now]"))]
+    pub(crate) at: Option<String>,
     /// The method [default: GET over http, CONNECT over https]
     #[arg(long)]
     pub(crate) method: Option<String>,
@@ -126,7 +127,8 @@ pub(crate) enum User {
 /// An account and where its password comes from.
 #[derive(Debug, Args)]
 pub(crate) struct Account {
-    /// The account: lower-case letters, digits, `.`, `_`, `-`, `@`
+    /// The account.
+    #[arg(help = format!("The account's name: {NAME_FORM}"))]
     pub(crate) name: String,
     /// Read the password from standard input, one line, instead of asking
     #[arg(long)]
@@ -152,17 +154,17 @@ pub(crate) struct Search {
     /// Records of this host and its subdomains
     #[arg(long)]
     pub(crate) host: Option<String>,
-    /// From this instant, or from the start of this day
-    #[arg(long, value_name = "WHEN")]
+    /// From when.
+    #[arg(long, value_name = "WHEN", help = format!("From this instant, or from the start of this day: {FORMS}"))]
     pub(crate) from: Option<String>,
     /// Before this instant, or to the end of this day
     #[arg(long, value_name = "WHEN")]
     pub(crate) to: Option<String>,
     /// The record of this number, as refusal pages show it
-    #[arg(long)]
+    #[arg(long, value_parser = record_number)]
     pub(crate) id: Option<i64>,
     /// At most so many records, the newest
-    #[arg(long, default_value_t = 100, value_name = "N")]
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = limit)]
     pub(crate) limit: usize,
     /// How to answer
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -176,6 +178,14 @@ pub(crate) struct Search {
     /// Why names are needed this time; kept in the audit trail
     #[arg(long, value_name = "TEXT", requires = "purpose")]
     pub(crate) reason: Option<String>,
+}
+
+fn record_number(text: &str) -> Result<i64, &'static str> {
+    text.parse().map_err(|_| "expected the number of a record, in digits, as refusal pages show it")
+}
+
+fn limit(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|&limit| limit > 0).ok_or("expected a number from 1")
 }
 
 /// The form of a search's answer.
@@ -216,7 +226,8 @@ mod tests {
             &["octroi", "fly"][..],
             &["octroi", "explain"],
             &["octroi", "explain", "x.fr", "--client", "nowhere"],
-            &["octroi", "explain", "x.fr", "--at", "noon"],
+            &["octroi", "log", "search", "--limit", "0"],
+            &["octroi", "log", "search", "--id", "abc"],
             &["octroi", "log", "search", "--purpose", "security"],
         ] {
             assert_eq!(Cli::try_parse_from(line).expect_err("refused").exit_code(), 2, "{line:?}");

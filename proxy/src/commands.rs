@@ -12,6 +12,7 @@ pub(crate) mod reload;
 pub(crate) mod run;
 pub(crate) mod status;
 pub(crate) mod user;
+pub(crate) mod when;
 
 use crate::config::{Config, LoadedCharter};
 use serde::Serialize;
@@ -76,6 +77,16 @@ fn answer(text: &str) -> Result<(), Wrong> {
 fn answer_json(value: &impl Serialize) -> Result<(), Wrong> {
     let text = serde_json::to_string_pretty(value).map_err(Wrong::because)?;
     answer(&format!("{text}\n"))
+}
+
+/// `1 record`, `2 records`.
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// The answer when a command needs a running gate.
+fn no_gate(config: &Config) -> String {
+    format!("no gate runs on {}", config.data_dir.display())
 }
 
 /// A runtime for a command that waits for the network or the register.

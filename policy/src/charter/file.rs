@@ -136,6 +136,13 @@ fn list<'d>(name: Located<&'d str>, table: Table<'d>) -> FileList<'d> {
         let what = format!("nothing of the name `{}` is built in", source.value);
         table.note(Problem::error(source.span.clone(), what, "nearest: `builtin:starter`"));
     }
+    if let Some(source) = &source
+        && let Some((scheme, _)) = source.split_once("://")
+        && !["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme))
+    {
+        let what = format!("`{}` cannot be fetched", source.value);
+        table.note(Problem::error(source.span.clone(), what, "only http, https, a folder or a file"));
+    }
     let refresh = table.duration("refresh");
     if let Some(refresh) = &refresh
         && refresh.value < Duration::from_secs(60)
@@ -192,7 +199,11 @@ fn schedule(id: &Located<&str>, table: Table<'_>) -> Schedule {
     let hours = hours.iter().filter_map(|text| match Window::parse(text) {
         Ok(window) => Some(window),
         Err(label) => {
-            table.note(Problem::error(text.span.clone(), format!("`{}` is not a valid time of day", text.value), label));
+            table.note(Problem::error(
+                text.span.clone(),
+                format!("`{}` is not a valid time of day", text.value),
+                label,
+            ));
             None
         }
     });
@@ -330,7 +341,11 @@ fn methods(table: &Table<'_>) -> Signed<String> {
                     Some(near) => format!("nearest: `{near}`"),
                     None => "expected a method such as \"POST\"".to_owned(),
                 };
-                table.note(Problem::error(method.span.clone(), format!("`{}` is not a valid method", method.value), label));
+                table.note(Problem::error(
+                    method.span.clone(),
+                    format!("`{}` is not a valid method", method.value),
+                    label,
+                ));
             }
             good
         };
@@ -355,11 +370,7 @@ fn text(table: &Table<'_>, key: &str) -> Option<Text> {
         (Some(fr), Some(en)) => Some(Text { fr, en }),
         (Some(one), None) | (None, Some(one)) => Some(Text { fr: one.clone(), en: one }),
         (None, None) => {
-            table.note_absence(Problem::error(
-                span,
-                format!("`{key}` says nothing"),
-                format!("expected {TEXT}"),
-            ));
+            table.note_absence(Problem::error(span, format!("`{key}` says nothing"), format!("expected {TEXT}")));
             None
         }
     }

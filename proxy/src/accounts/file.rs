@@ -140,6 +140,12 @@ pub(crate) fn change(data_dir: &Path, name: &Name, change: Change) -> Result<(),
     files::replace(&path, |file| file.write_all(&text)).map_err(failed)
 }
 
+/// Whether the change would be made now, to ask for no password in vain.
+pub(crate) fn would_change(data_dir: &Path, name: &Name, change: Change) -> Result<(), ChangeError> {
+    let mut table = read(&path(data_dir)).map_err(ChangeError::File)?;
+    apply(&mut table, name, change, Timestamp::now())
+}
+
 fn apply(table: &mut Table, name: &Name, change: Change, now: Timestamp) -> Result<(), ChangeError> {
     let account = table.accounts.get_mut(name.as_str());
     match (change, account) {
@@ -175,6 +181,9 @@ mod tests {
         let data = dir.path().join("data");
         let hash = |text: &str| text.to_owned();
         assert!(matches!(change(&data, &name(), Change::Disable), Err(ChangeError::Unknown)));
+        let asked = Change::Password { hash: String::new() };
+        assert!(matches!(would_change(&data, &name(), asked), Err(ChangeError::Unknown)));
+        assert!(would_change(&data, &name(), Change::Add { hash: String::new() }).is_ok() && !path(&data).exists());
         change(&data, &name(), Change::Add { hash: hash("1") }).expect("added");
         assert!(matches!(change(&data, &name(), Change::Add { hash: hash("2") }), Err(ChangeError::Exists)));
         change(&data, &name(), Change::Password { hash: hash("2") }).expect("changed");

@@ -12,6 +12,10 @@ pub(crate) const NAME_BYTES: usize = 64;
 /// Longest password, in bytes: a bound on what a stranger can have hashed.
 pub(crate) const PASSWORD_BYTES: usize = 256;
 
+/// What a name can be, for `--help` and for refusals.
+pub(crate) const NAME_FORM: &str =
+    "1 to 64 letters without accents, digits, `.`, `_`, `-`, `@`, beginning with a letter or a digit";
+
 /// An account's name in normal form: lower-case letters, digits, `.`, `_`, `-`, `@`; begins with a letter or digit.
 ///
 /// No blank, colon or accent: it stands in Basic credentials, in log formats and in file names as it is.
@@ -24,11 +28,7 @@ pub(crate) struct NotAName;
 
 impl fmt::Display for NotAName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "a name is 1 to {NAME_BYTES} letters without accents, digits, and `.`, `_`, `-`, `@`, \
-             and begins with a letter or digit"
-        )
+        write!(out, "this is not a valid account's name: {NAME_FORM}")
     }
 }
 
@@ -63,6 +63,8 @@ impl fmt::Display for Name {
 /// Why a password is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Weakness {
+    /// There is none.
+    Empty,
     /// Longer than [`PASSWORD_BYTES`].
     TooLong,
     /// A control character, which no keyboard sends twice the same way.
@@ -78,6 +80,7 @@ pub(crate) enum Weakness {
 impl fmt::Display for Weakness {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Weakness::Empty => out.write_str("the password is empty"),
             Weakness::TooLong => write!(out, "the password is longer than {PASSWORD_BYTES} bytes"),
             Weakness::ControlCharacter => out.write_str("the password holds a control character"),
             Weakness::HoldsTheName => out.write_str("the password must not hold the account's name"),
@@ -92,6 +95,9 @@ impl fmt::Display for Weakness {
 
 /// Judges a new password.
 pub(crate) fn judge(name: &Name, password: &str) -> Result<(), Weakness> {
+    if password.is_empty() {
+        return Err(Weakness::Empty);
+    }
     if password.len() > PASSWORD_BYTES {
         return Err(Weakness::TooLong);
     }
@@ -198,6 +204,7 @@ mod tests {
             assert_eq!(Name::parse(wrong), Err(NotAName), "{wrong}");
         }
         assert!(Name::parse(&"a".repeat(NAME_BYTES)).is_ok());
+        assert!(NAME_FORM.contains(&format!("1 to {NAME_BYTES} ")));
     }
 
     #[test]
@@ -217,7 +224,7 @@ mod tests {
     fn bad_passwords() {
         use Weakness::*;
         for (bad, why) in [
-            ("", TooSimple),
+            ("", Empty),
             ("aB3$efg", TooSimple),
             ("abcdefgh1234", TooSimple),
             ("aaaaaaaaaaaaaaaaaaaaaaaa", TooSimple),

@@ -1,6 +1,6 @@
 //! `octroi check`: every problem of every file in one run, nothing bound and nothing changed but a stale index.
 
-use super::{Answer, Wrong, answer_json};
+use super::{Answer, Wrong, answer_json, plural};
 use crate::cli::Output;
 use crate::config::{Config, LoadError, LoadedCharter, Warnings};
 use crate::lists::progress::Progress;
@@ -60,21 +60,17 @@ pub(crate) fn check(path: Option<&Path>, output: Output) -> Result<Answer, Wrong
         answer_json(&findings)?;
     } else if findings.ok {
         let missing = if findings.missing.is_empty() { "" } else { ", but lists are missing" };
-        let entries = findings.entries.unwrap_or_default();
-        eprintln!("good{missing}: charter {}, {entries} entries", findings.charter.as_deref().unwrap_or("-"));
+        let entries = plural(findings.entries.unwrap_or_default(), "entry", "entries");
+        eprintln!("good{missing}: charter {}, {entries}", findings.charter.as_deref().unwrap_or("-"));
     }
     match (findings.problems.is_empty(), findings.ok) {
-        (false, _) => Err(Wrong::because(plural(findings.problems.len(), "problem"))),
+        (false, _) => Err(Wrong::because(plural(findings.problems.len() as u64, "problem", "problems"))),
         (true, false) => {
-            eprintln!("{} not met", plural(findings.expectations.len(), "expectation"));
+            eprintln!("{} not met", plural(findings.expectations.len() as u64, "expectation", "expectations"));
             Ok(Answer::No)
         }
         (true, true) => Ok(Answer::Done),
     }
-}
-
-fn plural(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 impl Findings {

@@ -1,12 +1,15 @@
 //! `octroi explain`: the decision on an address, and what led to it.
 
-use super::{Answer, Wrong, answer, answer_json, charter, columns, configuration};
+use super::{Answer, Wrong, answer, answer_json, charter, columns, configuration, when};
 use crate::cli::Explain;
+use crate::config::Config;
 use crate::lists;
 use crate::lists::progress::Progress;
+use crate::upstream::guard::Guard;
 use jiff::Timestamp;
 use policy::{Action, InForce, Query, Scheme, Target};
 use serde::Serialize;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 #[derive(Serialize)]
@@ -16,6 +19,9 @@ struct Explanation<'e> {
     article: Option<&'e str>,
     category: Option<&'e str>,
     evidence: Option<String>,
+    /// In words, when the gate itself refuses.
+    #[serde(skip)]
+    why: Option<String>,
     user: Option<&'e str>,
     groups: Vec<&'e str>,
     schedule: Option<&'e str>,
@@ -26,7 +32,12 @@ struct Explanation<'e> {
 pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wrong> {
     let (target, method) = asked_for(&asked.url, asked.method.as_deref())?;
     let config = configuration(path)?;
+    let at = asked.at.as_deref().map(|text| when::instant("--at", text, &config.time_zone, when::Day::Begins));
+    let at = at.transpose()?.unwrap_or_else(Timestamp::now);
     let charter = charter(&config)?;
+    for group in asked.groups.iter().filter(|group| !charter.charter.knows_group(group)) {
+        eprintln!("warning: the charter names no group `{group}`, neither its own nor one of a directory");
+    }
     let loaded = lists::load_with(&config, &charter.charter, &mut Progress::stderr()).map_err(Wrong::because)?;
     for missing in &loaded.missing {
         eprintln!("warning: {missing}");
@@ -38,11 +49,11 @@ pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wr
         method: &method,
         user: asked.user.as_deref(),
         groups: &groups,
-        client: asked.client.to_canonical(),
-        at: asked.at.unwrap_or_else(Timestamp::now),
+        client: asked.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)).to_canonical(),
+        at,
     };
     let decision = in_force.decide(&query);
-    let explanation = Explanation {
+    let mut explanation = Explanation {
         action: match decision.action {
             Action::Allow => "allow",
             Action::Block => "block",
@@ -51,19 +62,84 @@ pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wr
         article: in_force.article(&decision),
         category: in_force.category(&decision),
         evidence: in_force.evidence(&query, &decision),
+        why: None,
         user: asked.user.as_deref(),
         groups: in_force.groups(&query),
         schedule: in_force.schedule(&decision),
         charter: in_force.charter().identity(),
     };
+    let refusal = refused_by_the_gate(&config, asked.client, &target, &method, decision.action);
+    let charter_decides = refusal.is_none();
+    if let Some(refusal) = refusal {
+        let Refusal { rule, key, why } = refusal;
+        explanation = Explanation {
+            action: "block",
+            rule: Some(rule),
+            article: None,
+            category: None,
+            evidence: Some(key.to_owned()),
+            why: Some(why),
+            schedule: None,
+            ..explanation
+        };
+    }
     if asked.output.json {
         answer_json(&explanation)?;
     } else {
         let label = in_force.category_label(&decision).map(|label| label.en.as_str());
-        let reason = in_force.reason(&decision).map(|reason| reason.en.as_str());
+        let reason = in_force.reason(&decision).map(|reason| reason.en.as_str()).filter(|_| charter_decides);
+        let reason = explanation.why.as_deref().or(reason);
         answer(&text(&explanation, &target, &method, label, reason))?;
     }
     Ok(Answer::Done)
+}
+
+/// A refusal that is no matter of the charter.
+#[derive(Debug, PartialEq, Eq)]
+struct Refusal {
+    /// The reserved name that records bear.
+    rule: &'static str,
+    /// The key of the configuration it goes by.
+    key: &'static str,
+    why: String,
+}
+
+/// What the gate refuses by its configuration, in the order in which it looks: the client before anything is read, then,
+/// of what the charter lets through, the port and the address. A name that only a name server knows is not looked up.
+fn refused_by_the_gate(
+    config: &Config,
+    client: Option<IpAddr>,
+    target: &Target,
+    method: &str,
+    action: Action,
+) -> Option<Refusal> {
+    if let Some(client) = client.filter(|client| !config.clients.allow.contains(*client)) {
+        let why = format!("the gate does not serve {}", client.to_canonical());
+        return Some(Refusal { rule: "gate:client", key: "[clients] allow", why });
+    }
+    if action == Action::Block {
+        return None;
+    }
+    let destinations = &config.destinations;
+    let (ports, key, opens) = if method == "CONNECT" {
+        (&destinations.connect_ports, "[destinations] connect_ports", "no tunnel to port")
+    } else {
+        (&destinations.http_ports, "[destinations] http_ports", "no way to port")
+    };
+    if !ports.contains(target.port()) {
+        return Some(Refusal { rule: "gate:port", key, why: format!("the gate opens {opens} {}", target.port()) });
+    }
+    let addresses = match target.ip() {
+        Some(ip) => vec![ip],
+        None => config.dns.hosts.get(target.host())?.clone(),
+    };
+    let own = config.listen.proxy.iter().copied().chain([config.listen.console]).collect();
+    let guard = Guard::new(destinations.allow_private.clone(), own);
+    if addresses.iter().any(|ip| guard.allows(SocketAddr::new(*ip, target.port()))) {
+        return None;
+    }
+    let why = format!("the gate does not connect to {}: an internal or reserved address, or its own", target.host());
+    Some(Refusal { rule: "gate:address", key: "[destinations] allow_private", why })
 }
 
 /// What the gate would see of an address. Of an https address it sees a CONNECT, which names host and port alone: the
@@ -114,6 +190,41 @@ fn text(said: &Explanation<'_>, target: &Target, method: &str, label: Option<&st
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_gate_refuses_itself_is_told_as_such() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("octroi.toml");
+        let text = "[clients]\nallow = [\"10.0.0.0/8\"]\n[destinations]\nallow_private = [\"10.0.9.0/24\"]\n\
+                    [dns]\nhosts = { \"intranet.test\" = [\"10.0.9.1\"], \"inner.test\" = [\"10.0.8.1\"] }\n";
+        std::fs::write(&path, text).expect("written");
+        let (config, _) = Config::load(Some(&path)).expect("good");
+        let rule = |client: Option<&str>, url: &str, action| {
+            let client = client.map(|client| client.parse().expect("an address"));
+            let (target, method) = asked_for(url, None).expect("understood");
+            let refusal = refused_by_the_gate(&config, client, &target, &method, action);
+            refusal.map(|refusal| (refusal.rule, refusal.key))
+        };
+        let inside = Some("10.0.0.1");
+        let (port, address) = ("gate:port", ("gate:address", "[destinations] allow_private"));
+        for (url, expected) in [
+            ("https://a.test/", None),
+            ("https://a.test:8443/", Some((port, "[destinations] connect_ports"))),
+            ("http://a.test:8443/", None),
+            ("http://a.test:25/", Some((port, "[destinations] http_ports"))),
+            ("http://127.0.0.1/", Some(address)),
+            ("http://[::1]/", Some(address)),
+            ("http://10.0.9.1/", None),
+            ("http://intranet.test/", None),
+            ("http://inner.test/", Some(address)),
+        ] {
+            assert_eq!(rule(inside, url, Action::Allow), expected, "{url}");
+            assert_eq!(rule(inside, url, Action::Block), None, "the charter has spoken: {url}");
+        }
+        let client = Some(("gate:client", "[clients] allow"));
+        assert_eq!(rule(Some("192.168.0.1"), "http://a.test/", Action::Block), client);
+        assert_eq!(rule(None, "http://a.test/", Action::Allow), None, "nobody in particular");
+    }
 
     #[test]
     fn https_is_asked_as_the_tunnel_that_the_gate_sees() {

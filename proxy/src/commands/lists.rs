@@ -1,6 +1,6 @@
 //! `octroi lists`: what is fetched, what is compiled, what each list holds, and who covers a host.
 
-use super::{Answer, Wrong, answer, answer_json, charter, columns, configuration};
+use super::{Answer, Wrong, answer, answer_json, charter, columns, configuration, plural};
 use crate::cli::{Lists, Lookup, Output};
 use crate::config::Config;
 use crate::control::{self, AskError, Request};
@@ -10,8 +10,8 @@ use crate::lists::progress::Progress;
 use crate::lists::source::{self, Found, Material};
 use crate::lists::store::Store;
 use jiff::Timestamp;
-use policy::Charter;
 use policy::lists::Format;
+use policy::{Charter, Index, Target};
 use serde::Serialize;
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub(crate) fn lists(path: Option<&Path>, command: &Lists) -> Result<Answer, Wron
     let charter = charter(&config)?.charter;
     match command {
         Lists::Update(output) => update(&config, &charter, *output),
-        Lists::Compile(output) => compile(&config, &charter, *output),
+        Lists::Compile(output) => compile(&config, &charter, *output, &[]),
         Lists::Status(output) => status(&config, &charter, *output),
         Lists::Lookup(lookup) => look_up(&config, &charter, lookup),
     }
@@ -31,39 +31,39 @@ pub(crate) fn lists(path: Option<&Path>, command: &Lists) -> Result<Answer, Wron
 fn update(config: &Config, charter: &Charter, output: Output) -> Result<Answer, Wrong> {
     let runtime = super::runtime()?;
     let mut progress = Progress::stderr();
-    let mut all = Answer::Done;
+    let mut failed = Vec::new();
     for found in source::find_all(config, charter).iter().filter(|found| found.address().is_some()) {
         let name = &found.list.name;
         let sentence = match runtime.block_on(fetch::fetch(found, config, &mut progress)) {
             Outcome::New(bytes) => format!("{name}: fetched, {}", size(bytes)),
             Outcome::Unchanged => format!("{name}: unchanged since it was last fetched"),
             Outcome::Failed(why) => {
-                all = Answer::No;
+                failed.push(name.clone());
                 let kept = matches!(found.material, Material::File(_));
                 format!("{name}: not fetched: {why}{}", if kept { "; the one at hand is kept" } else { "" })
             }
         };
         progress.say(&sentence);
     }
-    let compiled = compile(config, charter, output)?;
-    Ok(if all == Answer::Done { compiled } else { all })
+    let compiled = compile(config, charter, output, &failed)?;
+    Ok(if failed.is_empty() { compiled } else { Answer::No })
 }
 
-/// Compiles what is there and has the running gate use it.
-fn compile(config: &Config, charter: &Charter, output: Output) -> Result<Answer, Wrong> {
+/// Compiles what is there and has the running gate use it. Why the lists `said` are missing has been said.
+fn compile(config: &Config, charter: &Charter, output: Output, said: &[String]) -> Result<Answer, Wrong> {
     let found = source::find_all(config, charter);
     let mut progress = Progress::stderr();
     let store = Store::of(config);
     let compiled = store.compile(&found, &mut progress);
     let (report, _) = compiled.map_err(|why| Wrong(format!("{}: {why}", store.path().display())))?;
-    for missing in report.missing() {
+    for missing in report.missing().iter().filter(|missing| !said.contains(&missing.list)) {
         eprintln!("warning: {missing}");
     }
     let reloaded = tell_the_gate(config);
     if output.json {
         answer_json(&report)?;
     } else {
-        answer(&format!("{} entries compiled in {:.1} s\n{}", report.entries, report.seconds, table(&report)))?;
+        answer(&format!("{} compiled in {:.1} s\n{}", entries(report.entries), report.seconds, table(&report)))?;
     }
     let whole = report.missing().is_empty() && reloaded;
     Ok(if whole { Answer::Done } else { Answer::No })
@@ -92,13 +92,25 @@ fn tell_the_gate(config: &Config) -> bool {
     }
 }
 
+fn entries(count: u64) -> String {
+    plural(count, "entry", "entries")
+}
+
+fn categories(count: usize) -> String {
+    plural(count as u64, "category", "categories")
+}
+
 fn table(report: &Report) -> String {
     let row = |list: &crate::lists::compile::ListReport| {
-        let bad = if list.bad == 0 { String::new() } else { format!("{} lines not understood", list.bad) };
-        let state = list.missing.as_ref().map_or(bad, |why| format!("missing: {why}"));
-        [list.name.clone(), format!("{} entries", list.entries), format!("{} categories", list.categories.len()), state]
+        let bad = if list.bad == 0 { String::new() } else { not_understood(list.bad) };
+        let state = if list.missing.is_some() { "missing".to_owned() } else { bad };
+        [list.name.clone(), entries(list.entries), categories(list.categories.len()), state]
     };
     columns(&report.lists.iter().map(row).collect::<Vec<_>>())
+}
+
+fn not_understood(lines: u64) -> String {
+    format!("{} not understood", plural(lines, "line", "lines"))
 }
 
 #[derive(Serialize)]
@@ -193,11 +205,11 @@ fn text(status: &Status) -> String {
         (false, Some(at)) => format!("compiled {at:.0}, not current: `octroi lists compile`"),
         (_, None) => "not compiled yet: `octroi lists compile`".to_owned(),
     };
-    let mut text = format!("{} entries, {state}\n", status.entries);
+    let mut text = format!("{}, {state}\n", entries(status.entries));
     for list in &status.lists {
         let mut rows = vec![
             [list.name.clone(), format!("{} ({})", list.source, list.format)],
-            [String::new(), format!("{} entries, {} categories", list.entries, list.categories.len())],
+            [String::new(), format!("{}, {}", entries(list.entries), categories(list.categories.len()))],
         ];
         let mut say = |sentence: String| rows.push([String::new(), sentence]);
         if let Some(at) = list.fetched_at {
@@ -207,11 +219,14 @@ fn text(status: &Status) -> String {
         if let Some(failure) = &list.failure {
             say(format!("not fetched {:.0}: {}", failure.at, failure.why));
         }
-        if let Some(why) = &list.missing {
-            say(format!("missing: {why}"));
+        match (&list.missing, &list.failure) {
+            // Said just above.
+            (Some(why), Some(failure)) if why.ends_with(&failure.why) => say("missing".to_owned()),
+            (Some(why), _) => say(format!("missing: {why}")),
+            (None, _) => {}
         }
         if list.bad > 0 {
-            say(format!("{} lines not understood, such as:", list.bad));
+            say(format!("{}, such as:", not_understood(list.bad)));
         }
         for bad in &list.examples {
             say(format!("  {}:{}: {}: {}", bad.file, bad.line, bad.why, bad.text));
@@ -223,7 +238,7 @@ fn text(status: &Status) -> String {
 
 #[derive(Serialize)]
 struct Covering {
-    /// `list:category`.
+    /// `list:category`; of the charter's own entries, `charter, category ID` or `charter, rule ID`.
     source: String,
     /// The kind of file: domains, urls, expressions.
     kind: &'static str,
@@ -239,19 +254,14 @@ fn look_up(config: &Config, charter: &Charter, lookup: &Lookup) -> Result<Answer
     for missing in &loaded.missing {
         eprintln!("warning: {missing}");
     }
-    let index = loaded.index;
-    let mut hits = Vec::new();
-    index.hits(&target, &mut hits);
-    let sources = index.sources();
-    let covering: Vec<Covering> = hits
-        .iter()
-        .flat_map(|hit| index.set(hit.set).iter().map(move |source| (hit, source)))
-        .filter_map(|(hit, source)| {
-            let source = sources.get(usize::from(source.0))?;
-            let entry = index.entry(&target, *hit);
-            Some(Covering { source: source.name.clone(), kind: hit.kind.as_str(), entry, removes: source.removes })
-        })
-        .collect();
+    let mut covering = covering(charter.own(), &target);
+    for own in &mut covering {
+        if let Some(name) = own.source.strip_prefix('!') {
+            (own.source, own.removes) = (name.to_owned(), true);
+        }
+        own.source.insert_str(0, "charter, ");
+    }
+    covering.extend(self::covering(&loaded.index, &target));
     if lookup.output.json {
         answer_json(&covering)?;
     } else {
@@ -262,10 +272,24 @@ fn look_up(config: &Config, charter: &Charter, lookup: &Lookup) -> Result<Answer
         answer(&columns(&covering.iter().map(row).collect::<Vec<_>>()))?;
     }
     if covering.is_empty() {
-        eprintln!("no list covers {}", target.host());
+        eprintln!("neither a list nor the charter itself names {}", target.host());
         return Ok(Answer::No);
     }
     Ok(Answer::Done)
+}
+
+/// The entries of an index that cover a target.
+fn covering(index: &Index, target: &Target) -> Vec<Covering> {
+    let mut hits = Vec::new();
+    index.hits(target, &mut hits);
+    hits.iter()
+        .flat_map(|hit| index.set(hit.set).iter().map(move |source| (hit, source)))
+        .filter_map(|(hit, source)| {
+            let source = index.sources().get(usize::from(source.0))?;
+            let entry = index.entry(target, *hit);
+            Some(Covering { source: source.name.clone(), kind: hit.kind.as_str(), entry, removes: source.removes })
+        })
+        .collect()
 }
 
 fn size(bytes: u64) -> String {

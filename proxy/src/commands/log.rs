@@ -6,15 +6,13 @@
 mod format;
 mod pages;
 
-use super::{Answer, Wrong, answer, configuration};
+use super::when::{Day, instant};
+use super::{Answer, Wrong, answer, configuration, plural};
 use crate::cli::{Format, Log, Search};
 use crate::config::{Config, Durability, Purpose};
 use crate::control::{self, AskError, Request};
 use format::Shown;
 use ipnet::IpNet;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use logstore::audit::{self, Act};
 use logstore::pseudonym::Pseudonyms;
 use logstore::{HostFilter, Settings};
@@ -43,8 +41,15 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
     let pseudonyms = Pseudonyms::open(&config.data_dir.join("keys/pseudonyms")).map_err(Wrong::because)?;
     let runtime = super::runtime()?;
     bring_up_to_date(config, &runtime)?;
-    let found = runtime.block_on(pages::search(&config.register_dir(), &filter, &pseudonyms, asked.limit, pages::PAGE));
-    let records = found.map_err(Wrong::because)?;
+    // One more than is shown, to know whether there are more.
+    let limit = asked.limit.saturating_add(1);
+    let found = runtime.block_on(pages::search(&config.register_dir(), &filter, &pseudonyms, limit, pages::PAGE));
+    let mut records = found.map_err(Wrong::because)?;
+    let cut = records.len() > asked.limit;
+    if cut {
+        // They come oldest first.
+        records.remove(0);
+    }
     if let Some(opening) = &opening {
         trace(config, "search", Some(opening.purpose.code()), opening.reason, asked, records.len())?;
     }
@@ -56,6 +61,10 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
         Format::Csv => format::csv(&shown),
         Format::Squid => format::squid(&shown),
     })?;
+    if cut {
+        let newest = plural(asked.limit as u64, "record", "records");
+        eprintln!("there are more: only the newest {newest} shown (--limit)");
+    }
     if shown.is_empty() {
         eprintln!("nothing found");
         return Ok(Answer::No);
@@ -76,7 +85,10 @@ fn opening<'o>(config: &Config, asked: &'o Search) -> Result<Option<Opening<'o>>
     }
     trace(config, "search refused", Some(code), reason, asked, 0)?;
     let known: Vec<&str> = declared.iter().map(|purpose| purpose.code()).collect();
-    Err(Wrong(format!("`{code}` is no declared purpose of the register; `[log] purposes` has: {}", known.join(", "))))
+    Err(Wrong(format!(
+        "`{code}` is not a declared purpose of the register; `[log] purposes` has: {}",
+        known.join(", ")
+    )))
 }
 
 fn trace(
@@ -150,10 +162,16 @@ fn filter(config: &Config, asked: &Search, open: bool) -> Result<Filter, Wrong> 
     let closed = |what: &str| {
         Err(Wrong(format!("looking for {what} by name opens names: give --purpose and --reason, or a pseudonym")))
     };
+    let zone = &config.time_zone;
+    let from = asked.from.as_deref().map(|text| instant("--from", text, zone, Day::Begins)).transpose()?;
+    let to = asked.to.as_deref().map(|text| instant("--to", text, zone, Day::Ends)).transpose()?;
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
+        return Err(Wrong("--from is later than --to".to_owned()));
+    }
     let mut filter = Filter {
         search: logstore::Search {
-            from: asked.from.as_deref().map(|text| instant(text, &config.time_zone, false)).transpose()?,
-            to: asked.to.as_deref().map(|text| instant(text, &config.time_zone, true)).transpose()?,
+            from: from.map(|at| at.as_microsecond()),
+            to: to.map(|at| at.as_microsecond()),
             id: asked.id,
             ..logstore::Search::default()
         },
@@ -200,23 +218,6 @@ fn network(text: &str) -> Result<IpNet, Wrong> {
     address.or_else(|_| text.parse()).map_err(|_| Wrong(format!("{text}: expected an address or a network")))
 }
 
-/// An instant in microseconds: RFC 3339, a date and time of the configuration's zone, or a day, which begins when it
-/// begins and, as an end, ends with it.
-fn instant(text: &str, zone: &TimeZone, end: bool) -> Result<i64, Wrong> {
-    if let Ok(instant) = text.parse::<Timestamp>() {
-        return Ok(instant.as_microsecond());
-    }
-    let wrong = || Wrong(format!("{text}: expected a day (2026-11-23) or an instant (2026-11-23T12:30:00+01:00)"));
-    let local = if text.contains(['T', ' ']) {
-        text.parse::<DateTime>().map_err(|_| wrong())?
-    } else {
-        let day = text.parse::<Date>().map_err(|_| wrong())?;
-        let day = if end { day.checked_add(1.day()).map_err(|_| wrong())? } else { day };
-        day.to_datetime(jiff::civil::Time::midnight())
-    };
-    Ok(zone.to_timestamp(local).map_err(|_| wrong())?.as_microsecond())
-}
-
 /// Has everything recorded so far filed, so that the search finds it.
 fn bring_up_to_date(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<(), Wrong> {
     match control::ask(&config.data_dir, Request::Flush) {
@@ -224,7 +225,8 @@ fn bring_up_to_date(config: &Config, runtime: &tokio::runtime::Runtime) -> Resul
         Err(AskError::NoGate) => {
             let recovered = runtime.block_on(logstore::settle_leftovers(&settings(config))).map_err(Wrong::because)?;
             if let Some(recovery) = recovered.filter(|recovery| recovery.interrupted > 0) {
-                eprintln!("{} records that a crash left open are closed as interrupted", recovery.interrupted);
+                let records = plural(recovery.interrupted, "record", "records");
+                eprintln!("{records} that a crash left open, now closed as interrupted");
             }
         }
         Ok(control::Answer::Failed { why }) => eprintln!("warning: the newest records may be missing: {why}"),
@@ -248,24 +250,6 @@ fn settings(config: &Config) -> Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_are_whole_and_local() {
-        let zone = TimeZone::get("Europe/Paris").expect("a zone");
-        let at = |text: &str, end| {
-            instant(text, &zone, end).map(|at| Timestamp::from_microsecond(at).expect("in range").to_string()).ok()
-        };
-        assert_eq!(at("2026-11-23", false).as_deref(), Some("2026-11-22T23:00:00Z"));
-        assert_eq!(at("2026-11-23", true).as_deref(), Some("2026-11-23T23:00:00Z"));
-        // The day on which summer time ends has 25 hours.
-        assert_eq!(at("2026-10-25", false).as_deref(), Some("2026-10-24T22:00:00Z"));
-        assert_eq!(at("2026-10-25", true).as_deref(), Some("2026-10-25T23:00:00Z"));
-        assert_eq!(at("2026-11-23T12:30", true).as_deref(), Some("2026-11-23T11:30:00Z"));
-        assert_eq!(at("2026-11-23T12:30:00Z", false).as_deref(), Some("2026-11-23T12:30:00Z"));
-        for wrong in ["yesterday", "2026-02-30", "23/11/2026", ""] {
-            assert_eq!(at(wrong, false), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn pseudonyms_are_told_from_names() {

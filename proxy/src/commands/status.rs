@@ -1,8 +1,9 @@
 //! `octroi status`: how the running gate is doing.
 
-use super::{Answer, Wrong, answer, answer_json, columns, configuration};
+use super::{Answer, Wrong, answer, answer_json, columns, configuration, no_gate, plural};
 use crate::cli::Output;
 use crate::control::{self, AskError, Request, Status};
+use jiff::Timestamp;
 use std::path::Path;
 
 /// Asks the running gate. None, or one that lets nothing through, is a no.
@@ -15,7 +16,7 @@ pub(crate) fn status(path: Option<&Path>, output: Output) -> Result<Answer, Wron
             if output.json {
                 answer("null\n")?;
             }
-            eprintln!("no gate runs on {}", config.data_dir.display());
+            eprintln!("{}", no_gate(&config));
             return Ok(Answer::No);
         }
         Err(why) => return Err(Wrong::because(why)),
@@ -36,22 +37,39 @@ pub(super) fn unexpected(answer: control::Answer) -> Wrong {
     }
 }
 
+/// An instant of the gate's without its fraction.
+fn seconds(instant: &str) -> String {
+    instant.parse::<Timestamp>().map_or_else(|_| instant.to_owned(), |at| format!("{at:.0}"))
+}
+
 fn text(status: &Status) -> String {
     let proxy: Vec<String> = status.proxy.iter().map(ToString::to_string).collect();
     let mut rows = vec![
         ("state", if status.ready { "open".to_owned() } else { "shut: nothing passes".to_owned() }),
         ("version", status.version.clone()),
-        ("process", format!("{}, since {}", status.pid, status.started_at)),
+        ("process", status.pid.to_string()),
+        ("started", seconds(&status.started_at)),
         ("proxy", proxy.join(", ")),
         ("console", status.console.to_string()),
         ("data", status.data_dir.display().to_string()),
         ("charter", format!("{}, {}", status.charter.title, status.charter.identity)),
-        ("since", status.charter.since.clone()),
-        ("lists", format!("{} entries", status.lists.entries)),
+        ("in force since", seconds(&status.charter.since)),
+        ("lists", plural(status.lists.entries, "entry", "entries")),
         ("connections", status.connections.to_string()),
         ("exchanges", format!("{}, of which {} refused", status.exchanges, status.refused)),
     ];
     rows.extend(status.lists.missing.iter().map(|missing| ("missing", missing.clone())));
     rows.extend(status.notes.iter().map(|note| ("note", note.clone())));
     columns(&rows.into_iter().map(|(name, value)| [name.to_owned(), value]).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fraction_of_a_second_is_no_news() {
+        assert_eq!(seconds("2026-11-23T18:45:00.123456789Z"), "2026-11-23T18:45:00Z");
+        assert_eq!(seconds("2026-11-23T18:45:00Z"), "2026-11-23T18:45:00Z");
+    }
 }

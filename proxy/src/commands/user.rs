@@ -18,17 +18,13 @@ pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong>
     let data_dir = &config.data_dir;
     let done = match command {
         User::Add(account) => {
-            let (name, hash) = named(account)?;
-            let done = change(data_dir, &name, Change::Add { hash })?;
+            let done = with_password(data_dir, account, |hash| Change::Add { hash })?;
             if done == Answer::Done && !config.identity.methods.contains(&Method::Basic) {
                 eprintln!("nobody is asked for a password yet: `[identity] methods` does not name `basic`");
             }
             done
         }
-        User::Passwd(account) => {
-            let (name, hash) = named(account)?;
-            change(data_dir, &name, Change::Password { hash })?
-        }
+        User::Passwd(account) => with_password(data_dir, account, |hash| Change::Password { hash })?,
         User::Disable { name } => change(data_dir, &Name::parse(name).map_err(Wrong::because)?, Change::Disable)?,
         User::List(output) => {
             let table = file::read(&file::path(data_dir)).map_err(Wrong::because)?;
@@ -59,37 +55,51 @@ pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong>
     Ok(done)
 }
 
-/// The name, and the hash of a password that is good enough for it.
-fn named(account: &Account) -> Result<(Name, String), Wrong> {
+/// Changes an account to a new password, which is only asked for when the account can be changed.
+fn with_password(data_dir: &Path, account: &Account, to: impl Fn(String) -> Change) -> Result<Answer, Wrong> {
     let name = Name::parse(&account.name).map_err(Wrong::because)?;
+    if let Err(why) = file::would_change(data_dir, &name, to(String::new())) {
+        return refused(&name, why);
+    }
+    let hash = hash_of_password(account, &name)?;
+    change(data_dir, &name, to(hash))
+}
+
+/// The hash of a password that is good enough.
+fn hash_of_password(account: &Account, name: &Name) -> Result<String, Wrong> {
     let password = if account.password_stdin || !io::stdin().is_terminal() {
-        read_line(&mut io::stdin().lock()).map_err(Wrong::because)?
+        let line = read_line(&mut io::stdin().lock()).map_err(Wrong::because)?;
+        line.ok_or_else(|| Wrong("no password came: standard input is empty".to_owned()))?
     } else {
-        ask_twice(&name)?
+        ask_twice(name)?
     };
-    rule::judge(&name, &password).map_err(Wrong::because)?;
-    let hash = accounts::hash(&password).map_err(Wrong::because)?;
-    Ok((name, hash))
+    rule::judge(name, &password).map_err(Wrong::because)?;
+    accounts::hash(&password).map_err(Wrong::because)
 }
 
 fn change(data_dir: &Path, name: &Name, change: Change) -> Result<Answer, Wrong> {
-    let no = |why: String| {
-        eprintln!("{why}");
-        Ok(Answer::No)
-    };
     match file::change(data_dir, name, change) {
         Ok(()) => Ok(Answer::Done),
-        Err(ChangeError::Exists) => no(format!("`{name}` has an account; `octroi user passwd` changes its password")),
-        Err(ChangeError::Unknown) => no(format!("`{name}` has no account")),
-        Err(ChangeError::Disabled) => no(format!("`{name}` is disabled; `octroi user add` reopens it")),
-        Err(ChangeError::File(why)) => Err(Wrong::because(why)),
+        Err(why) => refused(name, why),
     }
 }
 
-fn read_line(input: &mut dyn BufRead) -> io::Result<String> {
+fn refused(name: &Name, why: ChangeError) -> Result<Answer, Wrong> {
+    let why = match why {
+        ChangeError::Exists => format!("`{name}` has an account; `octroi user passwd` changes its password"),
+        ChangeError::Unknown => format!("`{name}` has no account; `octroi user add` opens one"),
+        ChangeError::Disabled => format!("`{name}` is disabled; `octroi user add` reopens it"),
+        ChangeError::File(why) => return Err(Wrong::because(why)),
+    };
+    eprintln!("{why}");
+    Ok(Answer::No)
+}
+
+/// One line without its end; `None` when nothing comes.
+fn read_line(input: &mut dyn BufRead) -> io::Result<Option<String>> {
     let mut line = String::new();
-    input.read_line(&mut line)?;
-    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+    let bytes = input.read_line(&mut line)?;
+    Ok((bytes > 0).then(|| line.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
 fn ask_twice(name: &Name) -> Result<String, Wrong> {
@@ -117,7 +127,7 @@ impl Terminal {
 
     fn ask(&mut self, question: &str) -> io::Result<String> {
         self.tty.get_mut().write_all(question.as_bytes())?;
-        let line = read_line(&mut self.tty)?;
+        let line = read_line(&mut self.tty)?.unwrap_or_default();
         self.tty.get_mut().write_all(b"\n")?;
         Ok(line)
     }
@@ -136,8 +146,8 @@ mod tests {
 
     #[test]
     fn a_password_is_one_line_without_its_end() {
-        for (input, line) in [("a b \r\nnext\n", "a b "), ("é", "é"), ("", "")] {
-            assert_eq!(read_line(&mut input.as_bytes()).expect("read"), line);
+        for (input, line) in [("a b \r\nnext\n", Some("a b ")), ("é", Some("é")), ("\n", Some("")), ("", None)] {
+            assert_eq!(read_line(&mut input.as_bytes()).expect("read").as_deref(), line);
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Report {
     pub(crate) compiled_at: Timestamp,
     /// How long that took.
     pub(crate) seconds: f64,
-    /// Lines kept, of all lists. An entry that two lists name counts twice.
+    /// Entries of all lists together. One that two lists name counts twice; one that a list repeats in a category, once.
     pub(crate) entries: u64,
     /// Each list, in the order of the charter.
     pub(crate) lists: Vec<ListReport>,
@@ -39,7 +39,7 @@ pub(crate) struct ListReport {
     pub(crate) name: String,
     /// Why it is not in the index, or only a part of it.
     pub(crate) missing: Option<String>,
-    /// Lines kept.
+    /// Its entries.
     pub(crate) entries: u64,
     /// Its categories, `list:category`, or its name alone when it has none.
     pub(crate) categories: BTreeSet<String>,
@@ -65,6 +65,15 @@ pub(crate) struct Example {
 }
 
 impl Report {
+    /// Counts what the index holds in place of the lines that were read, some of which repeat others.
+    pub(super) fn count(&mut self, index: &Index) {
+        for list in &mut self.lists {
+            let sources = index.sources().iter().filter(|source| source.name.split(':').next() == Some(&*list.name));
+            list.entries = sources.map(|source| source.entries).sum();
+        }
+        self.entries = index.entries();
+    }
+
     /// The lists that are not in the index.
     pub(crate) fn missing(&self) -> Vec<Missing> {
         let missing = |list: &ListReport| Some(Missing { list: list.name.clone(), why: list.missing.clone()? });
@@ -97,8 +106,9 @@ pub(crate) fn write(found: &[Found], out: &mut dyn Write, progress: &mut Progres
 /// Compiles without a file: the data folder cannot be written.
 pub(crate) fn in_memory(found: &[Found], progress: &mut Progress) -> Result<(Index, Report), ListsError> {
     let mut bytes = Vec::new();
-    let report = write(found, &mut bytes, progress).map_err(|why| ListsError(why.to_string()))?;
+    let mut report = write(found, &mut bytes, progress).map_err(|why| ListsError(why.to_string()))?;
     let index = Index::open(Arc::new(bytes)).map_err(|why| ListsError(why.to_string()))?;
+    report.count(&index);
     Ok((index, report))
 }
 

@@ -207,8 +207,13 @@ async fn follow(url: &str, known: Option<&Fetched>, config: &Config) -> Result<R
     Err(format!("it leads on to another address more than {REDIRECTS} times"))
 }
 
-/// Scheme, host and port: enough to say who answered, without what an address may carry as a secret.
+/// The address as far as it can be shown: without a password, and without the query, which may hold one.
 fn place(uri: &Uri) -> String {
+    format!("{}{}", origin(uri), uri.path())
+}
+
+/// Scheme, host and port.
+fn origin(uri: &Uri) -> String {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     format!("{}://{host}", uri.scheme_str().unwrap_or_default())
@@ -222,10 +227,10 @@ fn location(from: &Uri, headers: &HeaderMap) -> Result<Uri, String> {
     } else if let Some(rest) = to.strip_prefix("//") {
         format!("{}://{rest}", from.scheme_str().unwrap_or_default())
     } else if to.starts_with('/') {
-        format!("{}{to}", place(from))
+        format!("{}{to}", origin(from))
     } else {
         let folder = from.path().rsplit_once('/').map_or("", |(folder, _)| folder);
-        format!("{}{folder}/{to}", place(from))
+        format!("{}{folder}/{to}", origin(from))
     };
     let whole = whole.split('#').next().unwrap_or_default();
     whole.parse().map_err(|why| format!("{} leads on to no address: {why}", place(from)))

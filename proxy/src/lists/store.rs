@@ -54,7 +54,7 @@ impl Store {
         files::private_dir(&self.dir)?;
         let lock = File::create(self.dir.join("lock"))?;
         lock.lock()?;
-        let report = files::replace(&self.path(), |file| {
+        let mut report = files::replace(&self.path(), |file| {
             let mut out = BufWriter::with_capacity(1 << 20, file);
             let report = compile::write(found, &mut out, progress)?;
             out.flush()?;
@@ -62,6 +62,7 @@ impl Store {
         })?;
         // Opened before it is vouched for: an index that does not read back must not be called current.
         let index = self.open().map_err(io::Error::other)?;
+        report.count(&index);
         let mut text = serde_json::to_vec_pretty(&report).map_err(io::Error::other)?;
         text.push(b'\n');
         files::replace(&self.report_path(), |file| file.write_all(&text))?;

@@ -86,11 +86,11 @@ impl Fault<'_> {
                 Wording {
                     title: "Demande mal formée",
                     happened: "La passerelle a reçu une demande qu’elle ne peut pas interpréter avec certitude\u{202f}; elle ne l’a pas transmise.",
-                    advice: "Vérifiez l’adresse saisie. Si elle est juste, le logiciel utilisé est sans doute en cause\u{202f}: signalez-le.",
+                    advice: "Vérifiez l’adresse saisie. Si elle est juste, le logiciel utilisé est sans doute en cause\u{a0}: signalez-le.",
                 },
                 Wording {
                     title: "Malformed request",
-                    happened: "The gateway received a request it cannot read with certainty, and did not forward it.",
+                    happened: "The gate received a request it cannot read with certainty, and did not forward it.",
                     advice: "Check the address you typed. If it is right, the software you are using is probably at fault: please report it.",
                 },
             ],
@@ -126,7 +126,7 @@ impl Fault<'_> {
                 },
                 Wording {
                     title: "Not supported",
-                    happened: "The software asks for something the gateway does not offer.",
+                    happened: "The software asks for something the gate does not offer.",
                     advice: "Reloading the page will not help. If you need it, please report it.",
                 },
             ],
@@ -150,7 +150,7 @@ impl Fault<'_> {
                 },
                 Wording {
                     title: "Device not served",
-                    happened: "This device’s address is not among those the gateway serves.",
+                    happened: "This device’s address is not among those the gate serves.",
                     advice: "Check that the device is connected to the network meant for it.",
                 },
             ],
@@ -162,7 +162,7 @@ impl Fault<'_> {
                 },
                 Wording {
                     title: "Port not allowed",
-                    happened: "The address uses a port that the gateway does not open.",
+                    happened: "The address uses a port that the gate does not open.",
                     advice: "Check the number after the colon in the address. If it is right, you may ask for it to be opened.",
                 },
             ],
@@ -174,7 +174,7 @@ impl Fault<'_> {
                 },
                 Wording {
                     title: "Reserved address",
-                    happened: "This request leads to an internal or reserved address, which the gateway does not reach.",
+                    happened: "This request leads to an internal or reserved address, which the gate does not reach.",
                     advice: "If this is one of your organisation’s services, ask for it to be declared.",
                 },
             ],
@@ -206,7 +206,7 @@ impl Fault<'_> {
                 Wording {
                     title: "Le site ne répond pas",
                     happened: "Le site n’a pas répondu dans le délai prévu.",
-                    advice: "Il est peut-être surchargé ou en panne\u{202f}: réessayez dans quelques minutes.",
+                    advice: "Il est peut-être surchargé ou en panne\u{a0}: réessayez dans quelques minutes.",
                 },
                 Wording {
                     title: "The site is not answering",
@@ -218,7 +218,7 @@ impl Fault<'_> {
                 Wording {
                     title: "Site injoignable",
                     happened: "La connexion au site a été refusée ou interrompue.",
-                    advice: "Il est peut-être en panne\u{202f}: réessayez dans quelques minutes.",
+                    advice: "Il est peut-être en panne\u{a0}: réessayez dans quelques minutes.",
                 },
                 Wording {
                     title: "Site unreachable",
@@ -245,7 +245,7 @@ impl Fault<'_> {
                     advice: "Réessayez dans un instant.",
                 },
                 Wording {
-                    title: "Gateway busy",
+                    title: "Gate busy",
                     happened: "Too many connections are open at the moment; the request was not forwarded.",
                     advice: "Try again in a moment.",
                 },
@@ -258,7 +258,7 @@ impl Fault<'_> {
                 },
                 Wording {
                     title: "Internet access suspended",
-                    happened: "The gateway can no longer keep the register of connections, and stays shut until it can.",
+                    happened: "The gate can no longer keep the register of connections, and stays shut until it can.",
                     advice: "Neither your device nor the site is at fault. Access will come back by itself; if it does not, please report it.",
                 },
             ],
@@ -284,7 +284,7 @@ pub(crate) struct FaultPage<'a> {
     pub(crate) contact: &'a str,
     /// The data protection officer's address; may be empty.
     pub(crate) dpo: &'a str,
-    /// The host asked for, in normal form; `None` when the request was not understood that far.
+    /// The host asked for, in normal form, with its port where the port is what matters; `None` when the request was not understood that far.
     pub(crate) target: Option<&'a str>,
     /// The record's number; `None` when nothing was recorded, and then the page says nothing of a record.
     pub(crate) reference: Option<&'a str>,

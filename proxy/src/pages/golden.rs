@@ -121,6 +121,10 @@ fn hostile_refusal(lang: Language) -> String {
 }
 
 fn fault_page(lang: Language, what: Fault<'_>, reference: Option<&str>) -> String {
+    fault_page_of(lang, what, reference, "www.example.org")
+}
+
+fn fault_page_of(lang: Language, what: Fault<'_>, reference: Option<&str>, target: &str) -> String {
     fault(
         lang,
         &FaultPage {
@@ -128,7 +132,7 @@ fn fault_page(lang: Language, what: Fault<'_>, reference: Option<&str>) -> Strin
             organisation: "Société Exemple",
             contact: "informatique@exemple.fr",
             dpo: "",
-            target: reference.map(|_| "www.example.org"),
+            target: reference.map(|_| target),
             reference,
             at: &at(),
             retention_days: 365,
@@ -170,6 +174,7 @@ fn cases() -> BTreeMap<String, String> {
         case("block-hostile", hostile_refusal(lang));
         case("error-no-answer", fault_page(lang, Fault::NoAnswer, Some("184208")));
         case("error-bad-request", fault_page(lang, FAULTS[0], None));
+        case("error-port", fault_page_of(lang, Fault::PortNotAllowed, Some("184209"), "www.example.org:8443"));
         case("home", home_page(lang));
     }
     cases
@@ -278,20 +283,21 @@ fn french_is_set_as_french() {
         assert!(!text.contains('\''), "{name}: a straight apostrophe");
         let mut before = ' ';
         for c in text.chars() {
-            if matches!(c, ';' | '!' | '?' | '»') {
+            // Imprimerie nationale: a thin space before these, a full one before a colon and inside guillemets.
+            if matches!(c, ';' | '!' | '?') {
                 assert_eq!(before, '\u{202f}', "{name}: before {c}");
             }
-            if before == '«' {
-                assert_eq!(c, '\u{202f}', "{name}: after «");
+            if before == '«' || c == '»' {
+                assert_eq!(if c == '»' { before } else { c }, '\u{a0}', "{name}: inside guillemets");
             }
             if c == ':' {
-                // Inside an address or a time, or after a word with its narrow space.
-                assert!(before == '\u{202f}' || before.is_ascii_alphanumeric(), "{name}: before a colon");
+                // Inside an address or a time, or after a word with its space.
+                assert!(before == '\u{a0}' || before.is_ascii_alphanumeric(), "{name}: before a colon");
             }
             before = c;
         }
         for (at, _) in text.match_indices(": ") {
-            assert!(text[..at].ends_with('\u{202f}'), "{name}: a colon without its narrow space");
+            assert!(text[..at].ends_with('\u{a0}'), "{name}: a colon without its space");
         }
     }
 }
@@ -303,5 +309,5 @@ fn words(page: &str) -> String {
     for part in body.split('<') {
         text.push_str(part.split_once('>').map_or(part, |(_, after)| after));
     }
-    text.replace("&#8239;", "\u{202f}").replace("&amp;", "&")
+    text.replace("&#8239;", "\u{202f}").replace("&#160;", "\u{a0}").replace("&amp;", "&")
 }

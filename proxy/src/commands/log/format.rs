@@ -105,7 +105,7 @@ fn cell(value: &Value) -> String {
     if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
-/// Columns for people; times in the configuration's zone.
+/// Columns for people; times in the configuration's zone, with its offset then.
 pub(super) fn table(all: &[Shown], zone: &TimeZone) -> String {
     if all.is_empty() {
         return String::new();
@@ -114,7 +114,7 @@ pub(super) fn table(all: &[Shown], zone: &TimeZone) -> String {
     let row = |shown: &Shown| {
         let record = &shown.record;
         let time = Timestamp::from_microsecond(record.opened_at)
-            .map(|at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string());
+            .map(|at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%:z").to_string());
         let outcome = record.outcome.map_or("open".to_owned(), |outcome| outcome.to_string());
         // How it ended only says more than the verdict when it did not end as the verdict has it.
         let action = match record.outcome {

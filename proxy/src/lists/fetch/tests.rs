@@ -139,7 +139,7 @@ fn nobody_there_is_a_failure_and_a_missing_list() {
     let free = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("an address");
     let gate = Gate::of(free.port(), "/ut1.tar.gz");
     let Outcome::Failed(why) = gate.fetch() else { panic!("accepted") };
-    assert!(why.contains(&format!("http://lists.test:{}", free.port())), "{why}");
+    assert!(why.contains(&format!("http://lists.test:{}/ut1.tar.gz", free.port())), "{why}");
     assert_eq!(gate.found().material, source::Material::Missing(format!("it could not be fetched: {why}")));
 }
 
@@ -156,5 +156,5 @@ fn redirects_are_resolved_against_where_they_came_from() {
         assert_eq!(location(&from, &headers).expect("an address").to_string(), expected);
     }
     assert!(location(&from, &HeaderMap::new()).is_err());
-    assert_eq!(place(&from), "https://a.test:8443");
+    assert_eq!(place(&from), "https://a.test:8443/lists/ut1/a.tgz");
 }

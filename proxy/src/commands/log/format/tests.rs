@@ -92,7 +92,7 @@ fn csv_quotes_and_runs_nothing() {
 fn the_table_is_in_local_time() {
     let zone = TimeZone::get("Europe/Paris").expect("a zone");
     let text = table(&open(), &zone);
-    assert!(text.contains("2026-11-23 "), "{text}");
+    assert!(text.contains("+01:00  ") && text.contains("2026-11-23 "), "{text}");
     assert!(text.contains("CONNECT a.test:443") && text.contains("block"), "{text}");
     assert_eq!(table(&[], &zone), "");
 }
