@@ -134,6 +134,11 @@ fn asked_host(request: &Request<Incoming>) -> Option<String> {
     Some(target.host().to_owned())
 }
 
+/// Whether a host in normal form is this machine and no other.
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 /// How a browser reaches one of the proxy's sockets: by the name under which it found the console, when the socket can be
 /// reached from elsewhere (Kerberos needs the name); a loopback socket by its address.
 fn reached_as(own: SocketAddr, asked: Option<&str>) -> String {

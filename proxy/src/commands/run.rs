@@ -96,6 +96,8 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
 
     let stop = Stop::listen().map_err(|error| format!("signals cannot be listened for: {error}"))?;
     let gate = Arc::new(Gate::new(state, register, accounts, proxy_at, console_at, room));
+    // What came back from a backup, or lay here while no gate ran, is erased before anything is served.
+    purge(&gate).await;
     print!("{}", greeting(&gate, recovery));
     let wanted = gate.started_with.limits.connections;
     if room < wanted {
@@ -108,7 +110,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
         tasks.spawn(accept::listen(gate.clone(), listener, crowd.clone(), tasks.clone(), stop.interrupt.clone()));
     }
     tasks.spawn(sweep(gate.clone()));
-    tasks.spawn(purge(gate.clone()));
+    tasks.spawn(purge_hourly(gate.clone()));
     // Health and commands are answered to the end, so that a gate that drains can be asked how far it is.
     let services = TaskTracker::new();
     services.spawn(console::listen(gate.clone(), console, services.clone()));
@@ -129,22 +131,22 @@ async fn sweep(gate: Arc<Gate>) {
     }
 }
 
-/// Deletes the days that are due, at the start and every hour. A failure is said each time, until it is mended.
-async fn purge(gate: Arc<Gate>) {
-    loop {
-        let (dir, days) = (gate.started_with.register_dir(), gate.state().config.log.retention_days);
-        let now = gate.now().as_microsecond();
-        match tokio::task::spawn_blocking(move || purge_due(&dir, now, days)).await {
-            Ok(Ok(0)) => {}
-            Ok(Ok(days)) => tracing::info!(days, "days past their retention were deleted"),
-            Ok(Err(why)) => {
-                tracing::error!(why, "days past their retention could not be deleted; tried again in an hour")
-            }
-            Err(panic) => tracing::error!(%panic, "the purge failed; tried again in an hour"),
-        }
-        if gate.stopping.run_until_cancelled(tokio::time::sleep(PURGE)).await.is_none() {
-            return;
-        }
+/// Deletes the days that are due, every hour.
+async fn purge_hourly(gate: Arc<Gate>) {
+    while gate.stopping.run_until_cancelled(tokio::time::sleep(PURGE)).await.is_some() {
+        purge(&gate).await;
+    }
+}
+
+/// Deletes the days that are due. A failure is said each time, until it is mended.
+async fn purge(gate: &Gate) {
+    let (dir, days) = (gate.started_with.register_dir(), gate.state().config.log.retention_days);
+    let now = gate.now().as_microsecond();
+    match tokio::task::spawn_blocking(move || purge_due(&dir, now, days)).await {
+        Ok(Ok(0)) => {}
+        Ok(Ok(days)) => tracing::info!(days, "days past their retention were deleted"),
+        Ok(Err(why)) => tracing::error!(why, "days past their retention could not be deleted; tried again in an hour"),
+        Err(panic) => tracing::error!(%panic, "the purge failed; tried again in an hour"),
     }
 }
 
