@@ -104,8 +104,7 @@ fn pac_file(gate: &Gate, request: &Request<Incoming>) -> Answer {
     let elsewhere = asked.as_deref().is_some_and(|host| !is_loopback(host));
     let open_to_others = gate.proxy.iter().any(|own| !own.ip().is_loopback());
     let reachable = gate.proxy.iter().filter(|own| !(elsewhere && open_to_others && own.ip().is_loopback()));
-    let proxies: Vec<(String, u16)> =
-        reachable.map(|own| (reached_as(*own, asked.as_deref()), own.port())).collect();
+    let proxies: Vec<(String, u16)> = reachable.map(|own| (reached_as(*own, asked.as_deref()), own.port())).collect();
     let proxies: Vec<(&str, u16)> = proxies.iter().map(|(host, port)| (host.as_str(), *port)).collect();
     let text = pac::file(&proxies, &[]);
     let tag = format!("\"{:016x}\"", xxh3_64(text.as_bytes()));
