@@ -85,7 +85,9 @@ fn refuse_strangers(head: &[u8]) -> io::Result<()> {
 
 fn tar(stream: impl Read, read: &Cell<u64>, total: u64, sink: Sink<'_>) -> io::Result<()> {
     let mut archive = tar::Archive::new(stream.take(ARCHIVE_BYTES));
-    for entry in archive.entries()? {
+    // Raw: long names and extended headers, which no list needs, are passed over instead of being read into memory, where a
+    // few kilobytes could unfold into gigabytes.
+    for entry in archive.entries()?.raw(true) {
         let mut entry = entry?;
         let Some(path) = inside(&entry.path()?) else { continue };
         let kind = entry.header().entry_type();
