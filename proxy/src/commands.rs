@@ -80,7 +80,7 @@ fn answer_json(value: &impl Serialize) -> Result<(), Wrong> {
 }
 
 /// `1 record`, `2 records`.
-fn plural(count: u64, one: &str, many: &str) -> String {
+pub(crate) fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 

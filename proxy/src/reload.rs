@@ -1,4 +1,5 @@
 //! Files read, judged whole and put in force at once; what does not hold is refused, and what was in force stays.
+use crate::commands::plural;
 use crate::config::Config;
 use crate::control::{Answer, CharterStatus, ListsStatus, Request, Status};
 use crate::gate::{Gate, State};
@@ -58,7 +59,8 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
             return Err(Refused(report));
         }
         tracing::error!("expectations of the charter do not hold:\n{report}");
-        notes.push(format!("{} expectations of the charter do not hold with the lists at hand", disappointed.len()));
+        let failed = plural(disappointed.len() as u64, "expectation", "expectations");
+        notes.push(format!("{failed} of the charter not met with the lists at hand: `octroi check` says which"));
     }
     for (name, nearest) in in_force.missing_lists() {
         // Of a list that is missing whole, that is said once.

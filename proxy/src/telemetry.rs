@@ -1,6 +1,6 @@
 //! Operational logs: what the gate does, and nothing about anybody. Who went where is the register's, never theirs.
 use crate::config::Config;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::EnvFilter;
@@ -34,7 +34,8 @@ pub(crate) fn start(config: &Config) -> io::Result<WorkerGuard> {
         Err(_) => filter,
     });
     let to_file = tracing_subscriber::fmt::layer().with_ansi(false).with_span_events(FmtSpan::NONE).with_writer(files);
-    let to_terminal = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false);
+    let colours = io::stderr().is_terminal();
+    let to_terminal = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(io::stderr).with_target(false);
     // Refused only when a logger is already there, which then serves as well.
     let _ = tracing_subscriber::registry().with(filter).with(to_file).with(to_terminal).try_init();
     Ok(guard)

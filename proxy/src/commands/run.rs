@@ -225,10 +225,17 @@ fn greeting(gate: &Gate, recovery: Recovery) -> String {
         let article = article.map(|article| format!(" (art. {article})")).unwrap_or_default();
         line("refuses", format!("{}{article}", what.en));
     }
-    line("lists", format!("{} entries", state.in_force.index().entries()));
+    line("lists", super::plural(state.in_force.index().entries(), "entry", "entries"));
     line("register", format!("{} days, detail {}", state.config.log.retention_days, detail(&state.config)));
     if recovery != Recovery::default() {
-        line("recovered", format!("{} records filed, {} closed as interrupted", recovery.filed, recovery.interrupted));
+        line(
+            "recovered",
+            format!(
+                "{} filed, {} of them closed as interrupted",
+                super::plural(recovery.filed, "record", "records"),
+                recovery.interrupted
+            ),
+        );
     }
     for note in &state.notes {
         line("note", note.clone());
