@@ -228,14 +228,8 @@ fn greeting(gate: &Gate, recovery: Recovery) -> String {
     line("lists", super::plural(state.in_force.index().entries(), "entry", "entries"));
     line("register", format!("{} days, detail {}", state.config.log.retention_days, detail(&state.config)));
     if recovery != Recovery::default() {
-        line(
-            "recovered",
-            format!(
-                "{} filed, {} of them closed as interrupted",
-                super::plural(recovery.filed, "record", "records"),
-                recovery.interrupted
-            ),
-        );
+        let filed = super::plural(recovery.filed, "record", "records");
+        line("recovered", format!("{filed} filed, {} closed as interrupted", recovery.interrupted));
     }
     for note in &state.notes {
         line("note", note.clone());
