@@ -9,11 +9,9 @@ fn stricter() -> String {
     setup::CHARTER.replace("[\"blocked.test\"]", "[\"blocked.test\", \"other.test\"]").replace("essai-1", "essai-2")
 }
 
-#[test]
-fn a_reload_under_load_fails_no_request() {
-    let gate = Setup::new().start();
-    let origin = Origin::http(|_| Answer::ok("served"));
-    let (url, other) = (origin.url("allowed.test", "/"), origin.url("other.test", "/"));
+/// Runs `change` while sixteen clients ask for `url`, half of them on connections they keep; none may fail. `change` is
+/// given a way to wait until they have had more answers.
+fn while_busy(gate: &Gate, url: &str, change: impl FnOnce(&dyn Fn())) {
     let (stop, served) = (AtomicBool::new(false), AtomicUsize::new(0));
     let proxy = gate.proxy();
     let load = |kept: bool| {
@@ -22,7 +20,7 @@ fn a_reload_under_load_fails_no_request() {
             if !kept {
                 client = Client::connect(proxy).map_err(|error| error.to_string())?;
             }
-            let answer = client.get(&url).map_err(|error| error.to_string())?;
+            let answer = client.get(url).map_err(|error| error.to_string())?;
             if (answer.status(), answer.text().as_str()) != (200, "served") {
                 return Err(format!("{answer:?}"));
             }
@@ -32,8 +30,24 @@ fn a_reload_under_load_fails_no_request() {
     };
     thread::scope(|scope| {
         let clients: Vec<_> = (0..16).map(|n| scope.spawn(move || load(n % 2 == 0))).collect();
-        for round in 0..10 {
+        change(&|| {
             let before = served.load(Ordering::SeqCst);
+            wait::until("more requests", LIMIT, || (served.load(Ordering::SeqCst) > before + 50).then_some(()));
+        });
+        stop.store(true, Ordering::SeqCst);
+        for client in clients {
+            client.join().expect("no panic").expect("no request failed");
+        }
+    });
+}
+
+#[test]
+fn a_reload_under_load_fails_no_request() {
+    let gate = Setup::new().start();
+    let origin = Origin::http(|_| Answer::ok("served"));
+    let (url, other) = (origin.url("allowed.test", "/"), origin.url("other.test", "/"));
+    while_busy(&gate, &url, |more| {
+        for round in 0..10 {
             let (charter, expected) = if round % 2 == 0 { (stricter(), 403) } else { (setup::CHARTER.to_owned(), 200) };
             gate.write("charter.toml", charter);
             if round % 4 < 2 {
@@ -44,11 +58,7 @@ fn a_reload_under_load_fails_no_request() {
             wait::until("the new charter in force", LIMIT, || {
                 (Curl::through(&gate).get(&other).status == expected).then_some(())
             });
-            wait::until("more requests", LIMIT, || (served.load(Ordering::SeqCst) > before + 50).then_some(()));
-        }
-        stop.store(true, Ordering::SeqCst);
-        for client in clients {
-            client.join().expect("no panic").expect("no request failed");
+            more();
         }
     });
     let charters: std::collections::BTreeSet<String> =
@@ -59,6 +69,30 @@ fn a_reload_under_load_fails_no_request() {
 fn still_as_before(gate: &Gate, origin: &Origin) {
     assert_eq!(Curl::through(gate).get(&origin.url("other.test", "/")).status, 200);
     assert_eq!(Curl::through(gate).get(&origin.url("blocked.test", "/")).status, 403);
+}
+
+#[test]
+fn new_lists_under_load_fail_no_request() {
+    let charter = "title = \"Essai\"\nversion = \"1\"\n[lists.own]\nformat = \"domains\"\nsource = \"own.txt\"\n\
+                   [categories.own]\nlabel = { fr = \"Siens\", en = \"Own\" }\nlists = [\"own\"]\n\
+                   [[rule]]\nid = \"own\"\naction = \"block\"\ncategories = [\"own\"]\n";
+    let mut gate = Setup::new().prepare();
+    gate.write("charter.toml", charter);
+    gate.write("own.txt", "first.test\n");
+    gate.start();
+    let origin = Origin::http(|_| Answer::ok("served"));
+    while_busy(&gate, &origin.url("allowed.test", "/"), |more| {
+        for round in 0..6 {
+            let listed = round % 2 == 0;
+            gate.write("own.txt", if listed { "first.test\nother.test\n" } else { "first.test\n" });
+            gate.say(&["lists", "compile"]);
+            let expected = if listed { 403 } else { 200 };
+            wait::until("the new lists in force", LIMIT, || {
+                (Curl::through(&gate).get(&origin.url("other.test", "/")).status == expected).then_some(())
+            });
+            more();
+        }
+    });
 }
 
 #[test]
