@@ -110,6 +110,18 @@ fn a_charter_that_does_not_parse_is_refused_and_the_old_one_stays() {
     still_as_before(&gate, &origin);
 }
 
+/// Without its file the built-in charter would apply, which may let through what the company's own refuses.
+#[test]
+fn a_charter_that_vanishes_is_refused_and_the_old_one_stays() {
+    let gate = Setup::new().start();
+    let origin = Origin::http(|_| Answer::ok(""));
+    std::fs::remove_file(gate.path("charter.toml")).expect("it was there");
+    let refused = gate.octroi(&["reload"]);
+    let told = format!("{}{}", String::from_utf8_lossy(&refused.stdout), String::from_utf8_lossy(&refused.stderr));
+    assert_eq!((refused.status.code(), told.contains("is gone")), (Some(1), true), "{told}");
+    still_as_before(&gate, &origin);
+}
+
 #[test]
 fn a_charter_whose_expectations_fail_is_refused() {
     let gate = Setup::new().start();

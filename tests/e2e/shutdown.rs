@@ -22,6 +22,12 @@ fn what_is_under_way_is_finished() {
     let (mut client, latch) = half_way(&gate);
     gate.terminate();
     wait::until("nobody new to be let in", LIMIT, || Client::connect(gate.proxy()).is_err().then_some(()));
+    // A gate that drains can be asked how far it is.
+    let ready = gate.page("/readyz");
+    assert_eq!((ready.status(), ready.text().contains("stopping")), (503, true), "{}", ready.text());
+    let status = gate.octroi(&["status"]);
+    let told = String::from_utf8_lossy(&status.stdout);
+    assert_eq!((status.status.code(), told.contains("stopping")), (Some(1), true), "{told}");
     latch.open();
     let rest = client.rest().expect("the rest, then the end of the connection");
     assert!(String::from_utf8_lossy(&rest).ends_with("0123456789"), "{}", String::from_utf8_lossy(&rest));
