@@ -10,7 +10,7 @@ use crate::dayfile::{DayError, DayFile};
 use crate::journal::segment::{self, Segment};
 use crate::owed::Live;
 use crate::writer::Tuning;
-use crate::{Durability, Unwritable, clock};
+use crate::{Durability, Record, Unwritable, clock};
 use std::collections::VecDeque;
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs::File;
@@ -19,12 +19,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 /// Records handed over that make filing begin at once.
 const PLENTY: usize = 4096;
 /// Rows of a transaction.
 const TRANSACTION: usize = 4096;
+/// Records a follower may be behind before it loses the oldest.
+const FOLLOWED: usize = 8192;
 /// How long a day file that nothing is filed in stays open.
 const IDLE: Duration = Duration::from_secs(60);
 
@@ -48,6 +50,8 @@ pub(crate) struct Desk {
     /// Records opened that no day file knows yet.
     pub(crate) backlog: AtomicUsize,
     trouble: Mutex<Option<Behind>>,
+    /// Records that have been filed settled, for whoever follows.
+    feed: broadcast::Sender<Arc<Record>>,
 }
 
 /// Filing does not succeed.
@@ -81,7 +85,13 @@ struct Handed {
 
 impl Desk {
     pub(crate) fn new() -> Desk {
-        Desk { inbox: Mutex::default(), bell: Condvar::new(), backlog: AtomicUsize::new(0), trouble: Mutex::new(None) }
+        Desk {
+            inbox: Mutex::default(),
+            bell: Condvar::new(),
+            backlog: AtomicUsize::new(0),
+            trouble: Mutex::new(None),
+            feed: broadcast::channel(FOLLOWED).0,
+        }
     }
 
     /// Hands over what a write to the segment has committed.
@@ -118,6 +128,11 @@ impl Desk {
         inbox.urgent = true;
         drop(inbox);
         self.bell.notify_one();
+    }
+
+    /// Records as they are filed settled, from now on.
+    pub(crate) fn follow(&self) -> broadcast::Receiver<Arc<Record>> {
+        self.feed.subscribe()
     }
 
     /// Why filing fails, if it does.
@@ -243,9 +258,11 @@ impl Clerk {
         for day in due.chunk_by(|a, b| a.day == b.day) {
             for part in day.chunks(TRANSACTION) {
                 let day = part[0].day;
-                if let Err(error) = self.runtime.block_on(self.shelf.file_part(self.desk.as_ref(), part, |day| {
-                    DayFile::open(&self.dir, day, &self.node, self.durability)
-                })) {
+                if let Err(error) =
+                    self.runtime.block_on(self.shelf.file_part(self.desk.as_ref(), &self.node, part, |day| {
+                        DayFile::open(&self.dir, day, &self.node, self.durability)
+                    }))
+                {
                     self.shelf.files.remove(&day);
                     failure = Some(error);
                     failed.extend(part.iter().map(|due| Due::new(due.live.clone(), due.settled)));
@@ -373,6 +390,7 @@ impl Shelf {
     async fn file_part<F: Future<Output = Result<DayFile, DayError>>>(
         &mut self,
         desk: &Desk,
+        node: &str,
         part: &[Due],
         open: impl FnOnce(Day) -> F,
     ) -> Result<(), DayError> {
@@ -394,6 +412,12 @@ impl Shelf {
             }
         }
         desk.backlog.fetch_sub(new, Ordering::Relaxed);
+        if desk.feed.receiver_count() > 0 {
+            for due in part.iter().filter(|due| due.settled) {
+                // Nobody may be left to hear it.
+                let _ = desk.feed.send(Arc::new(due.live.row(true).record(node)));
+            }
+        }
         Ok(())
     }
 

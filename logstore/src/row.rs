@@ -112,6 +112,37 @@ impl Row {
         }
     }
 
+    /// The record as it is shown.
+    pub(crate) fn record(&self, node: &str) -> Record {
+        let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
+        Record {
+            id: self.id,
+            node: node.to_owned(),
+            opened_at: self.opened_at,
+            closed_at: self.closed_at,
+            user: text(&self.user),
+            auth: self.auth,
+            client_ip: self.client_ip,
+            method: self.method.to_string(),
+            scheme: self.scheme.to_string(),
+            host: text(&self.host),
+            port: self.port,
+            tls_name: text(&self.tls_name),
+            masked: text(&self.masked),
+            path: text(&self.path),
+            destination_ip: self.destination_ip,
+            status: self.status,
+            bytes_sent: self.bytes_sent,
+            bytes_received: self.bytes_received,
+            action: self.verdict.action,
+            outcome: self.outcome,
+            rule: text(&self.verdict.rule),
+            article: text(&self.verdict.article),
+            category: text(&self.verdict.category),
+            charter: self.verdict.charter.to_string(),
+        }
+    }
+
     /// Adds the values of this row to a statement's arguments.
     pub(crate) fn bind(self, to: &mut SqliteArguments) -> Result<(), BoxDynError> {
         to.add(self.id)?;

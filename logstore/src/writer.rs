@@ -4,7 +4,7 @@ use crate::filing::{Clerk, Desk, Finish, Flush, Shelf};
 use crate::journal::segment::{self, Segment};
 use crate::journal::{Journal, Scribe};
 use crate::owed::OwedRecord;
-use crate::record::Entry;
+use crate::record::{Entry, Record};
 use crate::{StartError, Unwritable, recovery};
 use std::fs::File;
 use std::future::poll_fn;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 /// What a commit survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,6 +220,13 @@ impl Register {
         let (done, filed) = oneshot::channel();
         self.handle.journal.flush(Flush(done));
         filed.await.unwrap_or_else(|_| Err(Unwritable { why: "the register has stopped".into() }))
+    }
+
+    /// Records as they are filed settled, from now on: at least once each, within a second or so of their end.
+    ///
+    /// A follower that falls behind loses the oldest (`RecvError::Lagged` says how many); the register never waits.
+    pub fn follow(&self) -> broadcast::Receiver<Arc<Record>> {
+        self.handle.desk.follow()
     }
 
     /// From now on, records dropped are settled as interrupted: the gate is shutting down.

@@ -468,3 +468,17 @@ async fn awkward_names_come_back_as_they_were() {
     let query = Search { user: Some(names[1].into()), ..Search::default() };
     assert_eq!(search(&settings(dir.path()).dir, &query).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_follower_hears_of_every_record_that_is_filed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (register, _) = start(dir.path(), STILL).await;
+    let mut followed = register.follow();
+    let owed = register.open(entry(NOON, "a.example")).await.unwrap();
+    register.flush().await.unwrap();
+    assert!(followed.try_recv().is_err(), "it is not settled yet");
+    owed.settle(Outcome::Completed);
+    register.flush().await.unwrap();
+    let heard = followed.recv().await.unwrap();
+    assert_eq!(vec![(*heard).clone()], all(dir.path()).await);
+}
