@@ -3,7 +3,7 @@
 //! `taskset -c 1 cargo bench -p logstore` measures on one core, journal, filing and SQLite included. An argument names
 //! the folder to write in; without one, the system's temporary folder.
 
-use logstore::{Action, Auth, Durability, Entry, Outcome, Register, Search, Settings, Verdict, search};
+use logstore::{Action, Auth, Durability, Entry, Keys, Outcome, Register, Search, Settings, Verdict, search};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -63,7 +63,7 @@ async fn throughput(dir: &Path, durability: Durability) -> Result<(), Box<dyn st
         ("search: an identifier", Search { id: Some(1000), ..Search::default() }),
     ] {
         let began = Instant::now();
-        let found = search(dir, &query).await?.len();
+        let found = search(dir, &Keys::open(&dir.join("keys"), dir)?, &query).await?.len();
         println!("  {what:28} {:>8.1} ms, {found} of {count} records", began.elapsed().as_secs_f64() * 1e3);
     }
     Ok(())
@@ -128,7 +128,8 @@ async fn latency(dir: &Path, durability: Durability) -> Result<(), Box<dyn std::
 }
 
 async fn start(dir: &Path, durability: Durability) -> Result<(Register, logstore::Recovery), logstore::StartError> {
-    Register::start(Settings { dir: dir.to_path_buf(), node: "gate".into(), durability }).await
+    let (dir, keys) = (dir.to_path_buf(), dir.join("keys"));
+    Register::start(Settings { dir, keys, node: "gate".into(), durability }).await
 }
 
 fn report(what: &str, count: usize, wall: Duration, cpu: Duration) {

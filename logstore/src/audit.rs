@@ -1,18 +1,17 @@
 //! The audit trail: who looked at the register or did something to it, when and why.
 //!
-//! One line of JSON per act in `audit.jsonl`, beside the day files; lines are only ever added, each on the disk before
-//! the act goes on. Entries are not yet chained or signed.
+//! A chain of signed entries in `audit.jsonl`, beside the day files; entries are only ever added, each on the disk before
+//! the act goes on.
 
+use crate::chain::{self, ChainError, Line};
 use crate::clock;
-use crate::error::words;
+use crate::keys::Keys;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-const FILE: &str = "audit.jsonl";
+/// The kind of an act's entry.
+pub(crate) const ACT: &str = "act";
 
 /// One act.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,72 +42,47 @@ pub struct Trail {
     pub unreadable: Vec<u64>,
 }
 
-/// The trail cannot be written or read.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", words(file, source))]
-pub struct AuditError {
-    /// The trail's file.
-    pub file: PathBuf,
-    /// The system's words.
-    pub source: io::Error,
+/// The trail's file.
+pub(crate) fn file(dir: &Path) -> PathBuf {
+    dir.join("audit.jsonl")
 }
 
 /// Adds an act to the trail of the register in `dir`, dated now. When this returns, it is on the disk.
 ///
 /// Several processes may do so at once. Blocks for the time of a sync.
-pub fn add(dir: &Path, mut act: Act) -> Result<(), AuditError> {
-    let file = dir.join(FILE);
+pub fn add(dir: &Path, keys: &Keys, mut act: Act) -> Result<(), ChainError> {
     act.at = clock::rfc3339(clock::now());
-    append(&file, &act).map_err(|source| AuditError { file, source })
+    chain::append(&file(dir), ACT, keys, &act).map(drop)
 }
 
-/// Reads the trail; none when nothing was ever done.
-pub fn read(dir: &Path) -> Result<Trail, AuditError> {
-    let file = dir.join(FILE);
-    let text = match std::fs::read(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Trail::default()),
-        Err(source) => return Err(AuditError { file, source }),
-    };
+/// Reads the trail; none when nothing was ever done. Nothing is checked: see [`verify`](crate::verify()).
+pub fn read(dir: &Path) -> Result<Trail, ChainError> {
     let mut trail = Trail::default();
-    for (line, number) in text.split(|byte| *byte == b'\n').zip(1..) {
-        match serde_json::from_slice(line) {
-            Ok(act) => trail.acts.push(act),
-            Err(_) if line.is_empty() => {}
-            Err(_) => trail.unreadable.push(number),
+    for (line, number) in chain::text(&file(dir))?.lines().zip(1..) {
+        // Before there was a chain, a line was an act and nothing else.
+        let act = match Line::of(line) {
+            Some(parts) => parts.read::<Act>().map(|link| link.body),
+            None => serde_json::from_str(line).ok(),
+        };
+        match act {
+            Some(act) => trail.acts.push(act),
+            None if line.is_empty() => {}
+            None => trail.unreadable.push(number),
         }
     }
     Ok(trail)
-}
-
-fn append(path: &Path, act: &Act) -> io::Result<()> {
-    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
-    file.lock()?;
-    let mut line = Vec::new();
-    if !ends_a_line(&mut file)? {
-        // A crash tore the last act; this one must not be lost in its line.
-        line.push(b'\n');
-    }
-    serde_json::to_writer(&mut line, act)?;
-    line.push(b'\n');
-    file.write_all(&line)?;
-    file.sync_data()
-}
-
-fn ends_a_line(file: &mut File) -> io::Result<bool> {
-    if file.seek(SeekFrom::End(0))? == 0 {
-        return Ok(true);
-    }
-    file.seek(SeekFrom::End(-1))?;
-    let mut last = [0];
-    file.read_exact(&mut last)?;
-    Ok(last == *b"\n")
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
     use super::*;
+    use std::fs::OpenOptions;
+    use std::io::Write;
+
+    fn keys(dir: &Path) -> Keys {
+        Keys::open(&dir.join("keys"), &dir.join("register")).unwrap()
+    }
 
     fn look(who: &str) -> Act {
         Act {
@@ -126,8 +100,8 @@ mod tests {
     fn what_is_added_is_read_back_in_order() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(read(dir.path()).unwrap(), Trail::default());
-        add(dir.path(), look("a")).unwrap();
-        add(dir.path(), look("b")).unwrap();
+        add(dir.path(), &keys(dir.path()), look("a")).unwrap();
+        add(dir.path(), &keys(dir.path()), look("b")).unwrap();
         let trail = read(dir.path()).unwrap();
         assert_eq!(trail.acts.iter().map(|act| act.who.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert!(trail.acts[0].at <= trail.acts[1].at && trail.acts[0].at.ends_with('Z'));
@@ -137,9 +111,9 @@ mod tests {
     #[test]
     fn a_torn_line_is_reported_and_takes_no_other_with_it() {
         let dir = tempfile::tempdir().unwrap();
-        add(dir.path(), look("a")).unwrap();
-        OpenOptions::new().append(true).open(dir.path().join(FILE)).unwrap().write_all(b"{\"who\":\"b").unwrap();
-        add(dir.path(), look("c")).unwrap();
+        add(dir.path(), &keys(dir.path()), look("a")).unwrap();
+        OpenOptions::new().append(true).open(file(dir.path())).unwrap().write_all(b"{\"who\":\"b").unwrap();
+        add(dir.path(), &keys(dir.path()), look("c")).unwrap();
         let trail = read(dir.path()).unwrap();
         assert_eq!(trail.acts.len(), 2);
         assert_eq!(trail.unreadable, [2]);
@@ -147,7 +121,12 @@ mod tests {
 
     #[test]
     fn a_trail_that_cannot_be_written_says_which_file() {
-        let missing = Path::new("/nonexistent/register");
-        assert!(add(missing, look("a")).unwrap_err().to_string().starts_with("/nonexistent/register/audit.jsonl: "));
+        let (missing, dir) = (Path::new("/nonexistent/register"), tempfile::tempdir().unwrap());
+        assert!(
+            add(missing, &keys(dir.path()), look("a"))
+                .unwrap_err()
+                .to_string()
+                .starts_with("/nonexistent/register/audit.jsonl: ")
+        );
     }
 }

@@ -27,6 +27,16 @@ impl Day {
         Day(self.0.saturating_add(days))
     }
 
+    /// The instant it begins (UTC µs).
+    pub(crate) fn begins(self) -> i64 {
+        self.0.saturating_mul(MICROS)
+    }
+
+    /// What a blob of the day is hidden as: it opens nowhere else.
+    pub(crate) fn place(self, what: &str) -> String {
+        format!("octroi {what} {self}")
+    }
+
     /// The day file in the register's folder.
     pub(crate) fn file(self, dir: &Path) -> PathBuf {
         dir.join(format!("{self}{SUFFIX}"))
@@ -34,7 +44,11 @@ impl Day {
 
     /// The day a file name stands for.
     fn of_file(name: &str) -> Option<Day> {
-        let date = name.strip_suffix(SUFFIX)?;
+        Day::parse(name.strip_suffix(SUFFIX)?)
+    }
+
+    /// A day as `2026-11-23`.
+    pub(crate) fn parse(date: &str) -> Option<Day> {
         // Only the one spelling that `file` writes: jiff reads others.
         let midnight = Offset::UTC.to_timestamp(date.parse::<Date>().ok()?.at(0, 0, 0, 0)).ok()?;
         Some(Day::of(midnight.as_microsecond())).filter(|day| day.to_string() == date)
@@ -58,7 +72,7 @@ impl Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Offset::UTC.to_datetime(clock::timestamp(self.0.saturating_mul(MICROS))).date().fmt(f)
+        Offset::UTC.to_datetime(clock::timestamp(self.begins())).date().fmt(f)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Errors, by culprit.
 
+use crate::chain::ChainError;
+use crate::dayfile::DayError;
+use crate::keys::KeyError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,6 +55,29 @@ pub enum SearchError {
         /// What is wrong with it.
         why: String,
     },
+}
+
+/// A day cannot be sealed. It is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// Its file cannot be read or written: the file and why.
+    #[error("{0}")]
+    Day(String),
+    /// The chain of seals cannot be read or written.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// Its key cannot be had.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// It has no seal that another could take the place of.
+    #[error("the day {0} is not sealed")]
+    NotSealed(String),
+}
+
+impl From<DayError> for SealError {
+    fn from(error: DayError) -> SealError {
+        SealError::Day(error.0)
+    }
 }
 
 /// "FILE: what the system said", the form of every complaint about a file.

@@ -12,8 +12,6 @@ use std::sync::LazyLock;
 pub struct Field {
     /// Its name, in the day file and in every output.
     pub name: String,
-    /// Where a day file keeps it.
-    pub stored: Stored,
     /// What kind of data it is.
     pub class: Class,
     /// What it is kept for: purpose codes.
@@ -26,16 +24,6 @@ pub struct Field {
     pub export: Vec<Export>,
     /// One sentence on what it says.
     pub says: String,
-}
-
-/// Where a day file keeps a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stored {
-    /// A column of `record`.
-    Record,
-    /// A key of `meta`: the same for the whole day.
-    Meta,
 }
 
 /// Kinds of data.
@@ -93,33 +81,32 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
     use super::*;
     use crate::day::Day;
-    use crate::dayfile::DayFile;
-    use crate::{Action, Auth, Durability, Record};
+    use crate::dayfile::open::OpenDay;
+    use crate::{Action, Auth, Durability, Keys, Record};
     use sqlx::Connection as _;
     use std::collections::BTreeSet;
 
-    fn names(stored: Stored) -> Vec<&'static str> {
-        fields().iter().filter(|field| field.stored == stored).map(|field| field.name.as_str()).collect()
+    #[test]
+    fn blocks_hold_the_declared_fields_and_no_other() {
+        let declared: Vec<&str> = fields().iter().map(|field| field.name.as_str()).collect();
+        assert_eq!(declared, crate::columns::FIELDS);
     }
 
     #[tokio::test]
-    async fn the_day_file_holds_the_declared_fields_and_no_other() {
+    async fn a_day_file_shows_nothing_but_what_is_said_of_it() {
         let dir = tempfile::tempdir().unwrap();
-        let day = Day::of(0);
-        DayFile::open(dir.path(), day, "gate", Durability::Process).await.unwrap().close().await.unwrap();
+        let (day, keys) = (Day::of(0), Keys::open(&dir.path().join("keys"), dir.path()).unwrap());
+        let Ok(open) = OpenDay::open(dir.path(), day, Durability::Process, &keys).await else { panic!("not opened") };
+        open.close().await.unwrap();
         let address = format!("sqlite:{}", day.file(dir.path()).display());
         let mut file = sqlx::SqliteConnection::connect(&address).await.unwrap();
-        let columns: Vec<String> =
-            sqlx::query_scalar("SELECT name FROM pragma_table_info('record')").fetch_all(&mut file).await.unwrap();
-        assert_eq!(columns, names(Stored::Record));
-        assert_eq!(columns, crate::row::COLUMNS);
-        let keys: Vec<String> = sqlx::query_scalar("SELECT key FROM meta").fetch_all(&mut file).await.unwrap();
-        assert_eq!(keys, names(Stored::Meta));
         let tables: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type='table' ORDER BY name")
             .fetch_all(&mut file)
             .await
             .unwrap();
-        assert_eq!(tables, ["meta", "record"]);
+        assert_eq!(tables, ["batch", "block", "checkpoint", "meta", "part"]);
+        let said: Vec<String> = sqlx::query_scalar("SELECT key FROM meta").fetch_all(&mut file).await.unwrap();
+        assert_eq!(said, ["day", "key", "state"]);
     }
 
     #[test]

@@ -1,213 +1,97 @@
 //! Filing: what the journal has committed is put into the day files, in batches, by a thread of its own.
 //!
 //! A record that is settled when it is filed is written once. One that is still open after [`Tuning::young`] is filed
-//! open, so that a search sees it, and settled when it ends. Filing twice changes nothing. Once everything that a
-//! journal segment holds is filed, open or settled, the segment is deleted: from then on the day file knows the record,
-//! and recovery finds what is open there.
+//! open, so that a search sees it, and again when it ends. Once everything that a journal segment holds is filed, open or
+//! settled, the segment is deleted: from then on the day file knows the record, and recovery finds what is open there.
+//!
+//! This thread is also the register's clock: each minute it signs how far the day has come; at midnight it has the records
+//! that are open turned into the new day; and when nothing can come any more it gives the old day away to be sealed.
+
+mod desk;
+
+pub use desk::{COMMIT_BOUNDS, CommitTimes};
+pub(crate) use desk::{Desk, Finish, Flush};
 
 use crate::day::Day;
-use crate::dayfile::{DayError, DayFile};
+use crate::dayfile::DayError;
+use crate::dayfile::open::{OpenDay, OpenError};
+use crate::journal::Journal;
 use crate::journal::segment::{self, Segment};
+use crate::keeper::{Keeper, Task};
+use crate::keys::Keys;
 use crate::owed::Live;
 use crate::writer::Tuning;
-use crate::{Durability, Record, Unwritable, clock};
-use std::collections::VecDeque;
+use crate::{Durability, Unwritable, clock};
+use desk::{Handed, Stopping};
 use std::collections::btree_map::{BTreeMap, Entry};
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
-use tokio::sync::{broadcast, oneshot};
 
-/// Records handed over that make filing begin at once.
-const PLENTY: usize = 4096;
 /// Rows of a transaction.
 const TRANSACTION: usize = 4096;
-/// Records a follower may be behind before it loses the oldest.
-const FOLLOWED: usize = 8192;
 /// How long a day file that nothing is filed in stays open.
 const IDLE: Duration = Duration::from_secs(60);
-
-/// Somebody waits until all handed over so far is filed.
-pub(crate) struct Flush(pub(crate) oneshot::Sender<Result<(), Unwritable>>);
-
-impl Flush {
-    pub(crate) fn refuse(self, why: Arc<str>) {
-        // Whoever stopped waiting does not care.
-        let _ = self.0.send(Err(Unwritable { why }));
-    }
-}
-
-/// Somebody waits until the register is finished; how many records could not be filed. `None`: nobody waits.
-pub(crate) struct Finish(pub(crate) Option<oneshot::Sender<u64>>);
-
-/// Where the journal lays down what is to be filed.
-pub(crate) struct Desk {
-    inbox: Mutex<Inbox>,
-    bell: Condvar,
-    /// Records opened that no day file knows yet.
-    pub(crate) backlog: AtomicUsize,
-    trouble: Mutex<Option<Behind>>,
-    /// Records that have been filed settled, for whoever follows.
-    feed: broadcast::Sender<Arc<Record>>,
-}
-
-/// Filing does not succeed.
-#[derive(Clone)]
-pub(crate) struct Behind {
-    /// UTC µs.
-    pub(crate) since: i64,
-    pub(crate) why: Arc<str>,
-}
-
-#[derive(Default)]
-struct Inbox {
-    handed: Vec<Handed>,
-    flushes: Vec<Flush>,
-    finish: Option<(u64, i64, Finish)>,
-    records: usize,
-    /// File now, whatever the clock says.
-    urgent: bool,
-    /// Filing waits for something to be handed over.
-    asleep: bool,
-    /// Filing has ended; nothing handed over would be taken.
-    stopped: bool,
-}
-
-/// What one write of the journal committed.
-struct Handed {
-    segment: u64,
-    opened: Vec<Arc<Live>>,
-    settled: Vec<Arc<Live>>,
-}
-
-impl Desk {
-    pub(crate) fn new() -> Desk {
-        Desk {
-            inbox: Mutex::default(),
-            bell: Condvar::new(),
-            backlog: AtomicUsize::new(0),
-            trouble: Mutex::new(None),
-            feed: broadcast::channel(FOLLOWED).0,
-        }
-    }
-
-    /// Hands over what a write to the segment has committed.
-    pub(crate) fn hand(&self, segment: u64, opened: Vec<Arc<Live>>, settled: Vec<Arc<Live>>, mut flushes: Vec<Flush>) {
-        if opened.is_empty() && settled.is_empty() && flushes.is_empty() {
-            return;
-        }
-        let mut inbox = self.lock();
-        if inbox.stopped {
-            drop(inbox);
-            return flushes.into_iter().for_each(|flush| flush.refuse("filing has stopped".into()));
-        }
-        inbox.records += settled.len();
-        let plenty = inbox.records >= PLENTY && !inbox.urgent;
-        let wake = inbox.asleep || plenty || !flushes.is_empty();
-        inbox.urgent |= plenty || !flushes.is_empty();
-        inbox.flushes.append(&mut flushes);
-        inbox.handed.push(Handed { segment, opened, settled });
-        inbox.asleep = false;
-        drop(inbox);
-        if wake {
-            self.bell.notify_one();
-        }
-    }
-
-    /// The journal is closed: `segment` is its last number, `next_id` where identifiers go on.
-    pub(crate) fn finish(&self, segment: u64, next_id: i64, finish: Finish) {
-        let mut inbox = self.lock();
-        if inbox.stopped {
-            // Whoever waits learns it by the sender's end.
-            return;
-        }
-        inbox.finish = Some((segment, next_id, finish));
-        inbox.urgent = true;
-        drop(inbox);
-        self.bell.notify_one();
-    }
-
-    /// Records as they are filed settled, from now on.
-    pub(crate) fn follow(&self) -> broadcast::Receiver<Arc<Record>> {
-        self.feed.subscribe()
-    }
-
-    /// Why filing fails, if it does.
-    pub(crate) fn trouble(&self) -> Option<Behind> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Why there are too many records to be filed.
-    pub(crate) fn why_behind(&self) -> Arc<str> {
-        self.trouble().map_or_else(|| "the day files take records too slowly".into(), |behind| behind.why)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until there is something to file. `tick`: not before, unless it is urgent; `due`: then at the latest.
-    fn take(&self, tick: Instant, due: Option<Instant>) -> Inbox {
-        let mut inbox = self.lock();
-        while !inbox.urgent {
-            inbox.asleep = inbox.handed.is_empty();
-            let until = if inbox.asleep { due.map(|due| due.max(tick)) } else { Some(tick) };
-            inbox = match until {
-                None => self.bell.wait(inbox).unwrap_or_else(PoisonError::into_inner),
-                Some(until) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        break;
-                    }
-                    self.bell.wait_timeout(inbox, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-        std::mem::take(&mut *inbox)
-    }
-}
-
-/// Says, when the filing thread ends for whatever reason, that nobody need wait for it.
-struct Stopping(Arc<Desk>);
-
-impl Drop for Stopping {
-    fn drop(&mut self) {
-        let mut inbox = self.0.lock();
-        let flushes = std::mem::take(&mut inbox.flushes);
-        *inbox = Inbox { stopped: true, ..Inbox::default() };
-        drop(inbox);
-        // Beyond every limit: openings are refused from now on.
-        self.0.backlog.store(usize::MAX / 2, Ordering::Relaxed);
-        flushes.into_iter().for_each(|flush| flush.refuse("filing has stopped".into()));
-    }
-}
+const MINUTE: i64 = 60_000_000;
+/// How long before midnight the key of the day that comes is made.
+const AHEAD: i64 = 30 * MINUTE;
 
 /// The filing thread.
 pub(crate) struct Clerk {
     pub(crate) desk: Arc<Desk>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) keeper: Keeper,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) dir: PathBuf,
-    pub(crate) node: String,
+    pub(crate) node: Arc<str>,
     pub(crate) durability: Durability,
     pub(crate) tuning: Tuning,
     /// The register's lock: this thread is the last to touch its files.
     pub(crate) lock: File,
     pub(crate) runtime: Runtime,
     pub(crate) shelf: Shelf,
+    pub(crate) watch: Watch,
+}
+
+/// What is due by the clock.
+pub(crate) struct Watch {
+    /// The day that is written.
+    today: Day,
+    /// The minute last checkpointed.
+    minute: i64,
+    steps: clock::Steps,
+    /// Days given away to be sealed.
+    given: Day,
+    tomorrow_has_a_key: bool,
+}
+
+impl Watch {
+    /// Begins to watch. Days before `unsealed` are sealed.
+    pub(crate) fn begin(now: i64, unsealed: Day) -> Watch {
+        Watch {
+            today: Day::of(now),
+            minute: now.div_euclid(MINUTE),
+            steps: clock::Steps::begin(),
+            given: unsealed.after(-1),
+            tomorrow_has_a_key: false,
+        }
+    }
 }
 
 /// What filing has in hand.
 #[derive(Default)]
 pub(crate) struct Shelf {
-    files: BTreeMap<Day, (DayFile, Instant)>,
+    files: BTreeMap<Day, (OpenDay, Instant)>,
     /// Records not yet filed whose opening is recent, by the write that committed them.
     young: VecDeque<(Instant, u64, Vec<Arc<Live>>)>,
     /// What is to be written now.
     due: Vec<Due>,
-    /// How many records are open in the day files, by day.
-    open: BTreeMap<Day, u64>,
+    /// The records that are open, by day.
+    open: BTreeMap<Day, HashMap<i64, Arc<Live>>>,
     /// The segment of the last write handed over.
     current: u64,
     /// Segments before this one are deleted.
@@ -222,8 +106,15 @@ struct Due {
 
 impl Due {
     fn new(live: Arc<Live>, settled: bool) -> Due {
-        Due { day: Day::of(live.entry.opened_at), live, settled }
+        Due { day: live.day(), live, settled }
     }
+}
+
+/// Why part of what is due is not filed.
+enum Unfiled {
+    /// Its day is sealed.
+    Sealed,
+    Failed(DayError),
 }
 
 impl Clerk {
@@ -234,18 +125,21 @@ impl Clerk {
         loop {
             let retry = (!self.shelf.due.is_empty()).then(|| Instant::now() + self.tuning.retry);
             let grown = self.shelf.young.front().map(|(at, ..)| *at + self.tuning.young);
-            let handed = self.desk.take(tick, [retry, grown].into_iter().flatten().min());
+            let minute = Instant::now() + until_the_minute(self.tuning.clock.now());
+            let due = [retry, grown, Some(minute)].into_iter().flatten().min();
+            let handed = self.desk.take(tick.min(minute), due);
             let everything = !handed.flushes.is_empty() || handed.finish.is_some();
             self.shelf.receive(handed.handed, everything, self.tuning.young);
             let filed = self.file();
-            self.report(&filed);
+            self.desk.report(&filed);
             self.delete_segments();
             for flush in handed.flushes {
-                let _ = flush.0.send(filed.clone().map_err(|why| Unwritable { why }));
+                flush.answer(filed.clone().map_err(|why| Unwritable { why }));
             }
             if let Some((segment, next_id, finish)) = handed.finish {
                 return self.finish(segment, next_id, finish);
             }
+            self.look_at_the_clock();
             tick = Instant::now() + if filed.is_ok() { self.tuning.tick } else { self.tuning.retry };
         }
     }
@@ -253,50 +147,111 @@ impl Clerk {
     /// Writes what is due, day by day. A day that fails keeps its records and holds up no other.
     fn file(&mut self) -> Result<(), Arc<str>> {
         let mut failure = None;
-        let mut failed = Vec::new();
-        let mut due = self.shelf.sort_due();
+        let mut left = Vec::new();
+        let due = self.shelf.sort_due();
         for day in due.chunk_by(|a, b| a.day == b.day) {
             for part in day.chunks(TRANSACTION) {
                 let day = part[0].day;
-                if let Err(error) =
-                    self.runtime.block_on(self.shelf.file_part(self.desk.as_ref(), &self.node, part, |day| {
-                        DayFile::open(&self.dir, day, &self.node, self.durability)
-                    }))
-                {
-                    self.shelf.files.remove(&day);
-                    failure = Some(error);
-                    failed.extend(part.iter().map(|due| Due::new(due.live.clone(), due.settled)));
+                let filed = self.runtime.block_on(self.shelf.file_part(&self.desk, &self.node, part, || {
+                    OpenDay::open(&self.dir, day, self.durability, &self.keys)
+                }));
+                let again = |due: &Due| Due::new(due.live.clone(), due.settled);
+                match filed {
+                    Ok(()) => {}
+                    Err(Unfiled::Sealed) => {
+                        // The clock was set back into a day that is sealed: the next open one takes the record.
+                        self.desk.close_through(day);
+                        let next = self.desk.first_open_day().max(Day::of(self.tuning.clock.now()));
+                        part.iter().for_each(|due| due.live.move_to(next));
+                        left.extend(part.iter().map(again));
+                    }
+                    Err(Unfiled::Failed(error)) => {
+                        self.shelf.files.remove(&day);
+                        failure = Some(error);
+                        left.extend(part.iter().map(again));
+                    }
                 }
             }
         }
-        due.clear();
-        due.append(&mut failed);
-        self.shelf.due = due;
+        self.shelf.due = left;
         self.close_idle();
-        failure.map_or(Ok(()), |error| Err(error.0.into()))
+        match failure {
+            None if self.shelf.due.is_empty() => Ok(()),
+            None => self.file(),
+            Some(error) => Err(error.0.into()),
+        }
     }
 
-    /// Says once that filing fails, and once that it works again.
-    fn report(&self, filed: &Result<(), Arc<str>>) {
-        let mut trouble = self.desk.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        match (filed, &mut *trouble) {
-            (Ok(()), None) => {}
-            (Ok(()), Some(_)) => {
-                tracing::info!("the day files are written again");
-                *trouble = None;
+    fn look_at_the_clock(&mut self) {
+        let now = self.tuning.clock.now();
+        if let Some(step) = self.watch.steps.look() {
+            tracing::warn!(step_us = step, "the clock was set");
+            self.keeper.give(Task::ClockStepped { step });
+        }
+        let minute = now.div_euclid(MINUTE);
+        if minute != self.watch.minute {
+            self.watch.minute = minute;
+            self.checkpoint();
+        }
+        let today = Day::of(now);
+        if today > self.watch.today {
+            self.watch.today = today;
+            self.watch.tomorrow_has_a_key = false;
+        }
+        // Not only at midnight: what was on its way then arrives a moment later.
+        let open = self.shelf.open_before(today);
+        if !open.is_empty() {
+            self.journal.turn(open.into_iter(), today);
+        }
+        if !self.watch.tomorrow_has_a_key && Day::of(now + AHEAD) > today {
+            // Made beforehand, so that nobody waits for it at midnight. If it fails, midnight tries again.
+            let made = self.keys.day_or_new(today.after(1));
+            self.watch.tomorrow_has_a_key = made.is_ok();
+        }
+        self.give_days_away(now);
+    }
+
+    /// Gives days that are over to be sealed: a while after their end, so that a clock set back finds them still open, and
+    /// when no record of them is open.
+    fn give_days_away(&mut self, now: i64) {
+        let over = Day::of(now.saturating_sub(i64::try_from(self.tuning.seal_after.as_micros()).unwrap_or(i64::MAX)));
+        let mut last = over.after(-1);
+        let busy = self.shelf.open.iter().filter(|(_, open)| !open.is_empty()).map(|(day, _)| *day);
+        let due = self.shelf.due.iter().map(|due| due.day);
+        let young = self.shelf.young.iter().flat_map(|(.., opened)| opened.iter().map(|live| live.day()));
+        if let Some(busy) = busy.chain(due).chain(young).min() {
+            last = last.min(busy.after(-1));
+        }
+        if last <= self.watch.given {
+            return;
+        }
+        // What comes from now on is filed behind; what is on its way comes before the next tick.
+        if self.desk.first_open_day() <= last {
+            self.desk.close_through(last);
+            return;
+        }
+        for (_, (file, _)) in self.shelf.files.extract_if(..=last, |_, _| true) {
+            if let Err(error) = self.runtime.block_on(close_whole(file, &self.keys)) {
+                tracing::warn!(%error, "a day file did not close cleanly");
             }
-            (Err(why), Some(behind)) => behind.why = why.clone(),
-            (Err(why), None) => {
-                tracing::error!(%why, "a day file cannot be written: records wait in the journal");
-                *trouble = Some(Behind { since: clock::now(), why: why.clone() });
+        }
+        self.watch.given = last;
+        self.keeper.give(Task::SealThrough { day: last });
+    }
+
+    fn checkpoint(&mut self) {
+        for (file, _) in self.shelf.files.values_mut() {
+            if let Err(error) = self.runtime.block_on(file.checkpoint(&self.keys)) {
+                tracing::warn!(%error, "a checkpoint cannot be written; the next one covers it");
             }
         }
     }
 
     fn close_idle(&mut self) {
-        let now = Instant::now();
-        for (_, (file, _)) in self.shelf.files.extract_if(.., |_, (_, used)| now.duration_since(*used) > IDLE) {
-            if let Err(error) = self.runtime.block_on(file.close()) {
+        let (now, today) = (Instant::now(), self.watch.today);
+        let idle = |day: &Day, used: &Instant| *day != today && now.duration_since(*used) > IDLE;
+        for (_, (file, _)) in self.shelf.files.extract_if(.., |day, (_, used)| idle(day, used)) {
+            if let Err(error) = self.runtime.block_on(close_whole(file, &self.keys)) {
                 tracing::warn!(%error, "a day file did not close cleanly");
             }
         }
@@ -328,36 +283,55 @@ impl Clerk {
         };
         if unfiled == 0 {
             let folder = segment::folder(&self.dir);
-            let left = Segment::create_finished(&folder, last + 1, next_id)
+            let left = Segment::create_finished(&folder, last + 1, next_id, &self.keys)
                 .and_then(|()| segment::delete_before(&folder, last + 1).map_err(|error| error.to_string()));
             if let Err(error) = left {
                 tracing::warn!(%error, "the journal could not be emptied; the next start will do it");
             }
         }
+        // The keeper ends before the lock goes: nobody else may find a day half sealed.
+        self.keeper.finish();
         drop(self.lock);
-        if let Some(answer) = finish.0 {
-            let _ = answer.send(unfiled);
-        }
+        finish.answer(unfiled);
     }
 
     fn close_days(&mut self) -> Result<(), DayError> {
         let shelf = &mut self.shelf;
+        let (dir, durability, keys) = (&self.dir, self.durability, &self.keys);
         self.runtime.block_on(async {
             // Records whose owner is stuck somewhere and will never settle them.
-            for day in std::mem::take(&mut shelf.open).into_keys() {
+            for (day, open) in std::mem::take(&mut shelf.open) {
+                if open.is_empty() {
+                    continue;
+                }
                 let (mut file, _) = match shelf.files.remove(&day) {
                     Some(open) => open,
-                    None => (DayFile::open(&self.dir, day, &self.node, self.durability).await?, Instant::now()),
+                    None => match OpenDay::open(dir, day, durability, keys).await {
+                        Ok(file) => (file, Instant::now()),
+                        Err(OpenError::Other(error)) => return Err(error),
+                        Err(OpenError::Sealed) => continue,
+                    },
                 };
                 file.interrupt_open(clock::now()).await?;
-                file.close().await?;
+                close_whole(file, keys).await?;
             }
             for (file, _) in std::mem::take(&mut shelf.files).into_values() {
-                file.close().await?;
+                close_whole(file, keys).await?;
             }
             Ok(())
         })
     }
+}
+
+/// Signs what is not yet signed, and closes.
+async fn close_whole(mut file: OpenDay, keys: &Keys) -> Result<(), DayError> {
+    let signed = file.checkpoint(keys).await;
+    file.close().await?;
+    signed
+}
+
+fn until_the_minute(now: i64) -> Duration {
+    Duration::from_micros((MINUTE - now.rem_euclid(MINUTE)) as u64)
 }
 
 impl Shelf {
@@ -382,49 +356,68 @@ impl Shelf {
     /// Takes what is due in the order of the day files, each record once, its ending preferred.
     fn sort_due(&mut self) -> Vec<Due> {
         let mut due = std::mem::take(&mut self.due);
-        due.sort_by_key(|due| (due.day, due.live.id, !due.settled));
+        due.sort_by_key(|due| (due.live.id, !due.settled));
         due.dedup_by_key(|due| due.live.id);
+        due.sort_by_key(|due| due.day);
         due
     }
 
-    async fn file_part<F: Future<Output = Result<DayFile, DayError>>>(
+    /// The records that are open and belong to days before this one, filed or not.
+    fn open_before(&self, day: Day) -> Vec<Arc<Live>> {
+        let filed = self.open.range(..day).flat_map(|(_, open)| open.values());
+        let young = self.young.iter().flat_map(|(.., opened)| opened);
+        let mut open: Vec<_> =
+            filed.chain(young).filter(|live| live.day() < day && live.ending().is_none()).cloned().collect();
+        open.sort_by_key(|live| live.id);
+        open.dedup_by_key(|live| live.id);
+        open
+    }
+
+    async fn file_part<F: Future<Output = Result<OpenDay, OpenError>>>(
         &mut self,
         desk: &Desk,
-        node: &str,
+        node: &Arc<str>,
         part: &[Due],
-        open: impl FnOnce(Day) -> F,
-    ) -> Result<(), DayError> {
+        open: impl FnOnce() -> F,
+    ) -> Result<(), Unfiled> {
         let day = part[0].day;
         let file = match self.files.entry(day) {
             Entry::Occupied(file) => file.into_mut(),
-            Entry::Vacant(none) => none.insert((open(day).await?, Instant::now())),
+            Entry::Vacant(none) => match open().await {
+                Ok(file) => none.insert((file, Instant::now())),
+                Err(OpenError::Sealed) => return Err(Unfiled::Sealed),
+                Err(OpenError::Other(error)) => return Err(Unfiled::Failed(error)),
+            },
         };
-        file.0.file(part.iter().map(|due| due.live.row(due.settled))).await?;
+        let rows: Vec<_> = part.iter().map(|due| due.live.row(node.clone(), due.settled)).collect();
+        file.0.file(&rows).await.map_err(Unfiled::Failed)?;
         file.1 = Instant::now();
         let mut new = 0;
         for due in part {
             let again = due.live.note_filed();
             new += usize::from(!again);
             match (again, due.settled) {
-                (false, false) => *self.open.entry(day).or_default() += 1,
-                (true, true) => self.no_longer_open(day),
+                (false, false) => {
+                    self.open.entry(day).or_default().insert(due.live.id, due.live.clone());
+                }
+                (true, true) => self.no_longer_open(day, due.live.id),
                 _ => {}
             }
         }
         desk.backlog.fetch_sub(new, Ordering::Relaxed);
         if desk.feed.receiver_count() > 0 {
-            for due in part.iter().filter(|due| due.settled) {
+            for row in rows.iter().filter(|row| row.outcome.is_some()) {
                 // Nobody may be left to hear it.
-                let _ = desk.feed.send(Arc::new(due.live.row(true).record(node)));
+                let _ = desk.feed.send(Arc::new(row.record()));
             }
         }
         Ok(())
     }
 
-    fn no_longer_open(&mut self, day: Day) {
+    fn no_longer_open(&mut self, day: Day, id: i64) {
         if let Entry::Occupied(mut open) = self.open.entry(day) {
-            *open.get_mut() -= 1;
-            if *open.get() == 0 {
+            open.get_mut().remove(&id);
+            if open.get().is_empty() {
                 open.remove();
             }
         }

@@ -11,6 +11,7 @@ pub(crate) mod segment;
 
 use crate::day::Day;
 use crate::filing::{Desk, Finish, Flush};
+use crate::keys::Keys;
 use crate::owed::Live;
 use crate::record::Entry;
 use crate::writer::Tuning;
@@ -87,6 +88,25 @@ impl Journal {
         Journal { gathering: Mutex::new(gathering), bell: Condvar::new(), desk, tuning }
     }
 
+    /// Ends the records that are open when a day begins, and opens their next in it, in one write.
+    pub(crate) fn turn(&self, open: impl Iterator<Item = Arc<Live>>, day: Day) {
+        let mut gathering = self.lock();
+        if gathering.closed {
+            return;
+        }
+        for live in open {
+            let Some(next) = live.turn(gathering.next_id, day) else { continue };
+            let Some(ending) = live.ending() else { continue };
+            frame::settled(&mut gathering.endings, live.id, live.entry.opened_at, ending);
+            gathering.settled.push(live);
+            gathering.next_id += 1;
+            frame::opened(&mut gathering.openings, next.id, &next.entry);
+            gathering.opened.push(next);
+            self.desk.backlog.fetch_add(1, Ordering::Relaxed);
+        }
+        self.wake(gathering, Thread::Lingering);
+    }
+
     /// Owes a record; `waker` is woken when its fate is known. The thread hears of it by [`Journal::ring`].
     pub(crate) fn owe(&self, entry: Entry, waker: Waker) -> Result<Arc<Live>, Unwritable> {
         if self.is_behind() {
@@ -104,7 +124,8 @@ impl Journal {
         let id = gathering.next_id;
         gathering.next_id += 1;
         frame::opened(&mut gathering.openings, id, &entry);
-        let live = Arc::new(Live::new(id, entry, waker));
+        let day = Day::of(entry.opened_at).max(self.desk.first_open_day());
+        let live = Arc::new(Live::new(id, day, entry, waker));
         gathering.opened.push(live.clone());
         self.desk.backlog.fetch_add(1, Ordering::Relaxed);
         Ok(live)
@@ -188,6 +209,7 @@ pub(crate) struct Scribe {
     pub(crate) journal: Arc<Journal>,
     pub(crate) folder: PathBuf,
     pub(crate) durability: Durability,
+    pub(crate) keys: Arc<Keys>,
     pub(crate) number: u64,
     /// `None` when a fresh one must be begun.
     pub(crate) segment: Option<Segment>,
@@ -200,7 +222,11 @@ impl Scribe {
         let closing = Closing(self.journal.clone());
         loop {
             let mut lot = self.take();
+            let began = Instant::now();
             let written = self.write(&mut lot);
+            if !lot.opened.is_empty() {
+                self.journal.desk.commits.note(began.elapsed());
+            }
             let finish = lot.finish.take();
             self.publish(lot, written);
             if let Some(finish) = finish {
@@ -274,7 +300,7 @@ impl Scribe {
                 // A full segment is given up before the next is made: were it written again after a failure, filing, which
                 // goes by the number, would think it done with and delete it under the pen.
                 self.segment = None;
-                let next = Segment::create(&self.folder, self.number + 1, lot.next_id, self.durability)?;
+                let next = Segment::create(&self.folder, self.number + 1, lot.next_id, self.durability, &self.keys)?;
                 self.number += 1;
                 self.segment.insert(next)
             }
@@ -313,8 +339,10 @@ impl Scribe {
                 gathering.trouble =
                     Some(Trouble { since, why: why.clone(), retry_at: Instant::now() + journal.tuning.retry });
                 drop(gathering);
-                journal.desk.backlog.fetch_sub(lot.opened.len(), Ordering::Relaxed);
-                for live in lot.opened.drain(..) {
+                // What goes on after midnight can't be refused: filing keeps it too.
+                let (going_on, opened): (Vec<_>, Vec<_>) = lot.opened.drain(..).partition(|live| live.is_committed());
+                journal.desk.backlog.fetch_sub(opened.len(), Ordering::Relaxed);
+                for live in opened {
                     live.refuse(why.clone());
                 }
                 for flush in lot.flushes.drain(..) {
@@ -322,7 +350,7 @@ impl Scribe {
                 }
                 // Their openings are committed; filing keeps the endings until the day file takes them.
                 let settled = lot.take_settled();
-                journal.desk.hand(self.number, Vec::new(), settled, Vec::new());
+                journal.desk.hand(self.number, going_on, settled, Vec::new());
             }
         }
     }
@@ -351,7 +379,7 @@ impl Lot {
 
 impl Drop for Lot {
     fn drop(&mut self) {
-        for live in self.opened.drain(..) {
+        for live in self.opened.drain(..).filter(|live| !live.is_committed()) {
             live.refuse("the register's journal has stopped".into());
         }
     }
@@ -367,7 +395,7 @@ impl Drop for Closing {
         let opened = std::mem::take(&mut gathering.opened);
         let flushes = std::mem::take(&mut gathering.flushes);
         drop(gathering);
-        for live in opened {
+        for live in opened.into_iter().filter(|live| !live.is_committed()) {
             live.refuse("the register's journal has stopped".into());
         }
         for flush in flushes {

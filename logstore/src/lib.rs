@@ -8,26 +8,44 @@
 //! crash left in the journal is filed at the next start by `recovery`. Read `writer` first.
 
 pub mod audit;
+mod canonical;
+mod chain;
+mod cipher;
 mod clock;
+mod columns;
 mod day;
 mod dayfile;
 pub mod error;
 pub mod fields;
 mod filing;
+pub mod import;
 mod journal;
+mod keeper;
+pub mod keys;
 mod owed;
 pub mod pseudonym;
 pub mod record;
 mod recovery;
 pub mod retention;
 mod row;
+pub mod seal;
 pub mod search;
+mod tree;
+pub mod verify;
 pub mod writer;
 
-pub use error::{SearchError, StartError, Unwritable};
+pub use chain::ChainError;
+pub use cipher::PublicKey;
+pub use clock::ClockState;
+pub use error::{SealError, SearchError, StartError, Unwritable};
+pub use filing::{COMMIT_BOUNDS, CommitTimes};
+pub use import::{EraseError, Imported, Importer, erase};
+pub use keys::{KeyError, Keys};
 pub use owed::OwedRecord;
 pub use record::{Action, Auth, Entry, Outcome, Record, Verdict};
 pub use recovery::settle_leftovers;
-pub use retention::{PurgeError, purge};
-pub use search::{HostFilter, Search, search};
+pub use retention::{PurgeError, Purged, announce};
+pub use seal::{Seal, Sealed};
+pub use search::{HostFilter, Search, search, visit};
+pub use verify::{Finding, Report, verify};
 pub use writer::{Backlog, Durability, Health, Recovery, Register, Settings};

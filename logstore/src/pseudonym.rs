@@ -60,7 +60,7 @@ impl Month {
 
     /// `a-` and ten letters. An IPv4 address mapped into IPv6 is that IPv4 address.
     pub fn address(&self, address: IpAddr) -> String {
-        shorten("a-", hmac(&self.key, &[b"address\0", &crate::row::octets(address)]))
+        shorten("a-", hmac(&self.key, &[b"address\0", &octets(address)]))
     }
 }
 
@@ -68,7 +68,7 @@ impl Month {
 /// at once agree on one.
 fn make_key(file: &Path) -> io::Result<()> {
     if let Some(folder) = file.parent() {
-        crate::journal::segment::make_folder(folder)?;
+        crate::keys::make_folder(folder)?;
     }
     let draft = file.with_extension(format!("new-{}", std::process::id()));
     let made = (|| {
@@ -84,6 +84,14 @@ fn make_key(file: &Path) -> io::Result<()> {
     })();
     let _ = std::fs::remove_file(&draft);
     made
+}
+
+/// An address as its bytes: four or sixteen.
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
 }
 
 fn hmac(key: &[u8; KEY], parts: &[&[u8]]) -> [u8; KEY] {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 /// Gives an enumeration the words it is written with, everywhere it is written.
 macro_rules! words {
@@ -17,12 +17,6 @@ macro_rules! words {
             /// The word it is kept and shown as.
             pub const fn as_str(self) -> &'static str {
                 match self { $($type::$variant => $word),+ }
-            }
-
-            /// The same word, ready to be bound to a statement without a copy.
-            pub(crate) fn shared(self) -> Arc<str> {
-                static WORDS: LazyLock<Vec<Arc<str>>> = LazyLock::new(|| vec![$(Arc::from($word)),+]);
-                WORDS[self as usize].clone()
             }
         }
 

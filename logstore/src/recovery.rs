@@ -8,24 +8,30 @@
 //! gate is known to have lived; the time of recovery would invent an exchange of hours or days.
 
 use crate::day::Day;
-use crate::dayfile::{DayError, DayFile};
+use crate::dayfile::open::{Known, OpenDay, OpenError};
+use crate::dayfile::{DayError, Reader};
 use crate::journal::frame::Frame;
 use crate::journal::segment::{self, Replay, Segment};
+use crate::keys::Keys;
 use crate::record::Ending;
 use crate::row::Row;
-use crate::{Recovery, Settings, StartError};
-use std::collections::{BTreeMap, HashMap};
+use crate::{Recovery, Settings, StartError, clock, columns, seal};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
+use std::sync::Arc;
 
 /// What recovery leaves the register with.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Recovered {
     pub(crate) recovery: Recovery,
     /// Above every identifier ever given.
     pub(crate) next_id: i64,
     /// The number of the last segment there is; 0 without any.
     pub(crate) last_segment: u64,
+    /// The first day that is not sealed, though one before it is there; today when all before are.
+    pub(crate) unsealed: Day,
 }
 
 impl From<DayError> for StartError {
@@ -48,10 +54,11 @@ pub async fn settle_leftovers(settings: &Settings) -> Result<Option<Recovery>, S
         Err(StartError::Held(_)) => return Ok(None),
         Err(other) => return Err(other),
     };
-    let recovered = recover(settings).await?;
+    let keys = Keys::open(&settings.keys, &settings.dir)?;
+    let recovered = recover(settings, &keys, clock::now()).await?;
     if recovered.recovery != Recovery::default() || segment_count(&folder)? > 1 {
         let number = recovered.last_segment + 1;
-        Segment::create_finished(&folder, number, recovered.next_id).map_err(StartError::Unwritable)?;
+        Segment::create_finished(&folder, number, recovered.next_id, &keys).map_err(StartError::Unwritable)?;
         segment::delete_before(&folder, number).map_err(|error| StartError::io(&folder, &error))?;
     }
     drop(lock);
@@ -79,16 +86,15 @@ pub(crate) fn lock(dir: &Path) -> Result<File, StartError> {
 }
 
 /// Files what the journal holds and closes what is open. The segments are left for the caller to delete.
-pub(crate) async fn recover(settings: &Settings) -> Result<Recovered, StartError> {
+pub(crate) async fn recover(settings: &Settings, keys: &Keys, now: i64) -> Result<Recovered, StartError> {
     let folder = segment::folder(&settings.dir);
     let numbers = segment::list(&folder).map_err(|error| StartError::io(&folder, &error))?;
-    let mut replaying =
-        Replaying { settings, files: BTreeMap::new(), open: HashMap::new(), last_instant: 0, next_id: 1 };
+    let mut replaying = Replaying::begin(settings, keys, now)?;
     let mut recovery = Recovery::default();
     let mut finished = false;
     let mut damaged = Vec::new();
     for &number in &numbers {
-        let replay = segment::replay(&folder, number).map_err(StartError::Unwritable)?;
+        let replay = segment::replay(&folder, number, keys).map_err(StartError::Unwritable)?;
         finished = replay.finished;
         recovery.torn_bytes += replay.scan.torn;
         if !replay.scan.damaged.is_empty() {
@@ -99,12 +105,13 @@ pub(crate) async fn recover(settings: &Settings) -> Result<Recovered, StartError
         recovery.filed += replaying.file(replay).await?;
     }
     recovery.interrupted = replaying.interrupt(finished).await?;
+    let unsealed = replaying.unsealed();
     let next_id = replaying.close().await?;
     // Only now: as long as a segment bears its name, it is replayed.
     for number in damaged {
         segment::set_aside(&folder, number).map_err(|error| StartError::io(&folder, &error))?;
     }
-    Ok(Recovered { recovery, next_id, last_segment: numbers.last().copied().unwrap_or(0) })
+    Ok(Recovered { recovery, next_id, last_segment: numbers.last().copied().unwrap_or(0), unsealed })
 }
 
 fn report_damage(replay: &Replay) {
@@ -121,14 +128,38 @@ fn report_damage(replay: &Replay) {
 /// The state between two segments.
 struct Replaying<'a> {
     settings: &'a Settings,
-    files: BTreeMap<Day, DayFile>,
+    keys: &'a Keys,
+    node: Arc<str>,
+    today: Day,
+    /// Days that are sealed, and the identifiers of those that were asked for.
+    sealed: BTreeSet<Day>,
+    sealed_ids: BTreeMap<Day, HashSet<i64>>,
+    /// Days that were asked for and are not.
+    days: BTreeMap<Day, (OpenDay, Known)>,
     /// Opened in the journal, not settled there so far.
     open: HashMap<i64, Row>,
     last_instant: i64,
     next_id: i64,
 }
 
-impl Replaying<'_> {
+impl<'a> Replaying<'a> {
+    fn begin(settings: &'a Settings, keys: &'a Keys, now: i64) -> Result<Replaying<'a>, StartError> {
+        let seals = seal::seals(&settings.dir).map_err(|error| StartError::Unusable(error.to_string()))?;
+        let next_id = seals.values().map(|(_, seal)| seal.last_id).max().unwrap_or(0) + 1;
+        Ok(Replaying {
+            settings,
+            keys,
+            node: settings.node.as_str().into(),
+            today: Day::of(now),
+            sealed: seals.keys().filter_map(|day| Day::parse(day)).collect(),
+            sealed_ids: BTreeMap::new(),
+            days: BTreeMap::new(),
+            open: HashMap::new(),
+            last_instant: 0,
+            next_id,
+        })
+    }
+
     /// Files what one segment settles; how many records that were not.
     async fn file(&mut self, replay: Replay) -> Result<u64, StartError> {
         self.witness(replay.made_at.unwrap_or(0));
@@ -137,9 +168,10 @@ impl Replaying<'_> {
         let mut endings: Vec<(Day, i64, Ending)> = Vec::new();
         for frame in replay.scan.frames {
             match frame {
-                Frame::Opened(row) => {
+                Frame::Opened(mut row) => {
                     self.witness(row.opened_at);
                     self.next_id = self.next_id.max(row.id.saturating_add(1));
+                    row.node = self.node.clone();
                     self.open.insert(row.id, *row);
                 }
                 Frame::Settled { id, opened_at, ending } => {
@@ -159,38 +191,71 @@ impl Replaying<'_> {
         }
         let mut filed = 0;
         for (day, rows) in settled {
-            filed += self.day(day).await?.file(rows.into_iter()).await?;
+            filed += self.file_settled(day, rows).await?;
         }
         for (day, id, ending) in endings {
-            if let Some(file) = self.existing_day(day).await? {
-                filed += file.settle(id, &ending).await?;
+            self.existing(day).await?;
+            let known = self.days.iter_mut().find_map(|(day, (_, known))| Some((*day, known.open.remove(&id)?)));
+            if let Some((day, mut row)) = known {
+                row.settle(&ending);
+                filed += self.file_settled(day, vec![row]).await?;
             }
         }
         Ok(filed)
     }
 
+    /// Files settled records that no day knows as settled; how many there were. A day that is sealed keeps what it has:
+    /// what it lacks goes to the next open one.
+    async fn file_settled(&mut self, day: Day, mut rows: Vec<Row>) -> Result<u64, StartError> {
+        let mut day = day;
+        if self.sealed.contains(&day) {
+            let ids = self.ids_of(day).await?;
+            rows.retain(|row| !ids.contains(&row.id));
+            day = self.today;
+        }
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        self.open_day(day).await?;
+        rows.retain(|row| !self.days.values().any(|(_, known)| known.settled.contains(&row.id)));
+        let Some((file, known)) = self.days.get_mut(&day) else { return Ok(0) };
+        for part in rows.chunks(4096) {
+            file.file(part).await?;
+        }
+        for row in &rows {
+            known.open.remove(&row.id);
+            known.settled.insert(row.id);
+        }
+        Ok(rows.len() as u64)
+    }
+
     /// Closes what nobody settled, in the journal or in a day file; how many records.
     async fn interrupt(&mut self, finished: bool) -> Result<u64, StartError> {
         let mut left: BTreeMap<Day, Vec<Row>> = BTreeMap::new();
-        for (_, row) in self.open.drain() {
+        let mut rows: Vec<Row> = self.open.drain().map(|(_, row)| row).collect();
+        rows.sort_by_key(|row| row.id);
+        for mut row in rows {
+            row.outcome = Some(crate::Outcome::Interrupted);
+            row.closed_at = Some(self.last_instant.max(row.opened_at));
             left.entry(Day::of(row.opened_at)).or_default().push(row);
         }
         let needed: Vec<Day> = left.keys().copied().collect();
+        let mut interrupted = 0;
         for (day, rows) in left {
-            self.day(day).await?.file(rows.into_iter()).await?;
+            interrupted += self.file_settled(day, rows).await?;
         }
         let dir = &self.settings.dir;
         let mut days = Day::all(dir).map_err(|error| StartError::io(dir, &error))?;
+        days.retain(|day| !self.sealed.contains(day));
         if finished {
             // Nothing is open anywhere. The newest day vouches for the next identifier.
             days = days.split_off(days.len().saturating_sub(1));
         }
-        let mut interrupted = 0;
         for day in days {
             match self.close_day(day, finished).await {
                 Ok(closed) => interrupted += closed,
                 // An old day that is broken must not keep the gate shut; one that the journal needs must.
-                Err(error) if !needed.contains(&day) && !self.files.contains_key(&day) => {
+                Err(error) if !needed.contains(&day) && !self.days.contains_key(&day) => {
                     tracing::error!(%error, "a day file cannot be read");
                 }
                 Err(error) => return Err(error),
@@ -201,18 +266,27 @@ impl Replaying<'_> {
 
     async fn close_day(&mut self, day: Day, finished: bool) -> Result<u64, StartError> {
         let at = self.last_instant;
-        let file = self.day(day).await?;
-        let last = file.last_id().await?;
+        self.existing(day).await?;
+        let Some((mut file, _)) = self.days.remove(&day) else { return Ok(0) };
         let closed = if finished { 0 } else { file.interrupt_open(at).await? };
-        self.next_id = self.next_id.max(last.saturating_add(1));
-        if let Some(file) = self.files.remove(&day) {
-            file.close().await?;
-        }
+        self.next_id = self.next_id.max(file.last_id().saturating_add(1));
+        file.close().await?;
         Ok(closed)
     }
 
+    /// The first day that is to be sealed.
+    fn unsealed(&self) -> Day {
+        let days = Day::all(&self.settings.dir).unwrap_or_default();
+        let behind = |last: &Day| days.iter().copied().find(|day| day > last && !self.sealed.contains(day));
+        // A day that lies before one that is sealed was imported, or a crash came between: the keeper finds it by itself.
+        match self.sealed.last() {
+            Some(last) => behind(last).unwrap_or(self.today).max(last.after(1)),
+            None => days.first().copied().unwrap_or(self.today),
+        }
+    }
+
     async fn close(self) -> Result<i64, StartError> {
-        for file in self.files.into_values() {
+        for (file, _) in self.days.into_values() {
             file.close().await?;
         }
         Ok(self.next_id)
@@ -222,20 +296,49 @@ impl Replaying<'_> {
         self.last_instant = self.last_instant.max(instant);
     }
 
-    async fn day(&mut self, day: Day) -> Result<&mut DayFile, StartError> {
-        Ok(match self.files.entry(day) {
-            std::collections::btree_map::Entry::Occupied(open) => open.into_mut(),
-            std::collections::btree_map::Entry::Vacant(none) => {
-                let Settings { dir, node, durability } = self.settings;
-                none.insert(DayFile::open(dir, day, node, *durability).await?)
+    async fn ids_of(&mut self, day: Day) -> Result<&HashSet<i64>, StartError> {
+        let file = day.file(&self.settings.dir);
+        match self.sealed_ids.entry(day) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            // A sealed day that was erased had everything the journal can hold of it.
+            Entry::Vacant(none) if !file.exists() => Ok(none.insert(HashSet::new())),
+            Entry::Vacant(none) => {
+                let read = async {
+                    let mut ids = HashSet::new();
+                    let mut reader = Reader::open(&file, day, self.keys).await?;
+                    for key in reader.block_keys().await? {
+                        ids.extend(reader.block_at(key).await?.numbers(columns::ID)?);
+                    }
+                    reader.close().await?;
+                    Ok::<_, crate::row::Malformed>(ids)
+                };
+                Ok(none.insert(read.await.map_err(|error| DayError::of(&file, &error))?))
             }
-        })
+        }
     }
 
-    async fn existing_day(&mut self, day: Day) -> Result<Option<&mut DayFile>, StartError> {
-        if self.files.contains_key(&day) || day.file(&self.settings.dir).exists() {
-            return self.day(day).await.map(Some);
+    async fn existing(&mut self, day: Day) -> Result<(), StartError> {
+        if day.file(&self.settings.dir).exists() && !self.sealed.contains(&day) {
+            self.open_day(day).await?;
         }
-        Ok(None)
+        Ok(())
+    }
+
+    async fn open_day(&mut self, day: Day) -> Result<(), StartError> {
+        if self.days.contains_key(&day) {
+            return Ok(());
+        }
+        match OpenDay::open(&self.settings.dir, day, self.settings.durability, self.keys).await {
+            Ok(mut file) => {
+                let known = file.known().await?;
+                self.days.insert(day, (file, known));
+            }
+            // Its seal is in its file, and a crash came before the chain had it.
+            Err(OpenError::Sealed) => {
+                self.sealed.insert(day);
+            }
+            Err(OpenError::Other(error)) => return Err(error.into()),
+        }
+        Ok(())
     }
 }

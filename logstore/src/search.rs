@@ -1,18 +1,22 @@
 //! Search by person, address, host, time.
 //!
 //! The day files concerned are read, and only they, while a gate may be writing them: SQLite's write-ahead log gives
-//! each reader a whole state. What the gate took in the last tenth of a second may not be filed yet; what a crash left
-//! in the journal is filed by [`settle_leftovers`](crate::settle_leftovers).
+//! each reader a whole state. What the gate took in the last seconds may not be filed yet, see
+//! [`Register::flush`](crate::Register::flush); what a crash left in the journal is filed by
+//! [`settle_leftovers`](crate::settle_leftovers).
 
+use crate::SearchError;
+use crate::columns::{self, Block};
 use crate::day::Day;
+use crate::dayfile::open::superseded;
+use crate::dayfile::{Reader, State};
+use crate::keys::Keys;
 use crate::record::Record;
-use crate::row::{self, COLUMNS, Malformed};
-use crate::{SearchError, dayfile};
+use crate::row::{Malformed, Row};
 use ipnet::IpNet;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{Connection as _, QueryBuilder, Sqlite};
+use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::path::Path;
-use std::time::Duration;
 
 /// What is looked for: every condition that is set must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,96 +51,155 @@ pub enum HostFilter {
 /// Finds records, ordered by `opened_at`, then `id`. Without day files there is nothing to find, which is no error.
 ///
 /// Cancel safety: dropping it stops the search.
-pub async fn search(dir: &Path, query: &Search) -> Result<Vec<Record>, SearchError> {
+pub async fn search(dir: &Path, keys: &Keys, query: &Search) -> Result<Vec<Record>, SearchError> {
+    let mut found = Vec::new();
+    let visited = visit(dir, keys, query, |record| {
+        found.push(record);
+        ControlFlow::Continue(())
+    });
+    visited.await.map(|()| found)
+}
+
+/// Shows each record that is looked for, in the same order, until the visitor has seen enough. Holds those of one day.
+///
+/// Cancel safety: dropping it stops the search.
+pub async fn visit(
+    dir: &Path,
+    keys: &Keys,
+    query: &Search,
+    mut visitor: impl FnMut(Record) -> ControlFlow<()>,
+) -> Result<(), SearchError> {
     let mut days = Day::all(dir).map_err(|source| SearchError::Folder { dir: dir.to_path_buf(), source })?;
+    // A clock that was set back files a record under a day after its own.
     days.retain(|day| {
-        query.from.is_none_or(|from| *day >= Day::of(from)) && query.to.is_none_or(|to| *day <= Day::of(to))
+        query.from.is_none_or(|from| *day >= Day::of(from)) && query.to.is_none_or(|to| *day <= Day::of(to).after(1))
     });
     if query.newest_first {
         days.reverse();
     }
-    let mut found = Vec::new();
+    let mut left = query.limit.unwrap_or(u64::MAX);
     for day in days {
-        let left = query.limit.map(|limit| limit.saturating_sub(found.len() as u64));
-        if left == Some(0) {
+        if left == 0 {
             break;
         }
         let file = day.file(dir);
         let wrong = |error: Malformed| SearchError::Day { why: error.to_string(), file: file.clone() };
-        found.append(&mut search_day(&file, query, left).await.map_err(wrong)?);
-        if query.id.is_some() && !found.is_empty() {
-            // An identifier is given once.
+        let mut rows = search_day(&file, day, keys, query).await.map_err(wrong)?;
+        rows.sort_unstable_by_key(|row| (row.opened_at, row.id));
+        if query.newest_first {
+            rows.reverse();
+        }
+        rows.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        left -= rows.len() as u64;
+        // An identifier is given once.
+        let only = query.id.is_some() && !rows.is_empty();
+        for row in rows {
+            if visitor(row.record()).is_break() {
+                return Ok(());
+            }
+        }
+        if only {
             break;
         }
+    }
+    Ok(())
+}
+
+pub(crate) async fn search_day(file: &Path, day: Day, keys: &Keys, query: &Search) -> Result<Vec<Row>, Malformed> {
+    let mut reader = Reader::open(file, day, keys).await?;
+    let found = match reader.state {
+        // Made a moment ago, its schema not yet written.
+        State::Empty => Ok(Vec::new()),
+        State::Rows => search_rows(&mut reader, query).await,
+        State::Open => search_open(&mut reader, query).await,
+        State::Sealed => search_sealed(&mut reader, query).await,
+    };
+    reader.close().await?;
+    found
+}
+
+async fn search_rows(reader: &mut Reader, query: &Search) -> Result<Vec<Row>, Malformed> {
+    let (mut found, mut after) = (Vec::new(), i64::MIN);
+    loop {
+        let page = reader.rows_after(after).await?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = last.id;
+        found.extend(page.into_iter().filter(|record| query.covers(record)).map(Row::from));
+    }
+}
+
+async fn search_open(reader: &mut Reader, query: &Search) -> Result<Vec<Row>, Malformed> {
+    let blocks = reader.batches().await?;
+    let superseded = superseded(&blocks)?;
+    let mut found = Vec::new();
+    for block in &blocks {
+        let rows = matching(block, query)?;
+        found.extend(rows.into_iter().filter(|row| row.outcome.is_some() || !superseded.contains(&row.id)));
     }
     Ok(found)
 }
 
-async fn search_day(file: &Path, query: &Search, limit: Option<u64>) -> Result<Vec<Record>, Malformed> {
-    let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(10));
-    let mut connection = SqliteConnection::connect_with(&options).await?;
-    let found = search_open(&mut connection, query, limit).await;
-    connection.close().await?;
-    found
-}
-
-async fn search_open(
-    connection: &mut SqliteConnection,
-    query: &Search,
-    limit: Option<u64>,
-) -> Result<Vec<Record>, Malformed> {
-    match dayfile::version(connection).await? {
-        // Made a moment ago, its schema not yet written.
-        0 => return Ok(Vec::new()),
-        dayfile::VERSION => {}
-        other => return Err(Malformed::Version(other)),
+async fn search_sealed(reader: &mut Reader, query: &Search) -> Result<Vec<Row>, Malformed> {
+    if let Some(id) = query.id
+        && !(reader.number("first_id").await?..=reader.number("last_id").await?).contains(&id)
+    {
+        return Ok(Vec::new());
     }
-    let node = dayfile::node(connection).await?;
-    let rows = statement(query, limit).build().fetch_all(connection).await?;
-    rows.iter().map(|row| row::read(row, &node)).collect()
-}
-
-/// Only the conditions that are set are written, so that SQLite can use what index there is.
-fn statement(query: &Search, limit: Option<u64>) -> QueryBuilder<Sqlite> {
-    let mut sql = QueryBuilder::new(format!("SELECT {} FROM record WHERE TRUE", COLUMNS.join(",")));
-    if let Some(id) = query.id {
-        sql.push(" AND id=").push_bind(id);
-    }
-    if let Some(user) = &query.user {
-        sql.push(" AND user=").push_bind(user.as_str());
-    }
-    if let Some(network) = query.client {
-        // Addresses of one family have one length, and compare as their bytes do.
-        let (first, last) = (row::octets(network.network()), row::octets(network.broadcast()));
-        sql.push(" AND length(client_ip)=").push_bind(first.len() as i64);
-        sql.push(" AND client_ip BETWEEN ").push_bind(first).push(" AND ").push_bind(last);
-    }
-    match &query.host {
-        None => {}
-        Some(HostFilter::Exactly(name)) => {
-            sql.push(" AND ").push_bind(name.as_str()).push(" IN (host, tls_name)");
-        }
-        Some(HostFilter::WithSubdomains(name)) => {
-            let below = format!(".{name}");
-            let length = below.chars().count() as i64;
-            sql.push(" AND (").push_bind(name.as_str()).push(" IN (host, tls_name)");
-            for column in ["host", "tls_name"] {
-                sql.push(format_args!(" OR substr({column},-{length})=")).push_bind(below.as_str());
+    let keys = match &query.user {
+        None => reader.block_keys().await?,
+        Some(user) => {
+            let users = reader.users().await?;
+            match users.binary_search_by(|known| known.as_ref().cmp(&Some(user))) {
+                Ok(place) => reader.block_keys_of(place).await?,
+                Err(_) => return Ok(Vec::new()),
             }
-            sql.push(")");
         }
+    };
+    let mut found = Vec::new();
+    for key in keys {
+        let block = reader.block_at(key).await?;
+        found.append(&mut matching(&block, query)?);
     }
-    if let Some(from) = query.from {
-        sql.push(" AND opened_at>=").push_bind(from);
+    Ok(found)
+}
+
+/// The records of a block that are looked for. Conditions are asked of each distinct value once, and of fields that
+/// decide soonest first: what is not needed is not unpacked.
+fn matching(block: &Block, query: &Search) -> Result<Vec<Row>, Malformed> {
+    let mut rows: Vec<usize> = (0..block.len()).collect();
+    if let Some(id) = query.id {
+        let ids = block.numbers(columns::ID)?;
+        rows.retain(|row| ids[*row] == id);
     }
-    if let Some(to) = query.to {
-        sql.push(" AND opened_at<").push_bind(to);
+    if query.from.is_some() || query.to.is_some() {
+        let opened = block.numbers(columns::OPENED_AT)?;
+        let span = query.from.unwrap_or(i64::MIN)..query.to.unwrap_or(i64::MAX);
+        rows.retain(|row| span.contains(&opened[*row]));
     }
-    sql.push(if query.newest_first { " ORDER BY opened_at DESC, id DESC" } else { " ORDER BY opened_at, id" });
-    if let Some(limit) = limit {
-        sql.push(" LIMIT ").push_bind(row::count(limit));
+    let keep = |rows: &mut Vec<usize>, fields: &[usize], holds: &dyn Fn(&str) -> bool| {
+        let mut columns = Vec::new();
+        for field in fields {
+            let texts = block.texts(*field)?;
+            let held: Vec<bool> = (0..texts.distinct()).map(|place| texts.value(place).is_some_and(holds)).collect();
+            columns.push((texts, held));
+        }
+        rows.retain(|row| columns.iter().any(|(texts, held)| held.get(texts.place(*row)).copied().unwrap_or(false)));
+        Ok::<_, Malformed>(())
+    };
+    if let Some(user) = &query.user {
+        keep(&mut rows, &[columns::USER], &|value| value == user)?;
     }
-    sql
+    if let Some(network) = query.client.filter(|_| !rows.is_empty()) {
+        keep(&mut rows, &[columns::CLIENT_IP], &|value| value.parse::<IpAddr>().is_ok_and(|ip| network.contains(&ip)))?;
+    }
+    if let Some(host) = query.host.as_ref().filter(|_| !rows.is_empty()) {
+        keep(&mut rows, &[columns::HOST, columns::TLS_NAME], &|value| host.covers(value))?;
+    }
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let whole = block.whole()?;
+    rows.into_iter().map(|row| whole.row(row)).collect()
 }
 
 impl HostFilter {
@@ -171,8 +234,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
     use super::*;
     use crate::Durability;
-    use crate::dayfile::DayFile;
-    use crate::record::{Action, Auth, Entry, Verdict};
+    use crate::dayfile::open::OpenDay;
+    use crate::record::{Action, Auth, Entry, Outcome, Verdict};
     use crate::row::Row;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
@@ -199,7 +262,9 @@ mod tests {
             masked: None,
             verdict,
         };
-        Row { tls_name: HOSTS.get(tls).map(|name| Arc::from(*name)), ..Row::opened(id, &entry) }
+        let outcome = (id % 5 != 0).then_some(Outcome::Completed);
+        let tls_name = HOSTS.get(tls).map(|name| Arc::from(*name));
+        Row { tls_name, outcome, closed_at: outcome.map(|_| at + 7), ..Row::opened(id, "gate".into(), &entry) }
     }
 
     fn rows() -> impl Strategy<Value = Vec<Row>> {
@@ -254,12 +319,24 @@ mod tests {
                 for row in rows {
                     days.entry(Day::of(row.opened_at)).or_default().push(row);
                 }
+                let keys = Keys::open(&dir.path().join("keys"), dir.path()).unwrap();
                 for (day, rows) in days {
-                    let mut file = DayFile::open(dir.path(), day, "gate", Durability::Process).await.unwrap();
-                    file.file(rows.into_iter()).await.unwrap();
+                    let Ok(mut file) = OpenDay::open(dir.path(), day, Durability::Process, &keys).await else {
+                        panic!("not opened")
+                    };
+                    for part in rows.chunks(7) {
+                        file.file(part).await.unwrap();
+                    }
+                    if day != Day::of(2 * DAY) {
+                        // The last day stays open; the others are over, and what was open in them has ended.
+                        file.interrupt_open(9).await.unwrap();
+                    }
                     file.close().await.unwrap();
+                    if day == Day::of(0) {
+                        crate::seal::seal_day(dir.path(), day, "gate", &keys).await.unwrap().unwrap();
+                    }
                 }
-                let everything = search(dir.path(), &Search::default()).await.unwrap();
+                let everything = search(dir.path(), &keys, &Search::default()).await.unwrap();
                 assert!(everything.is_sorted_by_key(|record| (record.opened_at, record.id)));
                 for query in queries {
                     let mut naive: Vec<_> = everything.iter().filter(|record| query.covers(record)).cloned().collect();
@@ -267,7 +344,7 @@ mod tests {
                         naive.reverse();
                     }
                     naive.truncate(query.limit.map_or(usize::MAX, |limit| limit as usize));
-                    assert_eq!(search(dir.path(), &query).await.unwrap(), naive, "{query:?}");
+                    assert_eq!(search(dir.path(), &keys, &query).await.unwrap(), naive, "{query:?}");
                 }
             });
         }
@@ -276,20 +353,22 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_found_where_there_is_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(search(dir.path(), &Search::default()).await.unwrap(), []);
-        assert_eq!(search(&dir.path().join("none"), &Search::default()).await.unwrap(), []);
+        let keys = Keys::open(&dir.path().join("keys"), dir.path()).unwrap();
+        assert_eq!(search(dir.path(), &keys, &Search::default()).await.unwrap(), []);
+        assert_eq!(search(&dir.path().join("none"), &keys, &Search::default()).await.unwrap(), []);
     }
 
     #[tokio::test]
     async fn a_file_that_is_no_day_file_is_named() {
         let dir = tempfile::tempdir().unwrap();
+        let keys = Keys::open(&dir.path().join("keys"), dir.path()).unwrap();
         let file = dir.path().join("2026-11-23.sqlite");
         std::fs::write(
             &file,
             "something else, long enough to be looked at as a header by SQLite: it is none. ".repeat(9),
         )
         .unwrap();
-        let error = search(dir.path(), &Search::default()).await.unwrap_err().to_string();
+        let error = search(dir.path(), &keys, &Search::default()).await.unwrap_err().to_string();
         assert!(error.starts_with(&file.display().to_string()), "{error}");
     }
 }

@@ -1,12 +1,17 @@
 //! Taking records: opened before the first byte, settled after the last.
 
-use crate::filing::{Clerk, Desk, Finish, Flush, Shelf};
+use crate::clock::Clock;
+use crate::day::Day;
+use crate::filing::{Clerk, CommitTimes, Desk, Finish, Flush, Shelf, Watch};
 use crate::journal::segment::{self, Segment};
 use crate::journal::{Journal, Scribe};
+use crate::keeper::{Keeper, Task};
+use crate::keys::Keys;
 use crate::owed::OwedRecord;
 use crate::record::{Entry, Record};
+use crate::retention::{PurgeError, Purged};
+use crate::seal::Sealed;
 use crate::{StartError, Unwritable, recovery};
-use std::fs::File;
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +34,8 @@ pub enum Durability {
 pub struct Settings {
     /// The register's folder; made if need be, for its owner alone.
     pub dir: PathBuf,
+    /// The folder of its keys, apart from it; made if need be, for its owner alone.
+    pub keys: PathBuf,
     /// Name of this gate.
     pub node: String,
     /// What a commit survives.
@@ -85,6 +92,10 @@ pub(crate) struct Tuning {
     pub(crate) tick: Duration,
     /// How long to wait after a failed write, of the journal or of a day file.
     pub(crate) retry: Duration,
+    /// How long after its end a day is sealed: a clock set back by less finds it still open.
+    pub(crate) seal_after: Duration,
+    /// Which day it is.
+    pub(crate) clock: Clock,
 }
 
 impl Default for Tuning {
@@ -93,15 +104,17 @@ impl Default for Tuning {
             segment_bytes: 8 << 20,
             backlog: 200_000,
             young: Duration::from_secs(1),
-            tick: Duration::from_millis(100),
+            tick: Duration::from_secs(1),
             retry: Duration::from_secs(1),
+            seal_after: Duration::from_secs(2 * 60 * 60),
+            clock: Clock::default(),
         }
     }
 }
 
 /// The register of this gate. Cheap to clone.
 ///
-/// Two threads of its own do the writing, so that no worker of the caller's runtime ever waits for a disk. They end
+/// Threads of its own do the writing, so that no worker of the caller's runtime ever waits for a disk. They end
 /// with [`Register::finish`], or with the last clone and the last owed record; then what was taken is filed too, but
 /// nobody can wait for it.
 #[derive(Clone)]
@@ -120,53 +133,64 @@ impl Register {
 
     pub(crate) async fn start_tuned(settings: Settings, tuning: Tuning) -> Result<(Register, Recovery), StartError> {
         let folder = segment::folder(&settings.dir);
-        segment::make_folder(&folder).map_err(|error| StartError::io(&folder, &error))?;
+        crate::keys::make_folder(&folder).map_err(|error| StartError::io(&folder, &error))?;
         let lock = recovery::lock(&settings.dir)?;
-        let recovered = recovery::recover(&settings).await?;
+        let keys = Arc::new(Keys::open(&settings.keys, &settings.dir)?);
+        let recovered = recovery::recover(&settings, &keys, tuning.clock.now()).await?;
         let number = recovered.last_segment + 1;
-        let segment =
-            Segment::create(&folder, number, recovered.next_id, settings.durability).map_err(StartError::Unwritable)?;
+        let segment = Segment::create(&folder, number, recovered.next_id, settings.durability, &keys)
+            .map_err(StartError::Unwritable)?;
         segment::delete_before(&folder, number).map_err(|error| StartError::io(&folder, &error))?;
-        let register = Register::launch(settings, tuning, recovered.next_id, number, segment, lock)?;
-        Ok((register, recovered.recovery))
+        let recovery = recovered.recovery;
+        Ok((Register::launch(settings, tuning, keys, recovered, segment, lock)?, recovery))
     }
 
-    /// Starts the two threads on a journal that is ready.
+    /// Starts the threads on a journal that is ready.
     fn launch(
         settings: Settings,
         tuning: Tuning,
-        next_id: i64,
-        number: u64,
+        keys: Arc<Keys>,
+        recovered: recovery::Recovered,
         segment: Segment,
-        lock: File,
+        lock: std::fs::File,
     ) -> Result<Register, StartError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| StartError::io(&settings.dir, &error))?;
+        let Settings { dir, durability, .. } = settings;
+        let failed = |error: std::io::Error| StartError::io(&dir, &error);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let node: Arc<str> = settings.node.into();
         let desk = Arc::new(Desk::new());
-        let journal = Arc::new(Journal::new(next_id, desk.clone(), tuning));
+        let now = tuning.clock.now();
+        let over = Day::of(now.saturating_sub(i64::try_from(tuning.seal_after.as_micros()).unwrap_or(i64::MAX)));
+        desk.close_through(recovered.unsealed.min(over).after(-1));
+        let journal = Arc::new(Journal::new(recovered.next_id, desk.clone(), tuning));
+        let keeper = Keeper::start(dir.clone(), node.clone(), keys.clone(), tuning.clock)?;
         let clerk = Clerk {
             desk: desk.clone(),
-            dir: settings.dir.clone(),
-            node: settings.node,
-            durability: settings.durability,
+            journal: journal.clone(),
+            keeper: keeper.clone(),
+            keys: keys.clone(),
+            dir: dir.clone(),
+            node,
+            durability,
             tuning,
             lock,
             runtime,
             shelf: Shelf::default(),
+            watch: Watch::begin(now, recovered.unsealed),
         };
         let scribe = Scribe {
             journal: journal.clone(),
-            folder: segment::folder(&settings.dir),
-            durability: settings.durability,
-            number,
+            folder: segment::folder(&dir),
+            durability,
+            keys: keys.clone(),
+            number: recovered.last_segment + 1,
             segment: Some(segment),
         };
         let thread = |name: &str| std::thread::Builder::new().name(name.into());
-        thread("register-filing").spawn(|| clerk.run()).map_err(|error| StartError::io(&settings.dir, &error))?;
-        let register = Register { handle: Arc::new(Handle { journal, desk, interrupting: AtomicBool::new(false) }) };
-        thread("register-journal").spawn(|| scribe.run()).map_err(|error| StartError::io(&settings.dir, &error))?;
+        thread("register-filing").spawn(|| clerk.run()).map_err(failed)?;
+        let handle = Handle { journal, desk, keeper, keys, dir: dir.clone(), interrupting: AtomicBool::new(false) };
+        let register = Register { handle: Arc::new(handle) };
+        thread("register-journal").spawn(|| scribe.run()).map_err(failed)?;
         Ok(register)
     }
 
@@ -229,6 +253,41 @@ impl Register {
         self.handle.desk.follow()
     }
 
+    /// Seals of days as they are made, from now on.
+    pub fn sealed(&self) -> broadcast::Receiver<Sealed> {
+        self.handle.keeper.sealed()
+    }
+
+    /// The keys of the register.
+    pub fn keys(&self) -> &Keys {
+        &self.handle.keys
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &std::path::Path {
+        &self.handle.dir
+    }
+
+    /// How long commits took since the start.
+    pub fn commit_times(&self) -> CommitTimes {
+        self.handle.desk.commits.read()
+    }
+
+    /// Why a day that is over cannot be sealed, when one can't.
+    pub fn seal_trouble(&self) -> Option<String> {
+        self.handle.keeper.trouble()
+    }
+
+    /// Destroys the days that are due, by the terms announced ([`announce`](crate::announce)), and attests it in the name
+    /// of `organisation`. `None` when nothing is due.
+    ///
+    /// Cancel safety: dropped while waiting, it is done all the same.
+    pub async fn purge(&self, organisation: String) -> Result<Option<Purged>, PurgeError> {
+        let (answer, purged) = oneshot::channel();
+        self.handle.keeper.give(Task::Purge { organisation, answer });
+        purged.await.unwrap_or(Err(PurgeError::Stopped))
+    }
+
     /// From now on, records dropped are settled as interrupted: the gate is shutting down.
     pub fn interrupting(&self) {
         self.handle.interrupting.store(true, Ordering::Relaxed);
@@ -249,6 +308,9 @@ impl Register {
 pub(crate) struct Handle {
     journal: Arc<Journal>,
     desk: Arc<Desk>,
+    keeper: Keeper,
+    keys: Arc<Keys>,
+    dir: PathBuf,
     interrupting: AtomicBool,
 }
 

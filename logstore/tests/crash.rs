@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 #![expect(clippy::disallowed_methods, reason = "the variable tells a child what it is for")]
 
-use logstore::{Action, Auth, Durability, Entry, Health, Outcome, Register, Search, Settings, Verdict, search};
+use logstore::{
+    Action, Auth, Durability, Entry, Health, Keys, Outcome, Record, Register, Search, Settings, Verdict, search,
+};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -13,12 +15,22 @@ use std::process::{Child, Command, Stdio};
 const WHERE: &str = "REGISTER_CRASH_DIR";
 
 fn settings(dir: &Path) -> Settings {
-    Settings { dir: dir.to_path_buf(), node: "gate".into(), durability: Durability::Process }
+    Settings { dir: dir.join("register"), keys: dir.join("keys"), node: "gate".into(), durability: Durability::Process }
+}
+
+async fn all(dir: &Path) -> Vec<Record> {
+    let Settings { dir, keys, .. } = settings(dir);
+    search(&dir, &Keys::open(&keys, &dir).unwrap(), &Search::default()).await.unwrap()
+}
+
+/// Instants of the day on which the tests run: nothing of it is sealed while they do.
+fn begin() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as i64
 }
 
 fn entry(number: i64) -> Entry {
     Entry {
-        opened_at: 1_795_435_200_000_000 + number,
+        opened_at: begin(),
         user: Some("p.dupont".into()),
         auth: Auth::Address,
         client_ip: [10, 0, 0, 1].into(),
@@ -102,7 +114,7 @@ async fn a_killed_process_loses_no_record() {
             }
         }
         logstore::settle_leftovers(&settings(dir.path())).await.unwrap().unwrap();
-        let found = search(dir.path(), &Search::default()).await.unwrap();
+        let found = all(dir.path()).await;
         let by_id: BTreeMap<i64, _> = found.iter().map(|record| (record.id, record)).collect();
         assert_eq!(by_id.len(), found.len(), "an identifier was given twice");
         for id in said.keys() {
@@ -167,7 +179,7 @@ async fn a_full_disk_stops_openings_and_loses_no_record() {
     assert!(room.success());
     child.stdin.take().unwrap().write_all(b"room\n").unwrap();
     assert!(child.wait().unwrap().success());
-    let found = search(dir.path(), &Search::default()).await.unwrap();
+    let found = all(dir.path()).await;
     assert_eq!(found.len(), opened + 1);
     assert!(found.iter().all(|record| record.outcome == Some(Outcome::Completed)));
 }

@@ -18,6 +18,10 @@ const LONGEST: usize = 16 << 20;
 const OPENED: u8 = 1;
 const SETTLED: u8 = 2;
 const PADDING: u8 = 3;
+/// Frames hidden together, as one write committed them: `count (4)`, then the frames and the tag.
+const HIDDEN: u8 = 4;
+/// Bytes of a tag.
+const TAG: usize = 16;
 
 /// What a frame says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +78,30 @@ pub(crate) fn padding(to: &mut Vec<u8>, length: usize) {
     frame(to, PADDING, |to| to.resize(to.len() + length, 0));
 }
 
+/// Hides the frames of one write together. `count` is how many were hidden before in the segment.
+pub(crate) fn hidden(to: &mut Vec<u8>, count: u32, frames: &[u8], hide: impl FnOnce(&mut [u8]) -> [u8; TAG]) {
+    frame(to, HIDDEN, |to| {
+        to.extend_from_slice(&count.to_le_bytes());
+        let from = to.len();
+        to.extend_from_slice(frames);
+        let tag = hide(&mut to[from..]);
+        to.extend_from_slice(&tag);
+    });
+}
+
+/// The length of the first whole frames that make at most `most` bytes; of the first alone, when it is longer.
+pub(crate) fn whole(frames: &[u8], most: usize) -> usize {
+    let mut length = 0;
+    while let Some((_, payload)) = header(&frames[length..]) {
+        let next = length + HEADER + payload;
+        if next > most && length > 0 {
+            break;
+        }
+        length = next.min(frames.len());
+    }
+    if length == 0 { frames.len() } else { length }
+}
+
 fn frame(to: &mut Vec<u8>, kind: u8, payload: impl FnOnce(&mut Vec<u8>)) {
     let start = to.len();
     to.extend_from_slice(&MARKER);
@@ -103,17 +131,21 @@ pub(crate) struct Scan {
     pub(crate) damaged: Vec<Range<usize>>,
 }
 
+/// Opens the frames of one write, given their count and their hidden bytes; `None` when they don't open.
+pub(crate) type Reveal<'a> = &'a dyn Fn(u32, &[u8]) -> Option<Vec<u8>>;
+
 /// Reads everything that can be read.
-pub(crate) fn scan(bytes: &[u8]) -> Scan {
+pub(crate) fn scan(bytes: &[u8], reveal: Reveal<'_>) -> Scan {
     let mut scan = Scan::default();
     let mut at = 0;
     while at < bytes.len() {
-        if let Some((frame, length)) = read(&bytes[at..]) {
-            scan.frames.push(frame);
+        if let Some((frames, length)) = read_all(&bytes[at..], reveal) {
+            scan.frames.extend(frames);
             at += length;
             continue;
         }
-        match (at + 1..bytes.len()).find(|&next| read(&bytes[next..]).is_some()) {
+        // The checksum is enough to know a beginning by.
+        match (at + 1..bytes.len()).find(|&next| outline(&bytes[next..]).is_some()) {
             Some(next) => {
                 scan.damaged.push(at..next);
                 at = next;
@@ -127,27 +159,51 @@ pub(crate) fn scan(bytes: &[u8]) -> Scan {
     scan
 }
 
-/// The frame that begins here, and its length.
-fn read(bytes: &[u8]) -> Option<(Frame, usize)> {
-    let rest = bytes.strip_prefix(&MARKER)?;
-    let (head, rest) = rest.split_first_chunk::<6>()?;
-    let [kind, 0, length @ ..] = *head else {
-        return None;
-    };
-    let (crc, rest) = rest.split_first_chunk::<4>()?;
-    let length = u32::from_le_bytes(length) as usize;
-    let payload = rest.get(..length).filter(|_| length <= LONGEST)?;
-    if checksum(head, payload) != u32::from_le_bytes(*crc) {
-        return None;
+/// The frames that begin here, hidden ones opened, and their length.
+fn read_all(bytes: &[u8], reveal: Reveal<'_>) -> Option<(Vec<Frame>, usize)> {
+    let (kind, payload) = outline(bytes)?;
+    let length = HEADER + payload.len();
+    if kind != HIDDEN {
+        return Some((vec![read(kind, payload)?], length));
     }
-    let mut reader = Reader(payload);
-    let frame = match kind {
-        OPENED => Frame::Opened(Box::new(reader.opened()?)),
-        SETTLED => reader.settled()?,
-        PADDING => Frame::Padding,
-        _ => return None,
+    let (count, hidden) = payload.split_first_chunk::<4>()?;
+    let revealed = reveal(u32::from_le_bytes(*count), hidden)?;
+    let mut rest = revealed.as_slice();
+    let mut frames = Vec::new();
+    while !rest.is_empty() {
+        let (kind, payload) = outline(rest)?;
+        frames.push(read(kind, payload)?);
+        rest = &rest[HEADER + payload.len()..];
+    }
+    Some((frames, length))
+}
+
+/// The kind and the payload of the frame that begins here.
+fn outline(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let (kind, length) = header(bytes)?;
+    let (head, rest) = bytes[MARKER.len()..].split_first_chunk::<6>()?;
+    let (crc, rest) = rest.split_first_chunk::<4>()?;
+    let payload = rest.get(..length).filter(|_| length <= LONGEST)?;
+    (checksum(head, payload) == u32::from_le_bytes(*crc)).then_some((kind, payload))
+}
+
+/// The kind and the length that a header gives.
+fn header(bytes: &[u8]) -> Option<(u8, usize)> {
+    let head = bytes.strip_prefix(&MARKER)?.first_chunk::<10>()?;
+    let [kind, 0, a, b, c, d, ..] = *head else {
+        return None;
     };
-    Some((frame, HEADER + length))
+    Some((kind, u32::from_le_bytes([a, b, c, d]) as usize))
+}
+
+fn read(kind: u8, payload: &[u8]) -> Option<Frame> {
+    let mut reader = Reader(payload);
+    match kind {
+        OPENED => Some(Frame::Opened(Box::new(reader.opened()?))),
+        SETTLED => reader.settled(),
+        PADDING => Some(Frame::Padding),
+        _ => None,
+    }
 }
 
 // Writing: a text is its length plus one, then its bytes; a missing one is 0.
@@ -201,6 +257,8 @@ impl Reader<'_> {
     fn opened(&mut self) -> Option<Row> {
         Some(Row {
             id: self.i64()?,
+            // The journal is of one gate, which whoever reads it knows.
+            node: Arc::from(""),
             opened_at: self.i64()?,
             port: u16::from_le_bytes(self.bytes()?),
             auth: self.word(Auth::ALL)?,
@@ -302,6 +360,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Nothing is hidden.
+    const CLEAR: Reveal<'static> = &|_, _| None;
+
     fn sample() -> (Entry, Ending) {
         let verdict = Verdict {
             action: Action::Warn,
@@ -346,7 +407,7 @@ mod tests {
         padding(&mut bytes, 20);
         ends.push(bytes.len());
         let frames = vec![
-            Frame::Opened(Box::new(Row::opened(1, &entry))),
+            Frame::Opened(Box::new(Row::opened(1, "".into(), &entry))),
             Frame::Settled { id: 1, opened_at: 7, ending },
             Frame::Padding,
         ];
@@ -356,7 +417,7 @@ mod tests {
     #[test]
     fn frames_read_back_as_they_were_written() {
         let (bytes, _, frames) = written();
-        let scan = scan(&bytes);
+        let scan = scan(&bytes, CLEAR);
         assert_eq!((scan.frames, scan.torn, scan.damaged), (frames, 0, vec![]));
     }
 
@@ -366,10 +427,35 @@ mod tests {
         for cut in 0..bytes.len() {
             let whole = ends.iter().filter(|end| **end <= cut).count();
             let good = ends[..whole].last().copied().unwrap_or(0);
-            let scan = scan(&bytes[..cut]);
+            let scan = scan(&bytes[..cut], CLEAR);
             assert_eq!(scan.frames, frames[..whole]);
             assert_eq!((scan.torn, scan.damaged), ((cut - good) as u64, vec![]));
         }
+    }
+
+    #[test]
+    fn frames_that_were_hidden_together_open_together_or_not_at_all() {
+        let (clear, ends, frames) = written();
+        let hide = |text: &mut [u8]| {
+            text.iter_mut().for_each(|byte| *byte ^= 0x55);
+            [7; TAG]
+        };
+        let reveal = |count: u32, hidden: &[u8]| {
+            let (text, tag) = hidden.split_last_chunk::<TAG>()?;
+            (*tag == [7; TAG] && count == 3).then(|| text.iter().map(|byte| byte ^ 0x55).collect())
+        };
+        assert_eq!(
+            (whole(&clear, 1), whole(&clear, ends[1]), whole(&clear, usize::MAX)),
+            (ends[0], ends[1], clear.len())
+        );
+        let mut bytes = Vec::new();
+        hidden(&mut bytes, 3, &clear, hide);
+        assert_eq!(scan(&bytes, &reveal).frames, frames);
+        assert_eq!(scan(&bytes, CLEAR).frames, []);
+        let one = bytes.len();
+        opened(&mut bytes, 2, &sample().0);
+        let scan = scan(&bytes, CLEAR);
+        assert_eq!((scan.frames.len(), scan.damaged.first()), (1, Some(&(0..one))));
     }
 
     proptest! {
@@ -381,12 +467,12 @@ mod tests {
             let hit = ends.iter().position(|end| at < *end).unwrap_or(0);
             let mut left = frames;
             left.remove(hit);
-            prop_assert_eq!(scan(&bytes).frames, left);
+            prop_assert_eq!(scan(&bytes, CLEAR).frames, left);
         }
 
         #[test]
         fn no_bytes_are_too_strange_to_be_scanned(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            let scan = scan(&bytes);
+            let scan = scan(&bytes, CLEAR);
             prop_assert!(scan.frames.is_empty() && scan.torn == bytes.len() as u64);
         }
     }

@@ -1,16 +1,26 @@
 //! A segment: one file of the journal, made once, appended to, deleted whole.
 
 use super::frame::{self, Scan};
+use crate::cipher::random;
+use crate::day::Day;
 use crate::error::words;
+use crate::keys::{DayKey, KeyName, Keys};
 use crate::{Durability, clock};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-const MAGIC: [u8; 8] = *b"octjrnl1";
-/// `MAGIC`, number, next identifier, made at, flags, crc32 of all before.
-const HEADER: usize = 40;
+const MAGIC: [u8; 8] = *b"octjrnl2";
+/// `MAGIC`, number, next identifier, made at, flags, name of the day's key, nonce, crc32 of all before.
+const HEADER: usize = 56;
+/// The first form, in the clear: without key and nonce.
+const CLEAR_MAGIC: [u8; 8] = *b"octjrnl1";
+const CLEAR_HEADER: usize = 40;
+/// Frames that are hidden together, at most: what is damaged costs no more.
+const TOGETHER: usize = 4 << 20;
+/// What frames are hidden as.
+const FRAMES: &str = "frames";
 /// Flag: the register was finished, all is filed, no record is open anywhere.
 const FINISHED: u32 = 1;
 const SUFFIX: &str = ".journal";
@@ -18,11 +28,6 @@ const SUFFIX: &str = ".journal";
 /// The journal's folder inside the register's.
 pub(crate) fn folder(dir: &Path) -> PathBuf {
     dir.join("journal")
-}
-
-/// Makes a folder that only its owner enters, with its parents.
-pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn path(folder: &Path, number: u64) -> PathBuf {
@@ -64,33 +69,83 @@ pub(crate) struct Segment {
     /// Bytes that are known to be good; what lies beyond is half-written.
     good: u64,
     durability: Durability,
+    hiding: Hiding,
+}
+
+/// What frames are hidden under: the key of the day the segment was made on, and a nonce that counts.
+struct Hiding {
+    day: Day,
+    key: DayKey,
+    nonce: [u8; 8],
+    count: u32,
+}
+
+impl Hiding {
+    /// The frames hidden, a few together. A count is never given twice, whatever becomes of the bytes.
+    fn hide(&mut self, frames: &[u8]) -> Vec<u8> {
+        let mut hidden = Vec::with_capacity(frames.len() + 64);
+        let mut rest = frames;
+        while !rest.is_empty() {
+            let (together, behind) = rest.split_at(frame::whole(rest, TOGETHER));
+            rest = behind;
+            let (count, nonce) = (self.count, nonce(self.nonce, self.count));
+            self.count += 1;
+            let place = self.day.place(FRAMES);
+            frame::hidden(&mut hidden, count, together, |frames| self.key.journal.hide_in_place(nonce, &place, frames));
+        }
+        hidden
+    }
+}
+
+fn nonce(of_segment: [u8; 8], count: u32) -> [u8; 12] {
+    let mut nonce = [0; 12];
+    nonce[..8].copy_from_slice(&of_segment);
+    nonce[8..].copy_from_slice(&count.to_be_bytes());
+    nonce
 }
 
 impl Segment {
     /// Makes the segment `number`. `next_id`: above every identifier of the segments before it.
-    pub(crate) fn create(folder: &Path, number: u64, next_id: i64, durability: Durability) -> Result<Segment, String> {
-        Segment::make(folder, number, next_id, durability, 0).map_err(|error| words(&path(folder, number), &error))
+    pub(crate) fn create(
+        folder: &Path,
+        number: u64,
+        next_id: i64,
+        durability: Durability,
+        keys: &Keys,
+    ) -> Result<Segment, String> {
+        Segment::make(folder, number, next_id, durability, 0, keys)
     }
 
     /// Makes the segment that says: finished, nothing is owed; `next_id` is where to go on.
-    pub(crate) fn create_finished(folder: &Path, number: u64, next_id: i64) -> Result<(), String> {
-        Segment::make(folder, number, next_id, Durability::Power, FINISHED)
-            .map(drop)
-            .map_err(|error| words(&path(folder, number), &error))
+    pub(crate) fn create_finished(folder: &Path, number: u64, next_id: i64, keys: &Keys) -> Result<(), String> {
+        Segment::make(folder, number, next_id, Durability::Power, FINISHED, keys).map(drop)
     }
 
-    fn make(folder: &Path, number: u64, next_id: i64, durability: Durability, flags: u32) -> io::Result<Segment> {
+    fn make(
+        folder: &Path,
+        number: u64,
+        next_id: i64,
+        durability: Durability,
+        flags: u32,
+        keys: &Keys,
+    ) -> Result<Segment, String> {
         let path = path(folder, number);
         let made_at = clock::now();
+        let day = Day::of(made_at);
+        let key = keys.day_or_new(day).map_err(|error| error.to_string())?;
+        let hiding = Hiding { day, key, nonce: random(), count: 0 };
         let mut header = Vec::with_capacity(HEADER);
         header.extend_from_slice(&MAGIC);
         header.extend_from_slice(&number.to_le_bytes());
         header.extend_from_slice(&next_id.to_le_bytes());
         header.extend_from_slice(&made_at.to_le_bytes());
         header.extend_from_slice(&flags.to_le_bytes());
+        header.extend_from_slice(&hiding.key.name.bytes());
+        header.extend_from_slice(&hiding.nonce);
         header.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        let mut segment = Segment { file, path, made_at, good: 0, durability };
+        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let file = opened.map_err(|error| words(&path, &error))?;
+        let mut segment = Segment { file, path, made_at, good: 0, durability, hiding };
         let written = segment.write(&header).and_then(|()| match durability {
             // The name must survive too.
             Durability::Power => File::open(folder)?.sync_all(),
@@ -98,7 +153,7 @@ impl Segment {
         });
         if let Err(error) = written {
             let _ = std::fs::remove_file(&segment.path);
-            return Err(error);
+            return Err(words(&segment.path, &error));
         }
         Ok(segment)
     }
@@ -117,8 +172,9 @@ impl Segment {
     }
 
     /// Appends and commits. On failure nothing counts as written: see [`Segment::cut_back`].
-    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.write(bytes).map_err(|error| words(&self.path, &error))
+    pub(crate) fn append(&mut self, frames: &[u8]) -> Result<(), String> {
+        let hidden = self.hiding.hide(frames);
+        self.write(&hidden).map_err(|error| words(&self.path, &error))
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -138,9 +194,11 @@ impl Segment {
     }
 
     #[cfg(test)]
-    pub(crate) fn on(file: File, folder: &Path, number: u64) -> Segment {
-        let path = path(folder, number);
-        Segment { file, path, made_at: clock::now(), good: 0, durability: Durability::Process }
+    pub(crate) fn on(file: File, folder: &Path, number: u64, keys: &Keys) -> Segment {
+        let (path, made_at) = (path(folder, number), clock::now());
+        let day = Day::of(made_at);
+        let hiding = Hiding { day, key: keys.day_or_new(day).expect("a key"), nonce: random(), count: 0 };
+        Segment { file, path, made_at, good: 0, durability: Durability::Process, hiding }
     }
 }
 
@@ -157,39 +215,68 @@ pub(crate) struct Replay {
     pub(crate) scan: Scan,
 }
 
-/// Reads a segment.
-pub(crate) fn replay(folder: &Path, number: u64) -> Result<Replay, String> {
+/// Reads a segment. Fails when its key cannot be had: what it hides is not lost, but not to be passed over.
+pub(crate) fn replay(folder: &Path, number: u64, keys: &Keys) -> Result<Replay, String> {
     let path = path(folder, number);
     let bytes = std::fs::read(&path).map_err(|error| words(&path, &error))?;
     let Some(header) = read_header(&bytes) else {
-        // A crash while it was made, or damage: frames, if any, are found all the same.
-        return Ok(Replay { path, made_at: None, next_id: None, finished: false, scan: frame::scan(&bytes) });
+        // A crash while it was made, or damage: frames in the clear, if any, are found all the same.
+        return Ok(Replay {
+            path,
+            made_at: None,
+            next_id: None,
+            finished: false,
+            scan: frame::scan(&bytes, &|_, _| None),
+        });
     };
-    let scan = frame::scan(bytes.get(HEADER..).unwrap_or_default());
+    let frames = bytes.get(header.length..).unwrap_or_default();
+    let day = Day::of(header.made_at);
+    let scan = match &header.key {
+        None => frame::scan(frames, &|_, _| None),
+        // Nothing was written but the header: no key is needed, and it may be gone with its day.
+        Some(_) if frames.is_empty() => Scan::default(),
+        Some((name, of_segment)) => {
+            let key = keys.day(day, name).map_err(|error| words(&path, &error))?;
+            frame::scan(frames, &|count, hidden| {
+                let mut hidden = hidden.to_vec();
+                let frames = key.journal.open_in_place(nonce(*of_segment, count), &day.place(FRAMES), &mut hidden);
+                frames.ok().map(<[u8]>::to_vec)
+            })
+        }
+    };
     let finished = header.flags & FINISHED != 0 && scan.frames.is_empty();
     Ok(Replay { path, made_at: Some(header.made_at), next_id: Some(header.next_id), finished, scan })
 }
 
 struct Header {
+    length: usize,
     next_id: i64,
     made_at: i64,
     flags: u32,
+    /// The day's key and the segment's nonce; `None` in the first form.
+    key: Option<(KeyName, [u8; 8])>,
 }
 
 fn read_header(bytes: &[u8]) -> Option<Header> {
-    let (header, _) = bytes.split_first_chunk::<HEADER>()?;
-    let (body, crc) = header.split_last_chunk::<4>()?;
+    let length = if bytes.starts_with(&CLEAR_MAGIC) { CLEAR_HEADER } else { HEADER };
+    let (body, crc) = bytes.get(..length)?.split_last_chunk::<4>()?;
     if crc32fast::hash(body) != u32::from_le_bytes(*crc) {
         return None;
     }
-    let rest = body.strip_prefix(&MAGIC)?;
+    let rest = body.strip_prefix(&MAGIC).or_else(|| body.strip_prefix(&CLEAR_MAGIC))?;
     let (_number, rest) = rest.split_first_chunk::<8>()?;
     let (next_id, rest) = rest.split_first_chunk()?;
     let (made_at, rest) = rest.split_first_chunk()?;
-    let (flags, _) = rest.split_first_chunk()?;
+    let (flags, rest) = rest.split_first_chunk()?;
+    let key = match rest.split_first_chunk::<8>() {
+        None => None,
+        Some((name, nonce)) => Some((KeyName::of_bytes(name), nonce.try_into().ok()?)),
+    };
     Some(Header {
+        length,
         next_id: i64::from_le_bytes(*next_id),
         made_at: i64::from_le_bytes(*made_at),
         flags: u32::from_le_bytes(*flags),
+        key,
     })
 }

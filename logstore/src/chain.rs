@@ -1,0 +1,286 @@
+//! Chains: files of signed lines, each naming the hash of the one before. Seals, certificates, acts and terms are kept so.
+//!
+//! A line is `{"entry":{…},"signature":"…"}`. The signature (Ed25519, base 64) is of the bytes of the entry as they
+//! stand there, and so is the hash that the next entry gives as `previous`: nothing has to be written again to be
+//! checked. `number` counts from 1, `kind` tells one chain's entries from another's, `key` names the signing key.
+
+use crate::cipher::{Hash, PublicKey, hex, sha256, unhex};
+use crate::error::words;
+use crate::keys::Keys;
+use serde::{Deserialize, Serialize};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// What the first entry names as the one before.
+pub(crate) const NOTHING: Hash = [0; 32];
+
+const HEAD: &str = "{\"entry\":";
+const MIDDLE: &str = ",\"signature\":\"";
+const TAIL: &str = "\"}";
+
+/// A chain cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", words(file, source))]
+pub struct ChainError {
+    /// The chain's file.
+    pub file: PathBuf,
+    /// The system's words.
+    pub source: io::Error,
+}
+
+/// What every entry has; the rest is its kind's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Link<T> {
+    pub(crate) kind: String,
+    pub(crate) number: u64,
+    pub(crate) previous: String,
+    pub(crate) key: String,
+    #[serde(flatten)]
+    pub(crate) body: T,
+}
+
+/// One line taken apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line<'a> {
+    pub(crate) entry: &'a str,
+    pub(crate) signature: &'a str,
+}
+
+impl<'a> Line<'a> {
+    pub(crate) fn of(text: &'a str) -> Option<Line<'a>> {
+        let rest = text.strip_prefix(HEAD)?.strip_suffix(TAIL)?;
+        let (entry, signature) = rest.rsplit_once(MIDDLE)?;
+        Some(Line { entry, signature })
+    }
+
+    /// What the next entry names as the one before.
+    pub(crate) fn hash(&self) -> Hash {
+        sha256(self.entry.as_bytes())
+    }
+
+    pub(crate) fn read<T: for<'de> Deserialize<'de>>(&self) -> Option<Link<T>> {
+        serde_json::from_str(self.entry).ok()
+    }
+}
+
+/// Signs an entry: the line without its end.
+pub(crate) fn sign<T: Serialize>(
+    keys: &Keys,
+    kind: &str,
+    number: u64,
+    previous: &Hash,
+    body: &T,
+) -> io::Result<String> {
+    let link = Link { kind: kind.into(), number, previous: hex(previous), key: keys.public().fingerprint(), body };
+    let entry = serde_json::to_string(&link)?;
+    let signature = keys.signer().sign(entry.as_bytes());
+    Ok(format!("{HEAD}{entry}{MIDDLE}{signature}{TAIL}"))
+}
+
+/// A chain open to be added to, held against other processes.
+pub(crate) struct Chain {
+    path: PathBuf,
+    file: File,
+    kind: &'static str,
+    next: u64,
+    previous: Hash,
+}
+
+impl Chain {
+    /// Opens the chain at its end. Blocks while another process adds to it.
+    ///
+    /// What a crash tore off the last line, or what stood there before chains were kept, is covered by the next entry:
+    /// it names the hash of those bytes as the one before.
+    pub(crate) fn open(path: &Path, kind: &'static str) -> Result<Chain, ChainError> {
+        let wrong = |source| ChainError { file: path.to_path_buf(), source };
+        let opened = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path);
+        let file = opened.and_then(|file| file.lock().map(|()| file)).map_err(wrong)?;
+        let mut chain = Chain { path: path.to_path_buf(), file, kind, next: 1, previous: NOTHING };
+        chain.find_end().map_err(wrong)?;
+        Ok(chain)
+    }
+
+    fn find_end(&mut self) -> io::Result<()> {
+        let text = last_line(&mut self.file)?;
+        let link = Line::of(&text).and_then(|line| Some((line.hash(), line.read::<serde_json::Value>()?.number)));
+        (self.next, self.previous) = match link {
+            Some((hash, number)) => (number + 1, hash),
+            None if text.is_empty() => (1, NOTHING),
+            None => {
+                let mut bytes = Vec::new();
+                self.file.seek(SeekFrom::Start(0))?;
+                self.file.read_to_end(&mut bytes)?;
+                let mut whole = String::from_utf8_lossy(&bytes).into_owned();
+                if !whole.ends_with('\n') {
+                    // As it will stand there once something is added.
+                    whole.push('\n');
+                }
+                let number = whole.lines().rev().find_map(|line| Line::of(line)?.read::<serde_json::Value>());
+                (number.map_or(1, |link| link.number + 1), sha256(loose(&whole).as_bytes()))
+            }
+        };
+        Ok(())
+    }
+
+    /// What the next entry will name as the one before.
+    pub(crate) fn previous(&self) -> Hash {
+        self.previous
+    }
+
+    /// Makes the next line without adding it.
+    pub(crate) fn next<T: Serialize>(&self, keys: &Keys, body: &T) -> Result<String, ChainError> {
+        sign(keys, self.kind, self.next, &self.previous, body).map_err(|source| self.wrong(source))
+    }
+
+    /// Adds a line that [`Chain::next`] made. When this returns, it is on the disk.
+    pub(crate) fn add(&mut self, line: &str) -> Result<Hash, ChainError> {
+        let mut bytes = Vec::with_capacity(line.len() + 2);
+        let ended = ends_a_line(&mut self.file).map_err(|source| self.wrong(source))?;
+        if !ended {
+            // A crash tore the last one; this one must not be lost in its line.
+            bytes.push(b'\n');
+        }
+        bytes.extend_from_slice(line.as_bytes());
+        bytes.push(b'\n');
+        let before = self.file.metadata().map(|data| data.len());
+        if let Err(error) = self.file.write_all(&bytes).and_then(|()| self.file.sync_data()) {
+            // Half a line would be there for ever.
+            if let Ok(before) = before {
+                let _ = self.file.set_len(before);
+            }
+            return Err(self.wrong(error));
+        }
+        self.next += 1;
+        self.previous = Line::of(line).map_or(NOTHING, |line| line.hash());
+        Ok(self.previous)
+    }
+
+    fn wrong(&self, source: io::Error) -> ChainError {
+        ChainError { file: self.path.clone(), source }
+    }
+}
+
+/// Adds one entry; its hash.
+pub(crate) fn append<T: Serialize>(path: &Path, kind: &'static str, keys: &Keys, body: &T) -> Result<Hash, ChainError> {
+    let mut chain = Chain::open(path, kind)?;
+    let line = chain.next(keys, body)?;
+    chain.add(&line)
+}
+
+/// The whole text of a chain; empty when there is none.
+pub(crate) fn text(path: &Path) -> Result<String, ChainError> {
+    match std::fs::read(path) {
+        // What is not UTF-8 is no line of ours; it is found as one that doesn't hold.
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(source) => Err(ChainError { file: path.to_path_buf(), source }),
+    }
+}
+
+/// Every entry that can be read, oldest first, with the hash of each. Nothing is checked: see [`check`].
+pub(crate) fn entries<T: for<'de> Deserialize<'de>>(text: &str, kind: &str) -> Vec<(Hash, Link<T>)> {
+    let lines = text.lines().filter_map(Line::of);
+    lines
+        .filter_map(|line| Some((line.hash(), line.read()?)))
+        .filter(|(_, link): &(_, Link<T>)| link.kind == kind)
+        .collect()
+}
+
+/// Why a line of a chain doesn't hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Broken {
+    /// The line, from 1.
+    pub(crate) line: u64,
+    pub(crate) why: String,
+}
+
+/// Checks the chain: the first line that doesn't hold. How many do, when all do.
+pub(crate) fn check(text: &str, kind: &str, public: &PublicKey) -> Result<u64, Broken> {
+    let (mut number, mut previous, mut loose_from, mut at) = (0, NOTHING, 0, 0);
+    for (place, line) in (1..).zip(text.split_inclusive('\n')) {
+        let from = at;
+        at += line.len();
+        let broken = |why: String| Err(Broken { line: place, why });
+        let Some(parts) = Line::of(line.trim_end_matches('\n')) else {
+            // It may stand from before, or be torn: then the next entry answers for it.
+            continue;
+        };
+        let Some(link) = parts.read::<serde_json::Value>() else { return broken("it is no entry of a chain".into()) };
+        if link.key != public.fingerprint() {
+            return broken(format!("it is signed by another key, {}", link.key));
+        }
+        if !public.verifies(parts.entry.as_bytes(), parts.signature) {
+            return broken("it was changed: its signature does not fit".into());
+        }
+        if link.kind != kind {
+            return broken(format!("it is of another chain: `{}` instead of `{kind}`", link.kind));
+        }
+        let between = &text[loose_from..from];
+        let expected = if between.trim().is_empty() { previous } else { sha256(between.as_bytes()) };
+        if unhex(&link.previous) != Some(expected) {
+            let why = match link.number.cmp(&(number + 1)) {
+                std::cmp::Ordering::Greater => format!("entry {} is missing before it", number + 1),
+                std::cmp::Ordering::Less => "it stands behind its place, or twice".to_owned(),
+                std::cmp::Ordering::Equal => "what stands before it was changed".to_owned(),
+            };
+            return broken(why);
+        }
+        (number, previous, loose_from) = (link.number, parts.hash(), at);
+    }
+    let rest = &text[loose_from..];
+    if !rest.trim().is_empty() && number > 0 {
+        let line = text[..loose_from].lines().count() as u64 + 1;
+        return Err(Broken { line, why: "it is no entry of a chain, and none answers for it".into() });
+    }
+    Ok(number)
+}
+
+/// What stands behind the last entry.
+fn loose(text: &str) -> &str {
+    let mut at = text.len();
+    let mut end = text.len();
+    for line in text.split_inclusive('\n').rev() {
+        at -= line.len();
+        if Line::of(line.trim_end_matches('\n')).is_some() {
+            break;
+        }
+        end = at;
+    }
+    &text[end..]
+}
+
+/// The last line, without its end; all of a file that has but one.
+fn last_line(file: &mut File) -> io::Result<String> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let mut reach = 4096;
+    loop {
+        let from = length.saturating_sub(reach);
+        file.seek(SeekFrom::Start(from))?;
+        let mut tail = Vec::new();
+        Read::by_ref(file).take(length - from).read_to_end(&mut tail)?;
+        let whole = tail.strip_suffix(b"\n").unwrap_or(&tail);
+        if let Some(end) = whole.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(String::from_utf8_lossy(&whole[end + 1..]).into_owned());
+        }
+        if from == 0 {
+            return Ok(String::from_utf8_lossy(whole).into_owned());
+        }
+        reach *= 4;
+    }
+}
+
+fn ends_a_line(file: &mut File) -> io::Result<bool> {
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(true);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+#[cfg(test)]
+#[path = "chain/tests.rs"]
+mod tests;

@@ -1,0 +1,233 @@
+//! Records from elsewhere, and records that must go: days are written that no gate is writing.
+//!
+//! Both need the register for themselves, so that no gate runs on it meanwhile. Both leave the day sealed anew, with the
+//! ground in its seal.
+
+use crate::audit::{self, Act};
+use crate::columns;
+use crate::day::Day;
+use crate::dayfile::open::{OpenDay, OpenError};
+use crate::dayfile::sealed::BLOCK;
+use crate::dayfile::{Reader, State, state_of};
+use crate::journal::segment::{self, Segment};
+use crate::keys::{Keys, make_folder};
+use crate::record::Record;
+use crate::row::{Malformed, Row};
+use crate::seal::{seal_again, seal_day};
+use crate::{SealError, Settings, StartError, clock, recovery};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs::File;
+
+/// What was taken of the records given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Imported {
+    /// Filed now.
+    pub filed: u64,
+    /// There already, from an earlier import.
+    pub known: u64,
+}
+
+/// A register held for writing days that are over.
+pub struct Importer {
+    settings: Settings,
+    keys: Keys,
+    next_id: i64,
+    last_segment: u64,
+    open: BTreeMap<Day, OpenDay>,
+    touched: BTreeSet<Day>,
+    _lock: File,
+}
+
+impl Importer {
+    /// Takes the register; fails when a gate holds it. What a crash left is recovered first.
+    pub async fn begin(settings: &Settings) -> Result<Importer, StartError> {
+        let folder = segment::folder(&settings.dir);
+        make_folder(&folder).map_err(|error| StartError::io(&folder, &error))?;
+        let lock = recovery::lock(&settings.dir)?;
+        let keys = Keys::open(&settings.keys, &settings.dir)?;
+        let recovered = recovery::recover(settings, &keys, clock::now()).await?;
+        Ok(Importer {
+            settings: settings.clone(),
+            keys,
+            next_id: recovered.next_id,
+            last_segment: recovered.last_segment,
+            open: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            _lock: lock,
+        })
+    }
+
+    /// Takes settled records of one UTC day, that of their opening; their identifiers are given here. Those that an
+    /// earlier import brought are passed over: two records of one day are the same when all but the identifier is.
+    pub async fn take(&mut self, records: Vec<Record>) -> Result<Imported, SealError> {
+        let Some(day) = records.first().map(|record| Day::of(record.opened_at)) else { return Ok(Imported::default()) };
+        let given = records.len() as u64;
+        let mut known = self.known(day, &records[0].node.clone()).await?;
+        let mut rows = Vec::new();
+        for record in records {
+            let mut row = Row::from(record);
+            row.id = 0;
+            match known.get_mut(&contents(&row)) {
+                Some(left) if *left > 0 => *left -= 1,
+                _ => {
+                    row.id = self.next_id;
+                    self.next_id += 1;
+                    rows.push(row);
+                }
+            }
+        }
+        let imported = Imported { filed: rows.len() as u64, known: given - rows.len() as u64 };
+        self.file(day, rows).await?;
+        Ok(imported)
+    }
+
+    /// How often the day holds each record of a node, its identifier left out.
+    async fn known(&mut self, day: Day, node: &str) -> Result<HashMap<Vec<u8>, u64>, SealError> {
+        // What this import has filed so far was not there before it.
+        if self.touched.contains(&day) {
+            return Ok(HashMap::new());
+        }
+        let file = day.file(&self.settings.dir);
+        let wrong = |error: Malformed| SealError::Day(crate::error::words(&file, &error));
+        let mut known = HashMap::new();
+        if state_of(&file).await.map_err(wrong)? == State::Empty {
+            return Ok(known);
+        }
+        let query = crate::Search::default();
+        let rows = crate::search::search_day(&file, day, &self.keys, &query).await.map_err(wrong)?;
+        for mut row in rows.into_iter().filter(|row| &*row.node == node) {
+            row.id = 0;
+            *known.entry(contents(&row)).or_default() += 1;
+        }
+        Ok(known)
+    }
+
+    async fn file(&mut self, day: Day, rows: Vec<Row>) -> Result<(), SealError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let Settings { dir, durability, node, .. } = &self.settings;
+        if !self.open.contains_key(&day) {
+            match OpenDay::open(dir, day, *durability, &self.keys).await {
+                Ok(open) => {
+                    self.open.insert(day, open);
+                }
+                Err(OpenError::Other(error)) => return Err(error.into()),
+                Err(OpenError::Sealed) => {
+                    let count = rows.len();
+                    let ground = format!("import of {count} records");
+                    seal_again(dir, day, node, &self.keys, &HashSet::new(), rows, &ground).await?;
+                    return Ok(());
+                }
+            }
+        }
+        self.touched.insert(day);
+        if let Some(open) = self.open.get_mut(&day) {
+            for part in rows.chunks(BLOCK) {
+                open.file(part).await?;
+            }
+        }
+        // Logs come in the order of time: an earlier day is done with.
+        let done: Vec<Day> = self.open.range(..day.after(-1)).map(|(day, _)| *day).collect();
+        for day in done {
+            self.close(day).await?;
+        }
+        Ok(())
+    }
+
+    async fn close(&mut self, day: Day) -> Result<(), SealError> {
+        if let Some(mut open) = self.open.remove(&day) {
+            open.checkpoint(&self.keys).await?;
+            open.close().await?;
+        }
+        Ok(())
+    }
+
+    /// Seals the days that are over and lets go of the register.
+    pub async fn finish(mut self) -> Result<(), SealError> {
+        let days: Vec<Day> = self.open.keys().copied().collect();
+        for day in days {
+            self.close(day).await?;
+        }
+        let Settings { dir, node, .. } = &self.settings;
+        let today = Day::of(clock::now());
+        // Yesterday is the gate's to seal: its clock may still be set back into it.
+        for day in self.touched.iter().filter(|day| **day < today.after(-1)) {
+            seal_day(dir, *day, node, &self.keys).await?;
+        }
+        let folder = segment::folder(dir);
+        let number = self.last_segment + 1;
+        Segment::create_finished(&folder, number, self.next_id, &self.keys).map_err(SealError::Day)?;
+        segment::delete_before(&folder, number).map_err(|error| SealError::Day(crate::error::words(&folder, &error)))
+    }
+}
+
+/// A record's canonical form: with its identifier left out, two that are the same have the same.
+fn contents(row: &Row) -> Vec<u8> {
+    let mut form = Vec::new();
+    let block = columns::Block::read(columns::write(&[row], &[], flate2::Compression::none()));
+    if let Ok(block) = &block
+        && let Ok(whole) = block.whole()
+    {
+        whole.canonical(0, &mut form);
+    }
+    form
+}
+
+/// Erases records of a sealed day: their values are gone, their leaves stay, the day is sealed anew under another key, and
+/// the old key, without which no copy of the old file opens, is destroyed.
+///
+/// `ground` stands in the seal and must name nobody; `who` answers for it in the audit trail. Needs the register for
+/// itself. Returns how many of the identifiers the day held.
+pub async fn erase(settings: &Settings, day: &str, ids: &[i64], ground: &str, who: &str) -> Result<u64, EraseError> {
+    let day = Day::parse(day).ok_or_else(|| EraseError::NoDay(day.to_owned()))?;
+    let lock = recovery::lock(&settings.dir)?;
+    let keys = Keys::open(&settings.keys, &settings.dir)?;
+    let file = day.file(&settings.dir);
+    let wrong = |error: Malformed| SealError::Day(crate::error::words(&file, &error));
+    let mut reader = Reader::open(&file, day, &keys).await.map_err(wrong)?;
+    if reader.state != State::Sealed {
+        return Err(SealError::NotSealed(day.to_string()).into());
+    }
+    let mut held = HashSet::new();
+    for key in reader.block_keys().await.map_err(wrong)? {
+        let block = reader.block_at(key).await.map_err(wrong)?;
+        held.extend(block.numbers(columns::ID).map_err(wrong)?.iter().filter(|id| ids.contains(id)));
+    }
+    reader.close().await.map_err(wrong)?;
+    if held.is_empty() {
+        return Ok(0);
+    }
+    let count = held.len() as u64;
+    let sealed = seal_again(&settings.dir, day, &settings.node, &keys, &held, Vec::new(), ground).await?;
+    let act = Act {
+        at: String::new(),
+        who: who.to_owned(),
+        act: "erase".into(),
+        purpose: None,
+        reason: Some(ground.to_owned()),
+        scope: BTreeMap::from([("day".into(), day.to_string()), ("seal".into(), sealed.hash)]),
+        count,
+    };
+    audit::add(&settings.dir, &keys, act).map_err(SealError::from)?;
+    drop(lock);
+    Ok(count)
+}
+
+/// Records cannot be erased. They are as they were.
+#[derive(Debug, thiserror::Error)]
+pub enum EraseError {
+    /// The register cannot be taken.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The day cannot be sealed anew.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// Not a day.
+    #[error("`{0}` is no day: write it as 2026-11-23")]
+    NoDay(String),
+}
+
+#[cfg(test)]
+#[path = "import/tests.rs"]
+mod tests;

@@ -1,0 +1,467 @@
+//! Sealing: a day that is over is written again, clustered by person and time, and its records are proved by one signed
+//! entry in the chain of seals.
+//!
+//! Whatever cuts it, a day is either as it was or sealed: the new file is whole and on the disk before it takes the place
+//! of the old, and carries its seal, which the chain is given afterwards if a crash came between.
+
+use crate::chain::{self, Chain, Line};
+use crate::cipher::{Hash, hex};
+use crate::clock::{self, ClockState};
+use crate::columns::{Block, Proof};
+use crate::day::Day;
+use crate::dayfile::open::superseded;
+use crate::dayfile::sealed::{self, BLOCK, BlockKey, Draft};
+use crate::dayfile::{DayError, Reader, State, rows, state_of};
+use crate::keys::{DayKey, Keys};
+use crate::row::{Malformed, Row};
+use crate::tree::Tree;
+use crate::{SealError, canonical};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The kind of a seal's entry.
+pub(crate) const SEAL: &str = "seal";
+/// Records held in memory while blocks are written; a day with more is gone through several times.
+const AT_ONCE: usize = 400_000;
+/// A block ends with a person's last record when it has this many.
+const ENOUGH: usize = 1024;
+
+/// What a seal says of its day. Nothing about a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seal {
+    /// The gate.
+    pub node: String,
+    /// The UTC day.
+    pub day: String,
+    /// How many records, those erased included.
+    pub records: u64,
+    /// The root of the tree over their leaves, in hexadecimal digits.
+    pub root: String,
+    /// The lowest identifier; 0 in an empty day.
+    pub first_id: i64,
+    /// The highest identifier; 0 in an empty day.
+    pub last_id: i64,
+    /// How many checkpoints the day had.
+    pub checkpoints: u64,
+    /// Which key the day is hidden under.
+    pub day_key: String,
+    /// When it was sealed (RFC 3339, UTC).
+    pub sealed_at: String,
+    /// How the clock was when it was sealed.
+    pub clock: ClockState,
+    /// The program's version.
+    pub program: String,
+    /// The hash of the seal it takes the place of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+    /// Why it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ground: Option<String>,
+}
+
+/// A seal that has been made, for whoever sends it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// What it says.
+    pub seal: Seal,
+    /// The SHA-256 of its entry, in hexadecimal digits: all that needs to leave the house.
+    pub hash: String,
+}
+
+/// The chain of seals of a register.
+pub(crate) fn chain_file(dir: &Path) -> PathBuf {
+    dir.join("seals.jsonl")
+}
+
+/// The seals in force, by day: the last of each. Nothing is checked.
+pub(crate) fn seals(dir: &Path) -> Result<BTreeMap<String, (Hash, Seal)>, SealError> {
+    let text = chain::text(&chain_file(dir))?;
+    let all = chain::entries::<Seal>(&text, SEAL).into_iter();
+    Ok(all.map(|(hash, link)| (link.body.day.clone(), (hash, link.body))).collect())
+}
+
+/// Seals a day that is over: `None` when it is sealed already, or when there is nothing of it.
+///
+/// Nobody may write the day meanwhile. Fails, and changes nothing, while a record of the day is open.
+pub(crate) async fn seal_day(dir: &Path, day: Day, node: &str, keys: &Keys) -> Result<Option<Sealed>, SealError> {
+    let file = day.file(dir);
+    let wrong = |error: Malformed| DayError::of(&file, &error);
+    match state_of(&file).await.map_err(wrong)? {
+        State::Empty => return Ok(None),
+        State::Rows => rows::convert(dir, day, keys).await?,
+        State::Open => {}
+        State::Sealed => {
+            remember(dir, day, keys).await?;
+            return Ok(None);
+        }
+    }
+    let mut reader = Reader::open(&file, day, keys).await.map_err(wrong)?;
+    let checkpoints = reader.open_checkpoints().await.map_err(wrong)?;
+    let lines: String = checkpoints.into_iter().flat_map(|(_, line)| [line, "\n".to_owned()]).collect();
+    let key = keys.day(day, &reader.key.as_ref().ok_or(Malformed::Meta("key")).map_err(wrong)?.name)?;
+    let job = Job { dir, day, node, keys, key: &key, lines: &lines, erased: BTreeMap::new(), replaces: None };
+    let sealed = job.run(&mut Source::of(reader).await.map_err(wrong)?, &HashSet::new(), Vec::new()).await?;
+    Ok(Some(sealed))
+}
+
+/// Gives the chain the seal of a day whose file has one that the chain lacks.
+async fn remember(dir: &Path, day: Day, keys: &Keys) -> Result<(), SealError> {
+    let file = day.file(dir);
+    let wrong = |error: Malformed| DayError::of(&file, &error);
+    let mut reader = Reader::open(&file, day, keys).await.map_err(wrong)?;
+    let line = reader.meta("seal").await.map_err(wrong)?;
+    reader.close().await.map_err(wrong)?;
+    let mut chain = Chain::open(&chain_file(dir), SEAL)?;
+    let link = Line::of(&line).and_then(|line| line.read::<Seal>());
+    // Only where it fits: anything else is for `verify` to say.
+    if link.is_some_and(|link| link.previous == hex(&chain.previous())) {
+        chain.add(&line)?;
+    }
+    Ok(())
+}
+
+/// Writes a sealed day again without some of its records, with others, or both, under another key, and seals it anew.
+///
+/// What is erased leaves its leaf, whose salt nobody can make again once the old key is destroyed, which is done last.
+pub(crate) async fn seal_again(
+    dir: &Path,
+    day: Day,
+    node: &str,
+    keys: &Keys,
+    erase: &HashSet<i64>,
+    add: Vec<Row>,
+    ground: &str,
+) -> Result<Sealed, SealError> {
+    let file = day.file(dir);
+    let wrong = |error: Malformed| DayError::of(&file, &error);
+    let (old, _) = seals(dir)?.remove(&day.to_string()).ok_or(SealError::NotSealed(day.to_string()))?;
+    let mut reader = Reader::open(&file, day, keys).await.map_err(wrong)?;
+    let lines = reader.checkpoints().await.map_err(wrong)?;
+    let erased = reader.erased().await.map_err(wrong)?;
+    let key = keys.make_day(day)?;
+    let replaces = Some((hex(&old), ground.to_owned()));
+    let job = Job { dir, day, node, keys, key: &key, lines: &lines, erased, replaces };
+    let done = job.run(&mut Source::of(reader).await.map_err(wrong)?, erase, add).await;
+    let kept = match &done {
+        Ok(_) => Some(key.name.clone()),
+        // The old file stays, and its key.
+        Err(_) => None,
+    };
+    match (done, kept) {
+        (Ok(sealed), Some(kept)) => {
+            keys.destroy(day, Some(&kept))?;
+            Ok(sealed)
+        }
+        (done, _) => done,
+    }
+}
+
+/// Where records to be sealed come from.
+struct Source {
+    reader: Reader,
+    parts: Parts,
+    /// Records of an open day that were filed again when they ended.
+    superseded: HashSet<i64>,
+}
+
+enum Parts {
+    Batches(Vec<i64>),
+    Blocks(Vec<BlockKey>),
+}
+
+impl Source {
+    async fn of(mut reader: Reader) -> Result<Source, Malformed> {
+        let (parts, superseded) = match reader.state {
+            State::Sealed => (Parts::Blocks(reader.block_keys().await?), HashSet::new()),
+            _ => {
+                let numbers = sqlx::query_scalar("SELECT number FROM batch ORDER BY number");
+                let numbers = numbers.fetch_all(&mut reader.connection).await?;
+                (Parts::Batches(numbers), superseded(&reader.batches().await?)?)
+            }
+        };
+        Ok(Source { reader, parts, superseded })
+    }
+
+    fn len(&self) -> usize {
+        match &self.parts {
+            Parts::Batches(all) => all.len(),
+            Parts::Blocks(all) => all.len(),
+        }
+    }
+
+    async fn block(&mut self, part: usize) -> Result<Block, Malformed> {
+        match &self.parts {
+            Parts::Blocks(all) => {
+                let key = *all.get(part).ok_or(Malformed::Meta("block"))?;
+                self.reader.block_at(key).await
+            }
+            Parts::Batches(all) => {
+                let number = all.get(part).ok_or(Malformed::Meta("batch"))?;
+                let data: Vec<u8> = sqlx::query_scalar("SELECT data FROM batch WHERE number=?")
+                    .bind(number)
+                    .fetch_one(&mut self.reader.connection)
+                    .await?;
+                self.reader.block(data)
+            }
+        }
+    }
+}
+
+/// Where one record is, and where it goes.
+struct Order {
+    user: u32,
+    opened_at: i64,
+    id: i64,
+    proof: Proof,
+    part: u32,
+    row: u32,
+}
+
+/// All that is known of a day before its blocks are written.
+#[derive(Default)]
+struct Gathered {
+    orders: Vec<Order>,
+    users: Vec<Option<Arc<str>>>,
+    known: HashMap<Option<Arc<str>>, u32>,
+    leaves: Vec<Option<Hash>>,
+}
+
+impl Gathered {
+    fn user(&mut self, user: Option<&Arc<str>>) -> u32 {
+        let next = self.users.len() as u32;
+        *self.known.entry(user.cloned()).or_insert_with(|| {
+            self.users.push(user.cloned());
+            next
+        })
+    }
+
+    fn leaf(&mut self, place: u64, leaf: Hash) -> Result<(), Malformed> {
+        let place = usize::try_from(place)?;
+        // Nobody has a place behind all others twice over: the block lies.
+        if place > self.leaves.len() + (1 << 24) {
+            return Err(Malformed::Meta("place"));
+        }
+        if self.leaves.len() <= place {
+            self.leaves.resize(place + 1, None);
+        }
+        match self.leaves[place].replace(leaf) {
+            None => Ok(()),
+            Some(_) => Err(Malformed::Meta("place")),
+        }
+    }
+
+    /// Gives accounts their places in the order of their names, and records their order.
+    fn sort(&mut self) {
+        let mut by_name: Vec<u32> = (0..self.users.len() as u32).collect();
+        by_name.sort_by(|a, b| self.users[*a as usize].cmp(&self.users[*b as usize]));
+        let mut places = vec![0; by_name.len()];
+        (0..).zip(&by_name).for_each(|(place, user)| places[*user as usize] = place);
+        self.orders.iter_mut().for_each(|order| order.user = places[order.user as usize]);
+        self.users.sort();
+        self.orders.sort_unstable_by_key(|order| (order.user, order.opened_at, order.id));
+    }
+}
+
+/// One sealing.
+struct Job<'a> {
+    dir: &'a Path,
+    day: Day,
+    node: &'a str,
+    keys: &'a Keys,
+    key: &'a DayKey,
+    lines: &'a str,
+    erased: BTreeMap<u64, Hash>,
+    replaces: Option<(String, String)>,
+}
+
+/// The part that records come from that are added while sealing.
+const ADDED: u32 = u32::MAX;
+
+impl Job<'_> {
+    async fn run(mut self, source: &mut Source, erase: &HashSet<i64>, add: Vec<Row>) -> Result<Sealed, SealError> {
+        let file = self.day.file(self.dir);
+        let wrong = |error: Malformed| DayError::of(&file, &error);
+        let mut gathered = self.gather(source, erase, &add).await.map_err(wrong)?;
+        gathered.sort();
+        let draft = file.with_extension("sealing");
+        let written = self.write(&draft, source, &add, &gathered).await;
+        if written.is_err() {
+            // A disk that is full has better uses for it.
+            let _ = sealed::discard(&draft);
+        }
+        written
+    }
+
+    /// Goes through all records: their leaves, and where they go.
+    async fn gather(&mut self, source: &mut Source, erase: &HashSet<i64>, add: &[Row]) -> Result<Gathered, Malformed> {
+        let mut gathered = Gathered::default();
+        let mut form = Vec::with_capacity(512);
+        let again = matches!(source.parts, Parts::Blocks(_));
+        let old = source.reader.key.as_ref().map(|key| key.salts.clone()).ok_or(Malformed::Meta("key"))?;
+        let mut next = 0;
+        for part in 0..source.len() {
+            let block = source.block(part).await?;
+            let (whole, proofs) = (block.whole()?, block.proofs()?);
+            let users = block.texts(crate::columns::USER)?;
+            let names: Vec<u32> =
+                (0..users.distinct()).map(|place| gathered.user(users.value(place).map(Arc::from).as_ref())).collect();
+            for row in 0..whole.len() {
+                let id = whole.id(row);
+                if !whole.is_settled(row) {
+                    if source.superseded.contains(&id) {
+                        continue;
+                    }
+                    return Err(Malformed::Open(id));
+                }
+                let place = if again { proofs.get(row).ok_or(Malformed::Meta("place"))?.place } else { next };
+                next += u64::from(!again);
+                form.clear();
+                whole.canonical(row, &mut form);
+                if erase.contains(&id) {
+                    self.erased.insert(place, canonical::leaf(&old, id, &form));
+                    continue;
+                }
+                let leaf = canonical::leaf(&self.key.salts, id, &form);
+                gathered.leaf(place, leaf)?;
+                gathered.orders.push(Order {
+                    user: names[users.place(row)],
+                    opened_at: whole.opened_at(row),
+                    id,
+                    proof: Proof { place, check: [leaf[0], leaf[1]] },
+                    part: part as u32,
+                    row: row as u32,
+                });
+            }
+        }
+        for (place, leaf) in &self.erased {
+            gathered.leaf(*place, *leaf)?;
+        }
+        self.gather_added(&mut gathered, add)?;
+        Ok(gathered)
+    }
+
+    fn gather_added(&self, gathered: &mut Gathered, add: &[Row]) -> Result<(), Malformed> {
+        for part in (0..add.len()).collect::<Vec<_>>().chunks(BLOCK) {
+            let rows: Vec<&Row> = part.iter().map(|place| &add[*place]).collect();
+            let block = Block::read(crate::columns::write(&rows, &[], flate2::Compression::none()))?;
+            let whole = block.whole()?;
+            let mut form = Vec::new();
+            for (row, added) in rows.iter().enumerate() {
+                form.clear();
+                whole.canonical(row, &mut form);
+                let leaf = canonical::leaf(&self.key.salts, added.id, &form);
+                let place = gathered.leaves.len() as u64;
+                gathered.leaf(place, leaf)?;
+                let user = gathered.user(added.user.as_ref());
+                let proof = Proof { place, check: [leaf[0], leaf[1]] };
+                let row = part[row] as u32;
+                let order = Order { user, opened_at: added.opened_at, id: added.id, proof, part: ADDED, row };
+                gathered.orders.push(order);
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        draft: &Path,
+        source: &mut Source,
+        add: &[Row],
+        gathered: &Gathered,
+    ) -> Result<Sealed, SealError> {
+        let file = self.day.file(self.dir);
+        let mut tree = Tree::default();
+        for leaf in &gathered.leaves {
+            tree.push(leaf.ok_or(Malformed::Meta("place")).map_err(|error| DayError::of(&file, &error))?);
+        }
+        let mut draft = Draft::begin(draft.to_path_buf(), self.day, self.key).await?;
+        let mut from = 0;
+        while from < gathered.orders.len() {
+            let orders = &gathered.orders[from..gathered.orders.len().min(from + AT_ONCE)];
+            let rows = fetch(source, add, orders).await.map_err(|error| DayError::of(&file, &error))?;
+            from += orders.len();
+            for (orders, rows) in blocks(orders, &rows) {
+                let users = (orders[0].user, orders[orders.len() - 1].user);
+                let proofs: Vec<Proof> = orders.iter().map(|order| order.proof).collect();
+                draft.block(self.key, users, &rows.iter().collect::<Vec<_>>(), &proofs).await?;
+            }
+        }
+        draft.users(self.key, &gathered.users.iter().map(Option::as_deref).collect::<Vec<_>>()).await?;
+        draft.checkpoints(self.lines).await?;
+        if !self.erased.is_empty() {
+            draft.erased(&self.erased).await?;
+        }
+        let ids = || gathered.orders.iter().map(|order| order.id);
+        let opened = || gathered.orders.iter().map(|order| order.opened_at);
+        for (name, value) in [
+            ("records", tree.size() as i64),
+            ("first_id", ids().min().unwrap_or(0)),
+            ("last_id", ids().max().unwrap_or(0)),
+            ("first_opened", opened().min().unwrap_or(0)),
+            ("last_opened", opened().max().unwrap_or(0)),
+        ] {
+            draft.set(name, &value.to_string()).await?;
+        }
+        let seal = Seal {
+            node: self.node.to_owned(),
+            day: self.day.to_string(),
+            records: tree.size(),
+            root: hex(&tree.root()),
+            first_id: ids().min().unwrap_or(0),
+            last_id: ids().max().unwrap_or(0),
+            checkpoints: self.lines.lines().count() as u64,
+            day_key: self.key.name.as_str().to_owned(),
+            sealed_at: clock::rfc3339(clock::now()),
+            clock: clock::state(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            replaces: self.replaces.as_ref().map(|(hash, _)| hash.clone()),
+            ground: self.replaces.as_ref().map(|(_, ground)| ground.clone()),
+        };
+        // Held from here on: the seal names the one before it.
+        let mut chain = Chain::open(&chain_file(self.dir), SEAL)?;
+        let line = chain.next(self.keys, &seal)?;
+        draft.set("seal", &line).await?;
+        let draft = draft.finish().await?;
+        sealed::put_in_place(&draft, &file)?;
+        let hash = chain.add(&line)?;
+        Ok(Sealed { seal, hash: hex(&hash) })
+    }
+}
+
+/// The records of these orders, in their order.
+async fn fetch(source: &mut Source, add: &[Row], orders: &[Order]) -> Result<Vec<Row>, Malformed> {
+    let mut by_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (place, order) in orders.iter().enumerate() {
+        by_part.entry(order.part).or_default().push(place);
+    }
+    let mut rows: Vec<Option<Row>> = Vec::new();
+    rows.resize_with(orders.len(), || None);
+    for (part, places) in by_part {
+        if part == ADDED {
+            places.into_iter().for_each(|place| rows[place] = add.get(orders[place].row as usize).cloned());
+            continue;
+        }
+        let block = source.block(part as usize).await?;
+        let whole = block.whole()?;
+        for place in places {
+            rows[place] = Some(whole.row(orders[place].row as usize)?);
+        }
+    }
+    rows.into_iter().map(|row| row.ok_or(Malformed::Meta("place"))).collect()
+}
+
+/// Cuts records into blocks: where one is full, or where a person ends and it has enough.
+fn blocks<'a>(orders: &'a [Order], rows: &'a [Row]) -> impl Iterator<Item = (&'a [Order], &'a [Row])> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let rest = orders.get(from..).filter(|rest| !rest.is_empty())?;
+        let most = rest.len().min(BLOCK);
+        let ends = |at: &usize| rest.get(*at).is_none_or(|next| next.user != rest[*at - 1].user);
+        let length = (ENOUGH..most).find(ends).unwrap_or(most);
+        let at = from;
+        from += length;
+        Some((&rest[..length], rows.get(at..at + length)?))
+    })
+}
