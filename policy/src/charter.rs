@@ -7,6 +7,7 @@ mod file;
 mod resolve;
 
 use crate::document::Document;
+use crate::masking::Masking;
 use crate::problem::{Problem, Problems, Source};
 use crate::rule::Rule;
 use crate::schedule::Schedule;
@@ -43,8 +44,9 @@ pub struct Charter {
     pub(crate) groups: Vec<Group>,
     pub(crate) schedules: Vec<Schedule>,
     pub(crate) rules: Vec<Rule>,
+    pub(crate) masking: Masking,
     pub(crate) expectations: Vec<Expectation>,
-    /// What the charter itself lists, compiled like any list.
+    /// What the charter itself lists, compiled like any list, and the shipped list of protected names.
     pub(crate) own: Index,
 }
 
@@ -86,6 +88,7 @@ impl Charter {
             groups: parts.groups,
             schedules: parts.schedules,
             rules: parts.rules,
+            masking: parts.masking,
             expectations: parts.expectations,
             own: parts.own,
             source,
@@ -163,7 +166,8 @@ impl Charter {
         })
     }
 
-    /// What it lists itself. Its sources are called `category ID` and `rule ID`, with `!` before what takes out.
+    /// What it lists itself, and what is protected. Its sources are called `category ID` and `rule ID`, with `!` before
+    /// what takes out; `masking`; and `protected GROUP`, which are shipped.
     pub fn own(&self) -> &Index {
         &self.own
     }

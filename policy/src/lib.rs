@@ -12,7 +12,9 @@ pub mod document;
 mod expressions;
 pub mod index;
 pub mod lists;
+mod masking;
 pub mod problem;
+mod protected;
 mod rule;
 mod schedule;
 pub mod target;
@@ -21,6 +23,7 @@ mod who;
 
 pub use charter::Charter;
 pub use index::Index;
+pub use masking::Withheld;
 pub use problem::{Problem, Problems, Source};
 pub use target::{Scheme, Target, TargetError};
 pub use verdict::{Action, Decision, InForce, Query};

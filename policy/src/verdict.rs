@@ -12,6 +12,7 @@
 //! rules are asked in their order, and the first of which who, what and when all hold decides; the removals of a rule
 //! take a name out of that rule. What no rule decides, the charter's `default` does.
 use crate::index::{Hit, SetId};
+use crate::masking::Withheld;
 use crate::problem::nearest;
 use crate::rule::Categories;
 use crate::{Charter, Index, Target};
@@ -66,6 +67,14 @@ pub struct Decision {
     category: Option<u8>,
     schedule: Option<u32>,
     evidence: Option<Evidence>,
+    withheld: Option<Withheld>,
+}
+
+impl Decision {
+    /// Why the register must not be told where to, whatever was decided; `None` when it may.
+    pub fn withheld(&self) -> Option<Withheld> {
+        self.withheld
+    }
 }
 
 /// The entry that put the target into the category.
@@ -91,6 +100,8 @@ pub struct InForce {
     index: Index,
     own: Coverage,
     listed: Coverage,
+    /// The categories with a harmful list in them.
+    harmful: Categories,
 }
 
 impl InForce {
@@ -104,8 +115,12 @@ impl InForce {
             category.lists.adds.iter().for_each(|list| listed.add(list, bit));
             category.lists.removes.iter().for_each(|list| listed.remove(list, bit));
         }
+        let masking = &charter.masking;
+        masking.sources.iter().for_each(|source| own.protect(source));
+        masking.lists.iter().for_each(|source| listed.protect(source));
+        let harmful = masking.harmful.iter().map(|source| listed.harm(source)).fold(0, |all, one| all | one);
         let (own, listed) = (own.coverage(), listed.coverage());
-        InForce { charter, index, own, listed }
+        InForce { charter, index, own, listed, harmful }
     }
 
     /// The charter.
@@ -126,6 +141,7 @@ impl InForce {
         self.index.hits(query.target, &mut hits);
         let (own, listed) = (self.own.of_all(&own_hits), self.listed.of_all(&hits));
         let categories = (own.adds | listed.adds & !listed.removes) & !own.removes;
+        let withheld = self.withholds(query, own, listed, categories);
 
         for (place, rule) in (0..).zip(&charter.rules) {
             let Some(by) = rule.what.holds(query, categories, own.removes) else { continue };
@@ -145,9 +161,21 @@ impl InForce {
                     };
                     found(true, &self.own, &own_hits).or_else(|| found(false, &self.listed, &hits))
                 }),
+                withheld,
             };
         }
-        Decision { action: charter.default, rule: None, category: None, schedule: None, evidence: None }
+        Decision { action: charter.default, rule: None, category: None, schedule: None, evidence: None, withheld }
+    }
+
+    /// Why the destination is withheld. What a harmful list holds never is, unless the list itself or the charter says
+    /// that it is there by mistake.
+    fn withholds(&self, query: &Query<'_>, own: Effect, listed: Effect, categories: Categories) -> Option<Withheld> {
+        if listed.harms && !listed.spares && own.removes & self.harmful == 0 {
+            return None;
+        }
+        let charter = &self.charter;
+        let is_protected = own.protects || listed.protects || categories & charter.masking.categories != 0;
+        charter.masking.withholds(query, &charter.groups, is_protected)
     }
 
     /// Id of the rule that decided; `None` when the default did.
@@ -228,16 +256,28 @@ impl InForce {
     }
 }
 
-/// The categories that an entry puts a target into, and those it takes it out of.
+/// The categories that an entry puts a target into, and those it takes it out of; what else it says of the target.
 #[derive(Debug, Clone, Copy, Default)]
 struct Effect {
     adds: Categories,
     removes: Categories,
+    /// Visits to it are nobody's business.
+    protects: bool,
+    /// It attacks who visits it.
+    harms: bool,
+    /// A list that would have it harm excepts it.
+    spares: bool,
 }
 
 impl Effect {
     fn and(self, other: Effect) -> Effect {
-        Effect { adds: self.adds | other.adds, removes: self.removes | other.removes }
+        Effect {
+            adds: self.adds | other.adds,
+            removes: self.removes | other.removes,
+            protects: self.protects || other.protects,
+            harms: self.harms || other.harms,
+            spares: self.spares || other.spares,
+        }
     }
 }
 
@@ -265,6 +305,24 @@ impl Sources<'_> {
         if let Some(source) = self.index.source(name) {
             self.effects[usize::from(source.0)].removes |= category;
         }
+    }
+
+    /// Visits to the entries of that source are nobody's business.
+    fn protect(&mut self, name: &str) {
+        if let Some(source) = self.index.source(name) {
+            self.effects[usize::from(source.0)].protects = true;
+        }
+    }
+
+    /// The entries of that source harm, unless it excepts them. Returns the categories it adds to, known by now.
+    fn harm(&mut self, name: &str) -> Categories {
+        let Some(source) = self.index.source(name) else { return 0 };
+        if let Some(exceptions) = self.index.exceptions(source) {
+            self.effects[usize::from(exceptions.0)].spares = true;
+        }
+        let effect = &mut self.effects[usize::from(source.0)];
+        effect.harms = true;
+        effect.adds
     }
 
     fn coverage(self) -> Coverage {

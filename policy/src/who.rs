@@ -91,7 +91,7 @@ fn is_user(names: &[Name], user: Option<&str>) -> bool {
 }
 
 /// An IPv4 address that comes in IPv6 clothes (`::ffff:10.0.0.1`) is the IPv4 address.
-fn within(networks: &[IpNet], client: IpAddr) -> bool {
+pub(crate) fn within(networks: &[IpNet], client: IpAddr) -> bool {
     let client = client.to_canonical();
     networks.iter().any(|network| network.contains(&client))
 }

@@ -21,6 +21,10 @@ fn downloaded() -> Index {
         ("ut1:games", Kind::Urls, "portail.example/jeux\n"),
         ("ut1:games", Kind::Expressions, "poker-?en-?ligne\n"),
         ("ut1:sexual_education", Kind::Domains, "sante.example\n"),
+        ("ut1:dating", Kind::Domains, "rencontres.example\n"),
+        ("ut1:dating", Kind::Urls, "portail.example/rencontres\n"),
+        ("ut1:malware", Kind::Domains, "virus.example\nvirus.psy.example\nrepare.example\n!sain.virus.example\n"),
+        ("ut1:phishing", Kind::Domains, "hameconnage.example\n"),
         ("maison", Kind::Domains, "jeux.example\n!echecs.jeux.example\n"),
     ] {
         let format = if source == "maison" { Format::Domains } else { Format::Ut1 };
@@ -82,10 +86,12 @@ fn every_case_does_what_it_says() {
 fn an_expectation_that_does_not_hold_says_what_came_instead() {
     let text = "[[rule]]\nid = \"rien\"\naction = \"block\"\ndomains = [\"jeux.example\"]\n\
                 [[expect]]\nurl = \"http://ailleurs.example/\"\naction = \"block\"\nrule = \"rien\"\n\
-                [[expect]]\nurl = \"http://jeux.example/\"\naction = \"allow\"\n";
+                [[expect]]\nurl = \"http://jeux.example/\"\naction = \"allow\"\n\
+                [[expect]]\nurl = \"http://jeux.example/\"\nwithheld = \"person\"\n";
     let shown = complaints("charter.toml", text.to_owned(), Index::empty());
     assert!(shown.contains("http://ailleurs.example/: expected block by `rien`, got allow (no rule)"), "{shown}");
     assert!(shown.contains("http://jeux.example/: expected allow, got block by `rien`"), "{shown}");
+    assert!(shown.contains("expected withheld (person), got block by `rien` not withheld"), "{shown}");
     assert!(shown.contains("charter.toml:6:7"), "{shown}");
 }
 

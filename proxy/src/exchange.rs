@@ -63,7 +63,7 @@ where
         Way::Turn(refuse::Why::Port) => record::refused_by_the_gate(&state, record::GATE_PORT),
         _ => record::verdict(&state, &decision),
     };
-    let mut record = match gate.register.open(record::entry(&state, &asked, &client, now, verdict)).await {
+    let mut record = match gate.register.open(record::entry(&state, &asked, &client, now, &decision, verdict)).await {
         Ok(record) => record,
         Err(unwritable) => return refuse::register_closed(gate, &state, connection, &asked, &unwritable).await,
     };

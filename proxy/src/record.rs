@@ -5,7 +5,7 @@ use crate::gate::State;
 use crate::identify::Client;
 use jiff::Timestamp;
 use logstore::{Action, Entry, Verdict};
-use policy::{Decision, Target};
+use policy::{Decision, Target, Withheld};
 use std::sync::{Arc, LazyLock};
 
 /// A method, as requests and records write it. The usual ones are shared.
@@ -81,8 +81,16 @@ pub(crate) fn refused_by_the_gate(state: &State, rule: &str) -> Verdict {
     }
 }
 
-/// What is known of an exchange when it begins.
-pub(crate) fn entry(state: &State, asked: &Asked, client: &Client, at: Timestamp, verdict: Verdict) -> Entry {
+/// What is known of an exchange when it begins. Whoever refuses it, the charter's decision says whether the destination is
+/// withheld; the register then drops it by itself.
+pub(crate) fn entry(
+    state: &State,
+    asked: &Asked,
+    client: &Client,
+    at: Timestamp,
+    decision: &Decision,
+    verdict: Verdict,
+) -> Entry {
     Entry {
         opened_at: at.as_microsecond(),
         user: client.user.clone(),
@@ -93,7 +101,7 @@ pub(crate) fn entry(state: &State, asked: &Asked, client: &Client, at: Timestamp
         host: Some(asked.target.host().into()),
         port: asked.target.port(),
         path: path(state.config.log.detail, &asked.target),
-        masked: None,
+        masked: decision.withheld().map(Withheld::as_str),
         verdict,
     }
 }

@@ -118,7 +118,9 @@ fn is_refused(gate: &Gate, state: &State, asked: &Asked, client: &Client, name: 
     let query = policy::Query { target: &target, ..asked.query(client, gate.now()) };
     let decision = state.in_force.decide(&query);
     let refused = decision.action == Action::Block;
-    record.decided_again(record::verdict(state, &decision), Some(target.host()));
+    // The record may have begun under a name that is not withheld: this one, if it is, does not come after it.
+    let told = Some(target.host()).filter(|_| decision.withheld().is_none());
+    record.decided_again(record::verdict(state, &decision), told);
     refused
 }
 

@@ -30,7 +30,8 @@ fn the_built_in_charter_passes_its_own_expectations() {
 fn explain_states_every_field() {
     let gate = Setup::new().prepare();
     let said = json(&gate.say(&["explain", "--json", "blocked.test"]));
-    let fields = ["action", "rule", "article", "category", "evidence", "user", "groups", "schedule", "charter"];
+    let fields =
+        ["action", "rule", "article", "category", "evidence", "user", "groups", "schedule", "withheld", "charter"];
     for field in fields {
         assert!(said.get(field).is_some(), "{field} is missing: {said}");
     }

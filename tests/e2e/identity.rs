@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 const PASSWORD: &str = "Cheval-Correct-4-Agrafe";
 
-fn with_password(gate: &Gate, args: &[&str], password: &str) -> Output {
+pub(crate) fn with_password(gate: &Gate, args: &[&str], password: &str) -> Output {
     let mut child = gate
         .command(args)
         .stdin(Stdio::piped())

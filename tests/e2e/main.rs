@@ -18,6 +18,9 @@ mod guard;
 // Who asks: accounts by Basic, names given to addresses.
 mod identity;
 
+// Destinations that the register is never told: protected categories, protected persons, guests.
+mod masking;
+
 // What the gate serves itself: PAC file, health, readiness.
 mod pages;
 

@@ -2,6 +2,7 @@
 use super::file;
 use crate::Target;
 use crate::document::{Located, Table};
+use crate::masking::Withheld;
 use crate::problem::Problem;
 use crate::verdict::{Action, InForce, Query};
 use jiff::Timestamp;
@@ -22,6 +23,7 @@ pub(crate) struct Expectation {
     pub(super) action: Option<Action>,
     pub(super) rule: Option<Located<String>>,
     pub(super) category: Option<Located<String>>,
+    withheld: Option<Option<Withheld>>,
     span: Range<usize>,
 }
 
@@ -30,6 +32,14 @@ const SOMEONE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// When `at` is not given: a Wednesday at ten, far from every change of the clock.
 const SOME_TIME: DateTime = DateTime::constant(2026, 1, 14, 10, 0, 0, 0);
+
+/// The words of `withheld`.
+const WITHHELD: [(&str, Option<Withheld>); 4] = [
+    ("no", None),
+    ("category", Some(Withheld::Category)),
+    ("person", Some(Withheld::Person)),
+    ("guest", Some(Withheld::Guest)),
+];
 
 /// An expectation that did not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +80,8 @@ impl Expectation {
             }
         });
         let (action, rule, category) = (file::action(&table), table.string("rule"), table.string("category"));
-        if !["action", "rule", "category"].iter().any(|key| table.has(key)) {
+        let withheld = table.word("withheld", &WITHHELD);
+        if !["action", "rule", "category", "withheld"].iter().any(|key| table.has(key)) {
             let problem = Problem::error(table.span(), "this expectation expects nothing", "add `action = \"block\"`");
             table.note_absence(problem);
         }
@@ -84,6 +95,7 @@ impl Expectation {
             action: action.map(|action| action.value),
             rule: rule.map(located),
             category: category.map(located),
+            withheld: withheld.map(|withheld| withheld.value),
             url: url.map(owned).unwrap_or_default(),
             target: match target {
                 Some(target) => target,
@@ -115,14 +127,19 @@ impl Expectation {
         };
         let disappoints = self.action.is_some_and(|action| action != decision.action)
             || differs(&self.rule, rule)
-            || differs(&self.category, category);
+            || differs(&self.category, category)
+            || self.withheld.is_some_and(|withheld| withheld != decision.withheld());
         disappoints.then(|| {
             let value = |name: &Option<Located<String>>| name.as_ref().map(|name| name.value.clone());
-            let expected = answer(self.action, value(&self.rule).as_deref(), value(&self.category).as_deref());
-            let got = match rule {
+            let mut expected = answer(self.action, value(&self.rule).as_deref(), value(&self.category).as_deref());
+            let mut got = match rule {
                 Some(_) => answer(Some(decision.action), rule, category),
                 None => format!("{} (no rule)", decision.action.as_str()),
             };
+            if let Some(withheld) = self.withheld {
+                expected = [expected.as_str(), told(withheld)].join(" ").trim_start().to_owned();
+                got = format!("{got} {}", told(decision.withheld()));
+            }
             Disappointment { message: format!("{}: expected {expected}, got {got}", self.url), span: self.span.clone() }
         })
     }
@@ -140,4 +157,13 @@ fn answer(action: Option<Action>, rule: Option<&str>, category: Option<&str>) ->
         category.map(|category| format!("in `{category}`")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn told(withheld: Option<Withheld>) -> &'static str {
+    match withheld {
+        None => "not withheld",
+        Some(Withheld::Category) => "withheld (category)",
+        Some(Withheld::Person) => "withheld (person)",
+        Some(Withheld::Guest) => "withheld (guest)",
+    }
 }

@@ -24,6 +24,7 @@ pub(super) struct File<'d> {
     pub(super) groups: Vec<Group>,
     pub(super) schedules: Vec<Schedule>,
     pub(super) rules: Vec<FileRule<'d>>,
+    pub(super) masking: FileMasking<'d>,
     pub(super) expectations: Vec<Expectation>,
 }
 
@@ -65,6 +66,17 @@ pub(super) struct FileRule<'d> {
     pub(super) schedules: Entries<'d>,
 }
 
+/// The `[masking]`: entries that only ever add.
+#[derive(Default)]
+pub(super) struct FileMasking<'d> {
+    pub(super) categories: Vec<Located<&'d str>>,
+    pub(super) domains: Vec<Located<&'d str>>,
+    pub(super) users: Vec<Name>,
+    pub(super) groups: Vec<Located<&'d str>>,
+    pub(super) networks: Vec<IpNet>,
+    pub(super) guests: Vec<IpNet>,
+}
+
 impl<'d> File<'d> {
     /// Reads everything; problems are noted in the document.
     pub(super) fn read(document: &'d Document<'d>) -> File<'d> {
@@ -79,6 +91,7 @@ impl<'d> File<'d> {
             groups: named(&root, "groups").into_iter().map(|(id, table)| group(&id, table)).collect(),
             schedules: named(&root, "schedules").into_iter().map(|(id, table)| schedule(&id, table)).collect(),
             rules: root.tables("rule").unwrap_or_default().into_iter().filter_map(rule).collect(),
+            masking: root.table("masking").map(masking).unwrap_or_default(),
             expectations: root.tables("expect").unwrap_or_default().into_iter().filter_map(Expectation::read).collect(),
         };
         root.end();
@@ -253,6 +266,31 @@ fn rule<'d>(table: Table<'d>) -> Option<FileRule<'d>> {
     };
     table.end();
     Some(rule).filter(|rule| !rule.id.is_empty())
+}
+
+fn masking<'d>(table: Table<'d>) -> FileMasking<'d> {
+    let networks =
+        |key| additions(&table, key).iter().filter_map(|entry| table.network(entry)).map(|n| n.value).collect();
+    let masking = FileMasking {
+        categories: additions(&table, "categories"),
+        domains: additions(&table, "domains"),
+        users: additions(&table, "users").iter().map(|entry| Name::new(entry.value)).collect(),
+        groups: additions(&table, "groups"),
+        networks: networks("networks"),
+        guests: networks("guests"),
+    };
+    table.end();
+    masking
+}
+
+/// A list that takes nothing out: what was to be protected must not come to light by a line somewhere else.
+fn additions<'d>(table: &Table<'d>, key: &str) -> Vec<Located<&'d str>> {
+    let entries = signed(table, key);
+    for entry in entries.removes {
+        let what = format!("`masking` cannot take `{}` out of what is protected", entry.value);
+        table.note(Problem::error(entry.span, what, "it only adds: remove this"));
+    }
+    entries.adds
 }
 
 impl<'d> OwnEntries<'d> {

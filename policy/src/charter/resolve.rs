@@ -1,12 +1,14 @@
 //! Names become places: a charter that comes out of here has no name left that leads nowhere.
 use super::expect::Expectation;
-use super::file::{Entries, File, FileCategory, FileList, FileRule, OwnEntries};
+use super::file::{Entries, File, FileCategory, FileList, FileMasking, FileRule, OwnEntries};
 use super::{Category, ListSource};
 use crate::Index;
 use crate::document::{Document, Located, quoted_list};
 use crate::index::Kind;
 use crate::lists::{Compiler, Format};
+use crate::masking::Masking;
 use crate::problem::{Problem, nearest};
+use crate::protected::{self, Protected};
 use crate::rule::{Categories, MOST_CATEGORIES, Rule, What, When};
 use crate::schedule::Schedule;
 use crate::who::{Group, Signed, Who};
@@ -20,6 +22,7 @@ pub(super) struct Parts {
     pub(super) groups: Vec<Group>,
     pub(super) schedules: Vec<Schedule>,
     pub(super) rules: Vec<Rule>,
+    pub(super) masking: Masking,
     pub(super) expectations: Vec<Expectation>,
     pub(super) own: Index,
 }
@@ -44,6 +47,7 @@ pub(super) fn resolve(file: File<'_>, document: &Document<'_>) -> Parts {
         }
         rules.push(names.rule(rule, &mut categories, &mut own));
     }
+    let masking = names.masking(file.masking, &file.lists, &mut own);
     for expectation in &file.expectations {
         names.expectation(expectation, &rules);
     }
@@ -52,7 +56,8 @@ pub(super) fn resolve(file: File<'_>, document: &Document<'_>) -> Parts {
     if document.is_sound() {
         warn_of_empty(document, &file.categories);
         warn_of_shadowed(document, &rules);
-        warn_of_unused(document, &file.categories, &file.lists, &rules);
+        let used = rules.iter().fold(masking.categories, |used, rule| used | rule.what.any | rule.what.none);
+        warn_of_unused(document, &file.categories, &file.lists, used);
     }
     Parts {
         lists: file.lists.into_iter().filter_map(|list| list.source).collect(),
@@ -60,6 +65,7 @@ pub(super) fn resolve(file: File<'_>, document: &Document<'_>) -> Parts {
         groups: file.groups,
         schedules: file.schedules,
         rules,
+        masking,
         expectations: file.expectations,
         own: own.index(),
     }
@@ -171,6 +177,9 @@ impl OwnEntries<'_> {
     }
 }
 
+/// The source of the names that `[masking]` adds.
+const MASKING: &str = "masking";
+
 /// The names that rules can use.
 struct Names<'a> {
     document: &'a Document<'a>,
@@ -183,10 +192,9 @@ impl Names<'_> {
     fn rule(&self, rule: FileRule<'_>, categories: &mut Vec<Category>, own: &mut OwnLists<'_>) -> Rule {
         let id = rule.id.value;
         let find = |known: &[&str], entries: &Entries<'_>, kind: &str| Signed {
-            adds: self.places(known, &entries.adds, id, kind),
-            removes: self.places(known, &entries.removes, id, kind),
+            adds: self.places(known, &entries.adds, &format!("rule `{id}`"), kind),
+            removes: self.places(known, &entries.removes, &format!("rule `{id}`"), kind),
         };
-        let bits = |places: &[usize]| places.iter().map(|&place| bit(place)).fold(0, |all, one| all | one);
         let in_categories = find(&self.categories, &rule.categories, "category");
         let mut what = What {
             any: bits(&in_categories.adds),
@@ -230,11 +238,39 @@ impl Names<'_> {
         }
     }
 
-    fn places(&self, known: &[&str], entries: &[Located<&str>], rule: &str, kind: &str) -> Vec<usize> {
+    /// What `[masking]` names, and what is shipped.
+    fn masking(&self, file: FileMasking<'_>, lists: &[FileList<'_>], own: &mut OwnLists<'_>) -> Masking {
+        let find = |known: &[&str], entries: &[Located<&str>], kind| self.places(known, entries, "`masking`", kind);
+        let shipped = protected::shipped();
+        let mut sources: Vec<String> = shipped.iter().map(Protected::source).collect();
+        for group in &shipped {
+            own.compiler.own(&group.source(), Kind::Domains, "protected.toml", group.domains.join("\n").as_bytes());
+        }
+        file.domains.iter().for_each(|entry| own.entry(MASKING, Kind::Domains, "domain", entry));
+        sources.push(MASKING.to_owned());
+        let many = lists.iter().filter(|list| list.source.as_ref().is_some_and(|source| source.format == Format::Ut1));
+        let many: Vec<&str> = many.map(|list| list.name.value).collect();
+        let of_each = |folder: &str| many.iter().map(|list| format!("{list}:{folder}")).collect::<Vec<_>>();
+        Masking {
+            categories: bits(&find(&self.categories, &file.categories, "category")),
+            persons: Who {
+                users: file.users,
+                groups: find(&self.groups, &file.groups, "group"),
+                networks: file.networks,
+                ..Who::default()
+            },
+            guests: file.guests,
+            sources,
+            lists: shipped.iter().flat_map(|group| &group.lists).flat_map(|folder| of_each(folder)).collect(),
+            harmful: protected::HARMFUL.into_iter().flat_map(of_each).collect(),
+        }
+    }
+
+    fn places(&self, known: &[&str], entries: &[Located<&str>], who: &str, kind: &str) -> Vec<usize> {
         let find = |entry: &Located<&str>| {
             let place = known.iter().position(|name| *name == entry.value);
             if place.is_none() {
-                let what = format!("rule `{rule}` names a {kind} that does not exist");
+                let what = format!("{who} names a {kind} that does not exist");
                 self.document.note_absence(Problem::error(entry.span.clone(), what, hint(entry.value, known)));
             }
             place
@@ -265,6 +301,10 @@ fn hint(word: &str, known: &[&str]) -> String {
     }
 }
 
+fn bits(places: &[usize]) -> Categories {
+    places.iter().map(|&place| bit(place)).fold(0, |all, one| all | one)
+}
+
 /// Beyond the last one there is a problem that keeps the charter from being used.
 fn bit(place: usize) -> Categories {
     u32::try_from(place).ok().and_then(|place| Categories::checked_shl(1, place)).unwrap_or(0)
@@ -285,8 +325,7 @@ fn warn_of_shadowed(document: &Document<'_>, rules: &[Rule]) {
     }
 }
 
-fn warn_of_unused(document: &Document<'_>, categories: &[FileCategory<'_>], lists: &[FileList<'_>], rules: &[Rule]) {
-    let used = rules.iter().fold(0, |used, rule| used | rule.what.any | rule.what.none);
+fn warn_of_unused(document: &Document<'_>, categories: &[FileCategory<'_>], lists: &[FileList<'_>], used: Categories) {
     for (place, category) in categories.iter().enumerate() {
         if used & bit(place) == 0 {
             let what = format!("category `{}` is used by no rule", category.id.value);

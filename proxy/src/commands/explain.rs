@@ -7,7 +7,7 @@ use crate::lists;
 use crate::lists::progress::Progress;
 use crate::upstream::guard::Guard;
 use jiff::Timestamp;
-use policy::{Action, InForce, Query, Scheme, Target};
+use policy::{Action, InForce, Query, Scheme, Target, Withheld};
 use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -25,6 +25,8 @@ struct Explanation<'e> {
     user: Option<&'e str>,
     groups: Vec<&'e str>,
     schedule: Option<&'e str>,
+    /// Why the register withholds the destination, whoever refuses or lets through.
+    withheld: Option<&'static str>,
     charter: &'e str,
 }
 
@@ -66,12 +68,15 @@ pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wr
         user: asked.user.as_deref(),
         groups: in_force.groups(&query),
         schedule: in_force.schedule(&decision),
+        withheld: decision.withheld().map(Withheld::as_str),
         charter: in_force.charter().identity(),
     };
     let refusal = refused_by_the_gate(&config, asked.client, &target, &method, decision.action);
     let charter_decides = refusal.is_none();
     if let Some(refusal) = refusal {
         let Refusal { rule, key, why } = refusal;
+        // Who is not served at all has no record.
+        let withheld = explanation.withheld.filter(|_| rule != GATE_CLIENT);
         explanation = Explanation {
             action: "block",
             rule: Some(rule),
@@ -80,6 +85,7 @@ pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wr
             evidence: Some(key.to_owned()),
             why: Some(why),
             schedule: None,
+            withheld,
             ..explanation
         };
     }
@@ -104,6 +110,9 @@ struct Refusal {
     why: String,
 }
 
+/// The client is none the gate serves.
+const GATE_CLIENT: &str = "gate:client";
+
 /// What the gate refuses by its configuration, in the order in which it looks: the client before anything is read, then,
 /// of what the charter lets through, the port and the address. A name that only a name server knows is not looked up.
 fn refused_by_the_gate(
@@ -115,7 +124,7 @@ fn refused_by_the_gate(
 ) -> Option<Refusal> {
     if let Some(client) = client.filter(|client| !config.clients.allow.contains(*client)) {
         let why = format!("the gate does not serve {}", client.to_canonical());
-        return Some(Refusal { rule: "gate:client", key: "[clients] allow", why });
+        return Some(Refusal { rule: GATE_CLIENT, key: "[clients] allow", why });
     }
     if action == Action::Block {
         return None;
@@ -183,6 +192,7 @@ fn text(said: &Explanation<'_>, target: &Target, method: &str, label: Option<&st
     row("user", said.user.map(str::to_owned));
     row("groups", (!said.groups.is_empty()).then(|| said.groups.join(", ")));
     row("schedule", said.schedule.map(str::to_owned));
+    row("withheld", said.withheld.map(|why| format!("the destination, from the register ({why})")));
     row("charter", Some(said.charter.to_owned()));
     columns(&rows)
 }

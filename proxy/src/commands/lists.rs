@@ -238,7 +238,8 @@ fn text(status: &Status) -> String {
 
 #[derive(Serialize)]
 struct Covering {
-    /// `list:category`; of the charter's own entries, `charter, category ID` or `charter, rule ID`.
+    /// `list:category`; of the charter's own entries, `charter, category ID`, `charter, rule ID` or `charter, masking`; of
+    /// what is shipped, `built in, protected GROUP`.
     source: String,
     /// The kind of file: domains, urls, expressions.
     kind: &'static str,
@@ -259,7 +260,8 @@ fn look_up(config: &Config, charter: &Charter, lookup: &Lookup) -> Result<Answer
         if let Some(name) = own.source.strip_prefix('!') {
             (own.source, own.removes) = (name.to_owned(), true);
         }
-        own.source.insert_str(0, "charter, ");
+        let place = if own.source.starts_with("protected ") { "built in, " } else { "charter, " };
+        own.source.insert_str(0, place);
     }
     covering.extend(self::covering(&loaded.index, &target));
     if lookup.output.json {
