@@ -11,6 +11,7 @@ mod console;
 mod control;
 mod exchange;
 mod files;
+mod follow;
 mod gate;
 mod identify;
 mod lists;

@@ -37,9 +37,9 @@ pub(crate) const FIELDS: [&str; 25] = [
 
 /// A record as it is shown; written as JSON it has the fields of [`FIELDS`], in that order.
 ///
-/// The register's own [`Record`] holds names: of what is shown under pseudonyms, only this leaves the process.
+/// The register's own [`Record`] holds names: of what is shown under pseudonyms, only this leaves the process. The fields
+/// are the record's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are those of logstore::Record")]
 pub(crate) struct Shown {
     pub(crate) id: i64,
     pub(crate) node: String,

@@ -45,6 +45,9 @@ mod limits;
 // The commands, against a gate that runs or not.
 mod commands;
 
+// The register followed live, by several, slow ones among them; never by name.
+mod tail;
+
 // The guide: its examples pass `octroi check`, its commands exist.
 mod guide;
 

@@ -5,6 +5,7 @@
 
 mod format;
 mod pages;
+mod tail;
 
 use super::when::{Day, instant};
 use super::{Answer, Wrong, answer, configuration, plural};
@@ -26,6 +27,7 @@ pub(crate) fn log(path: Option<&Path>, command: &Log) -> Result<Answer, Wrong> {
     let config = configuration(path)?;
     match command {
         Log::Search(asked) => search(&config, asked),
+        Log::Tail(asked) => tail::tail(&config, asked),
     }
 }
 
@@ -193,13 +195,16 @@ fn filter(config: &Config, asked: &Search, open: bool) -> Result<Filter, Wrong> 
         }
     }
     if let Some(host) = &asked.host {
-        let target = Target::of_host(host).map_err(|why| Wrong(format!("{host}: {why}")))?;
-        let host = target.host().to_owned();
-        // An address has no subdomains.
-        let exact = target.ip().is_some();
-        filter.search.host = Some(if exact { HostFilter::Exactly(host) } else { HostFilter::WithSubdomains(host) });
+        filter.search.host = Some(host_filter(host).map_err(Wrong)?);
     }
     Ok(filter)
+}
+
+/// This host and those below it; an address has none below it.
+pub(crate) fn host_filter(host: &str) -> Result<HostFilter, String> {
+    let target = Target::of_host(host).map_err(|why| format!("{host}: {why}"))?;
+    let host = target.host().to_owned();
+    Ok(if target.ip().is_some() { HostFilter::Exactly(host) } else { HostFilter::WithSubdomains(host) })
 }
 
 fn is_pseudonym(text: &str, prefix: &str) -> bool {
@@ -216,7 +221,7 @@ fn network(text: &str) -> Result<IpNet, Wrong> {
 
 /// Has everything recorded so far filed, so that the search finds it.
 fn bring_up_to_date(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<(), Wrong> {
-    match control::ask(&config.data_dir, Request::Flush) {
+    match control::ask(&config.data_dir, &Request::Flush) {
         Ok(control::Answer::Flushed) => {}
         Err(AskError::NoGate) => {
             let recovered = runtime.block_on(logstore::settle_leftovers(&settings(config))).map_err(Wrong::because)?;
