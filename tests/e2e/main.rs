@@ -48,6 +48,9 @@ mod commands;
 // The register followed live, by several, slow ones among them; never by name.
 mod tail;
 
+// The register in Squid's form, read by calamaris, sarg and goaccess.
+mod readers;
+
 // The guide: its examples pass `octroi check`, its commands exist.
 mod guide;
 
