@@ -45,6 +45,10 @@ pub(crate) enum Command {
     /// The register
     #[command(subcommand)]
     Log(Log),
+    /// Take the logs of another proxy into the register
+    // Hidden until the register takes records of another origin.
+    #[command(subcommand, hide = true)]
+    Import(Import),
     /// Say how the running gate is doing
     Status(Output),
     /// Have the running gate read its files again
@@ -208,6 +212,23 @@ fn record_number(text: &str) -> Result<i64, &'static str> {
 
 fn limit(text: &str) -> Result<usize, &'static str> {
     text.parse().ok().filter(|&limit| limit > 0).ok_or("expected a number from 1")
+}
+
+/// `octroi import`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Import {
+    /// Squid's native access log, as it is or compressed by gzip
+    SquidLog(SquidLog),
+}
+
+/// `octroi import squid-log`.
+#[derive(Debug, Args)]
+pub(crate) struct SquidLog {
+    /// The log; `-` for standard input
+    pub(crate) file: PathBuf,
+    /// How to answer.
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// The form in which records are shown.

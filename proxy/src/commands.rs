@@ -5,6 +5,7 @@
 
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod import;
 pub(crate) mod lists;
 pub(crate) mod log;
 pub(crate) mod pac;

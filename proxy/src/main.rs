@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::User(command) => commands::user::user(config, &command),
         Command::Pac => commands::pac::pac(config),
         Command::Log(command) => commands::log::log(config, &command),
+        Command::Import(command) => commands::import::import(config, &command),
         Command::Status(output) => commands::status::status(config, output),
         Command::Reload(output) => commands::reload::reload(config, output),
     })

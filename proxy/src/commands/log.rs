@@ -3,7 +3,7 @@
 //! Opening names asks for a declared purpose and a reason, and leaves its trace before anything is shown: an opening
 //! that cannot be audited does not take place.
 
-mod format;
+pub(super) mod format;
 mod pages;
 mod tail;
 
@@ -127,7 +127,7 @@ fn scope(asked: &Search) -> BTreeMap<String, String> {
 
 /// The account that runs this command, as the operating system knows it: the one it logged in with, when another has
 /// been taken since (`sudo`), which the kernel remembers.
-fn who() -> String {
+pub(super) fn who() -> String {
     let now = rustix::process::getuid().as_raw();
     let login = std::fs::read_to_string("/proc/self/loginuid").ok().and_then(|text| text.trim().parse::<u32>().ok());
     match login {

@@ -29,7 +29,7 @@ pub(super) fn heading(format: Format) -> String {
 }
 
 /// One record alone: a line of that form. JSON is an object, not an array of one.
-pub(super) fn one(format: Format, shown: &Shown, zone: &TimeZone) -> serde_json::Result<String> {
+pub(in crate::commands) fn one(format: Format, shown: &Shown, zone: &TimeZone) -> serde_json::Result<String> {
     Ok(match format {
         Format::Table => columns_from(&[row(shown, zone)], WIDTHS),
         Format::Json => format!("{}\n", serde_json::to_string(shown)?),
