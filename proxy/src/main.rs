@@ -15,6 +15,7 @@ mod follow;
 mod gate;
 mod identify;
 mod lists;
+mod metrics;
 mod pages;
 mod pass;
 mod record;

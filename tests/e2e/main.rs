@@ -21,6 +21,9 @@ mod identity;
 // What the gate serves itself: PAC file, health, readiness.
 mod pages;
 
+// What the gate measures of itself, for Prometheus.
+mod metrics;
+
 // Category lists: fetched, compiled, agreeing with what is decided; damaged or missing.
 mod lists;
 
