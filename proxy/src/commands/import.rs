@@ -5,8 +5,9 @@
 //! anything is written.
 //!
 //! A log may be of any size. Records are handed over a day at a time, when the log comes to the next day; those of a
-//! tunnel that crossed midnight, which Squid writes at its end, follow with the day after. A log in disorder costs no
-//! more memory: when [`AT_ONCE`] records are held, the fullest day is handed over, and a day may come in several parts.
+//! tunnel that crossed midnight, which Squid writes at its end, follow with the day after. A busy day, or a log in
+//! disorder, costs no more memory: when [`AT_ONCE`] records are held, the fullest day is handed over. So a day may come in
+//! several parts, in order within each.
 
 mod lines;
 mod squid;
@@ -30,7 +31,7 @@ use std::path::Path;
 const NODE: &str = "squid";
 /// And for the charter it was decided by, which nobody knows any more.
 const CHARTER: &str = "import";
-/// Records held at most; some 60 MB.
+/// Records held at most; some 100 MB.
 const AT_ONCE: usize = 100_000;
 /// Bad lines shown; all are counted.
 const SHOWN: usize = 5;
@@ -126,8 +127,8 @@ fn trace(config: &Config, file: &Path, count: u64) -> Result<(), Wrong> {
         .map_err(|why| Wrong(format!("{count} records are imported, and the audit trail cannot say so: {why}")))
 }
 
-/// Hands records of one day to the register, the first first. Called once for each day of a log in order, more often for
-/// a log in disorder.
+/// Hands records of one day to the register, the first first. May be called again for a day it was called for before: for
+/// what a tunnel over midnight left, for a busy day, for a log in disorder.
 fn hand_over(_config: &Config, _records: Vec<Record>) -> Result<Imported, Wrong> {
     Err(Wrong("import is not connected to the register in this version".to_owned()))
 }
@@ -146,6 +147,8 @@ struct Importer<'i> {
     hand_over: &'i mut dyn FnMut(Vec<Record>) -> Result<u64, Wrong>,
     /// By the UTC day they were opened in.
     held: BTreeMap<i64, Vec<Record>>,
+    /// How many.
+    holding: usize,
     /// The day that the log has come to.
     today: i64,
     summary: Summary,
@@ -164,6 +167,7 @@ impl<'i> Importer<'i> {
             at_once,
             hand_over,
             held: BTreeMap::new(),
+            holding: 0,
             today: i64::MIN,
             summary: Summary::default(),
         }
@@ -228,7 +232,8 @@ impl<'i> Importer<'i> {
             }
         }
         self.held.entry(opened).or_default().push(record);
-        if self.held.values().map(Vec::len).sum::<usize>() >= self.at_once {
+        self.holding += 1;
+        if self.holding >= self.at_once {
             let fullest = self.held.iter().max_by_key(|(_, records)| records.len()).map(|(day, _)| *day);
             let records = fullest.and_then(|day| self.held.remove(&day));
             self.give(records.unwrap_or_default())?;
@@ -244,6 +249,7 @@ impl<'i> Importer<'i> {
     }
 
     fn give(&mut self, mut records: Vec<Record>) -> Result<(), Wrong> {
+        self.holding -= records.len();
         records.sort_by_key(|record| record.opened_at);
         self.summary.kept += (self.hand_over)(records)?;
         Ok(())
