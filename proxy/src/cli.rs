@@ -45,6 +45,10 @@ pub(crate) enum Command {
     /// The register
     #[command(subcommand)]
     Log(Log),
+    /// Take the logs of another proxy into the register
+    // Hidden until the register takes records of another origin.
+    #[command(subcommand, hide = true)]
+    Import(Import),
     /// Say how the running gate is doing
     Status(Output),
     /// Have the running gate read its files again
@@ -140,6 +144,8 @@ pub(crate) struct Account {
 pub(crate) enum Log {
     /// Search the register; names are pseudonyms unless a purpose and a reason open them
     Search(Search),
+    /// Follow the register live, under pseudonyms, until the gate stops
+    Tail(Tail),
 }
 
 /// `octroi log search`.
@@ -180,6 +186,26 @@ pub(crate) struct Search {
     pub(crate) reason: Option<String>,
 }
 
+/// `octroi log tail`.
+#[derive(Debug, Args)]
+pub(crate) struct Tail {
+    /// Records of this account, by pseudonym
+    #[arg(long, value_name = "PSEUDONYM")]
+    pub(crate) user: Option<String>,
+    /// Records of this address, by pseudonym
+    #[arg(long, value_name = "PSEUDONYM")]
+    pub(crate) client: Option<String>,
+    /// Records of this host and its subdomains
+    #[arg(long)]
+    pub(crate) host: Option<String>,
+    /// How to show them; json is one record a line
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+}
+
 fn record_number(text: &str) -> Result<i64, &'static str> {
     text.parse().map_err(|_| "expected the number of a record, in digits, as refusal pages show it")
 }
@@ -188,7 +214,24 @@ fn limit(text: &str) -> Result<usize, &'static str> {
     text.parse().ok().filter(|&limit| limit > 0).ok_or("expected a number from 1")
 }
 
-/// The form of a search's answer.
+/// `octroi import`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Import {
+    /// Squid's native access log, as it is or compressed by gzip
+    SquidLog(SquidLog),
+}
+
+/// `octroi import squid-log`.
+#[derive(Debug, Args)]
+pub(crate) struct SquidLog {
+    /// The log; `-` for standard input
+    pub(crate) file: PathBuf,
+    /// How to answer.
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// The form in which records are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Columns for people

@@ -5,6 +5,7 @@
 
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod import;
 pub(crate) mod lists;
 pub(crate) mod log;
 pub(crate) mod pac;
@@ -97,8 +98,14 @@ fn runtime() -> Result<tokio::runtime::Runtime, Wrong> {
 /// Columns for people: each as wide as its widest cell, the last as it comes. Nothing that a cell holds can move the
 /// cursor or hide a line.
 fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    columns_from(rows, [0; N])
+}
+
+/// The same, each column at least so wide: for rows that come one after the other.
+fn columns_from<const N: usize>(rows: &[[String; N]], least: [usize; N]) -> String {
     let shown: Vec<[String; N]> = rows.iter().map(|row| std::array::from_fn(|n| visible(&row[n]))).collect();
-    let widths: [usize; N] = std::array::from_fn(|n| shown.iter().map(|row| row[n].chars().count()).max().unwrap_or(0));
+    let widest = |n: usize| shown.iter().map(|row| row[n].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(|n| widest(n).max(least[n]));
     let mut text = String::new();
     for row in &shown {
         let mut line = String::new();

@@ -1,6 +1,7 @@
-//! The console's socket: PAC file, health, front page. Plain HTTP, no identity asked, nothing personal shown.
+//! The console's socket: PAC file, health, metrics, front page. Plain HTTP, no identity asked, nothing personal shown.
 use crate::config::Detail;
 use crate::gate::{Gate, State};
+use crate::metrics;
 use crate::pages::{self, Depth, Enforced, Home, Language, pac};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -74,6 +75,7 @@ fn answer(gate: &Gate, request: &Request<Incoming>) -> Answer {
         "/proxy.pac" | "/wpad.dat" => pac_file(gate, request),
         "/healthz" => text(StatusCode::OK, "ok\n"),
         "/readyz" => ready(gate, &state),
+        "/metrics" => typed(StatusCode::OK, metrics::MEDIA_TYPE, metrics::page(gate)),
         _ => text(StatusCode::NOT_FOUND, "not found\n"),
     }
 }

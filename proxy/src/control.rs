@@ -1,8 +1,11 @@
-//! The control socket: how `octroi reload`, `status` and `log search` talk to the gate that runs on the same data folder.
+//! The control socket: how `octroi reload`, `status`, `log search` and `log tail` talk to the gate that runs on the same
+//! data folder.
 //!
 //! A Unix socket in the data folder, open to the gate's own account: one request as a line of JSON, one answer as a
-//! line of JSON, and the connection is over.
+//! line of JSON, and the connection is over. Who follows the register is answered line after line, until either side
+//! has enough.
 
+use crate::shown::Shown;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, Permissions};
 use std::future::Future;
@@ -15,6 +18,7 @@ use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -25,11 +29,12 @@ const LINE_BYTES: u64 = 1 << 20;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// A gate must have answered by then; a reload may have a whole list to compile.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
-/// Requests answered at once; more wait in the socket's queue.
+/// Requests answered at once; more wait in the socket's queue. Followers, who stay, are fewer
+/// ([`crate::follow::FOLLOWERS`]).
 const AT_ONCE: usize = 16;
 
 /// What a command asks of the running gate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "lowercase")]
 pub(crate) enum Request {
     /// Read configuration, charter and lists again.
@@ -38,6 +43,23 @@ pub(crate) enum Request {
     Status,
     /// Answer when everything recorded so far can be found by a search.
     Flush,
+    /// Tell of records as they are filed: [`Answer::Following`], then [`Answer::Filed`] and [`Answer::Missed`] as it
+    /// comes, and [`Answer::Stopped`] in the end.
+    Follow(Watch),
+}
+
+/// Which records a follower is told of; every condition that is set must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Watch {
+    /// Of this person, by pseudonym.
+    #[serde(default)]
+    pub(crate) user: Option<String>,
+    /// Of this address, by pseudonym.
+    #[serde(default)]
+    pub(crate) client: Option<String>,
+    /// To this host or one below it.
+    #[serde(default)]
+    pub(crate) host: Option<String>,
 }
 
 /// What the gate answers.
@@ -62,6 +84,20 @@ pub(crate) enum Answer {
     Status(Box<Status>),
     /// Everything recorded so far can be found.
     Flushed,
+    /// What is filed from here on is told.
+    Following,
+    /// A record, under pseudonyms: a live view knows no names.
+    Filed {
+        /// The record.
+        record: Box<Shown>,
+    },
+    /// The follower was too slow.
+    Missed {
+        /// So many records were filed that it was not told of, whether it looks for them or not.
+        records: u64,
+    },
+    /// The gate stops: nothing more will be filed.
+    Stopped,
     /// The gate could not do it.
     Failed {
         /// Why, in one sentence.
@@ -139,28 +175,66 @@ impl std::fmt::Display for AskError {
 }
 
 /// Asks the gate that runs on a data folder. Blocks until it answers.
-pub(crate) fn ask(data_dir: &Path, request: Request) -> Result<Answer, AskError> {
-    let stream = match Address::of(data_dir).and_then(|address| BlockingStream::connect(&address.path)) {
-        Ok(stream) => stream,
-        // Refused: the socket of a gate that was killed.
-        Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            return Err(AskError::NoGate);
-        }
-        Err(why) => return Err(AskError::Broken(why)),
-    };
-    converse(stream, request).map_err(AskError::Broken)
+pub(crate) fn ask(data_dir: &Path, request: &Request) -> Result<Answer, AskError> {
+    converse(connect(data_dir)?, request).map_err(AskError::Broken)
 }
 
-fn converse(mut stream: BlockingStream, request: Request) -> io::Result<Answer> {
+fn connect(data_dir: &Path) -> Result<BlockingStream, AskError> {
+    match Address::of(data_dir).and_then(|address| BlockingStream::connect(&address.path)) {
+        Ok(stream) => Ok(stream),
+        // Refused: the socket of a gate that was killed.
+        Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            Err(AskError::NoGate)
+        }
+        Err(why) => Err(AskError::Broken(why)),
+    }
+}
+
+fn converse(mut stream: BlockingStream, request: &Request) -> io::Result<Answer> {
     stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
     stream.set_write_timeout(Some(REQUEST_TIMEOUT))?;
-    stream.write_all(&line(&request))?;
+    stream.write_all(&line(request))?;
+    read_answer(&mut BufReader::new(stream))
+}
+
+fn read_answer(from: &mut BufReader<BlockingStream>) -> io::Result<Answer> {
     let mut answer = String::new();
-    BufReader::new(stream.take(LINE_BYTES)).read_line(&mut answer)?;
+    from.take(LINE_BYTES).read_line(&mut answer)?;
     if answer.is_empty() {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it closed the conversation"));
     }
     serde_json::from_str(&answer).map_err(io::Error::other)
+}
+
+/// A conversation in which the gate goes on telling.
+pub(crate) struct Following(BufReader<BlockingStream>);
+
+impl Following {
+    /// Begins to follow what the gate that runs on a data folder files. Blocks until it answers.
+    pub(crate) fn begin(data_dir: &Path, watch: Watch) -> Result<(Following, Answer), AskError> {
+        let mut stream = connect(data_dir)?;
+        let begun = (|| {
+            stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+            stream.set_write_timeout(Some(REQUEST_TIMEOUT))?;
+            stream.write_all(&line(&Request::Follow(watch)))?;
+            let mut following = Following(BufReader::new(stream));
+            let first = read_answer(&mut following.0)?;
+            // Nothing may pass for days.
+            following.0.get_ref().set_read_timeout(None)?;
+            Ok((following, first))
+        })();
+        begun.map_err(AskError::Broken)
+    }
+
+    /// The next answer. Blocks until there is one.
+    pub(crate) fn next(&mut self) -> Result<Answer, AskError> {
+        read_answer(&mut self.0).map_err(AskError::Broken)
+    }
+
+    /// The socket, to wait for the next answer and something else at once; none when part of an answer is here already.
+    pub(crate) fn waiting(&self) -> Option<&BlockingStream> {
+        self.0.buffer().is_empty().then(|| self.0.get_ref())
+    }
 }
 
 /// Opens the control socket of a data folder, in place of one that a killed gate left.
@@ -182,8 +256,8 @@ pub(crate) fn bind(data_dir: &Path) -> io::Result<UnixListener> {
 /// Cancel safety: dropped, the answers under way are cut.
 pub(crate) async fn serve<H, F>(listener: UnixListener, handler: H, stop: CancellationToken)
 where
-    H: Fn(Request) -> F + Clone + Send + 'static,
-    F: Future<Output = Answer> + Send + 'static,
+    H: Fn(Request, Teller) -> F + Clone + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
 {
     let mut conversations = JoinSet::new();
     loop {
@@ -205,26 +279,59 @@ where
     while conversations.join_next().await.is_some() {}
 }
 
-async fn answer<H, F>(mut stream: UnixStream, handler: H)
+async fn answer<H, F>(stream: UnixStream, handler: H)
 where
-    H: Fn(Request) -> F,
-    F: Future<Output = Answer>,
+    H: Fn(Request, Teller) -> F,
+    F: Future<Output = ()>,
 {
-    let (read, mut write) = stream.split();
+    let (read, write) = stream.into_split();
     let mut request = String::new();
     let mut bounded = tokio::io::BufReader::new(read.take(LINE_BYTES));
     let read = tokio::time::timeout(REQUEST_TIMEOUT, bounded.read_line(&mut request)).await;
-    let answer = match read {
+    let teller = Teller { read: bounded.into_inner().into_inner(), write };
+    match read {
         Ok(Ok(length)) if length > 0 => match serde_json::from_str(&request) {
-            Ok(request) => handler(request).await,
-            Err(why) => Answer::Failed { why: format!("the request is not understood: {why}") },
+            Ok(request) => handler(request, teller).await,
+            Err(why) => teller.last(&Answer::Failed { why: format!("the request is not understood: {why}") }).await,
         },
         // Nobody is left to be answered.
-        _ => return,
-    };
-    let sent = tokio::time::timeout(REQUEST_TIMEOUT, write.write_all(&line(&answer))).await;
-    if !matches!(sent, Ok(Ok(()))) {
-        tracing::debug!("a command did not wait for its answer");
+        _ => {}
+    }
+}
+
+/// The gate's side of a conversation, once the request is read.
+pub(crate) struct Teller {
+    read: OwnedReadHalf,
+    write: OwnedWriteHalf,
+}
+
+impl Teller {
+    /// Over a connection of a test's own.
+    #[cfg(test)]
+    pub(crate) fn over(stream: UnixStream) -> Teller {
+        let (read, write) = stream.into_split();
+        Teller { read, write }
+    }
+
+    /// Tells an answer. Fails when the client is gone or does not take it within that time; part of the line may have
+    /// left then, and nothing more may be told.
+    pub(crate) async fn tell(&mut self, answer: &Answer, within: Duration) -> io::Result<()> {
+        tokio::time::timeout(within, self.write.write_all(&line(answer))).await.map_err(io::Error::from)?
+    }
+
+    /// Tells the last answer.
+    pub(crate) async fn last(mut self, answer: &Answer) {
+        if self.tell(answer, REQUEST_TIMEOUT).await.is_err() {
+            tracing::debug!("a command did not wait for its answer");
+        }
+    }
+
+    /// Returns when the client has hung up.
+    ///
+    /// Cancel safety: dropped, nothing is lost; a client has nothing more to say.
+    pub(crate) async fn gone(&mut self) {
+        let mut nothing = [0; 64];
+        while matches!(self.read.read(&mut nothing).await, Ok(1..)) {}
     }
 }
 
@@ -258,17 +365,27 @@ impl Address {
 mod tests {
     use super::*;
 
-    async fn handler(request: Request) -> Answer {
+    fn answer_to(request: &Request) -> Answer {
         match request {
             Request::Flush => Answer::Flushed,
             Request::Reload => Answer::Refused { problems: "two\nlines".into() },
             Request::Status => Answer::Failed { why: "é".into() },
+            Request::Follow(_) => Answer::Stopped,
         }
+    }
+
+    async fn handler(request: Request, mut teller: Teller) {
+        if matches!(request, Request::Follow(_)) {
+            for records in 1..=3 {
+                teller.tell(&Answer::Missed { records }, REQUEST_TIMEOUT).await.expect("told");
+            }
+        }
+        teller.last(&answer_to(&request)).await;
     }
 
     async fn asked(dir: &Path, request: Request) -> Result<Answer, AskError> {
         let dir = dir.to_owned();
-        tokio::task::spawn_blocking(move || ask(&dir, request)).await.expect("joined")
+        tokio::task::spawn_blocking(move || ask(&dir, &request)).await.expect("joined")
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -283,7 +400,7 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600);
             let gate = tokio::spawn(serve(listener, handler, stop.clone()));
             for request in [Request::Flush, Request::Reload, Request::Status] {
-                assert_eq!(asked(&data_dir, request).await.expect("answered"), handler(request).await);
+                assert_eq!(asked(&data_dir, request.clone()).await.expect("answered"), answer_to(&request));
             }
             stop.cancel();
             gate.await.expect("ended");
@@ -291,6 +408,25 @@ mod tests {
             assert!(matches!(asked(&data_dir, Request::Flush).await, Err(AskError::NoGate)));
             bind(&data_dir).expect("bound again");
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn who_follows_is_told_line_after_line() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let stop = CancellationToken::new();
+        let gate = tokio::spawn(serve(bind(dir.path()).expect("bound"), handler, stop.clone()));
+        let data_dir = dir.path().to_owned();
+        let told = tokio::task::spawn_blocking(move || {
+            let (mut following, first) = Following::begin(&data_dir, Watch::default()).expect("begun");
+            let rest: Vec<Answer> = (0..3).map(|_| following.next().expect("told")).collect();
+            assert!(following.next().is_err(), "the conversation is over");
+            (first, rest)
+        });
+        let (first, rest) = told.await.expect("joined");
+        assert_eq!(first, Answer::Missed { records: 1 });
+        assert_eq!(rest, [Answer::Missed { records: 2 }, Answer::Missed { records: 3 }, Answer::Stopped]);
+        stop.cancel();
+        gate.await.expect("ended");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -1,6 +1,7 @@
 //! The gate: every part of it, built once and joined here. Nothing is reached through a global.
 use crate::accounts::Accounts;
 use crate::config::Config;
+use crate::follow::FOLLOWERS;
 use crate::identify::Turns;
 use crate::pages::Language;
 use crate::upstream::Upstream;
@@ -11,6 +12,7 @@ use policy::InForce;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 /// What every exchange is given.
@@ -24,6 +26,8 @@ pub(crate) struct Gate {
     pub(crate) turns: Turns,
     /// Numbers about nobody.
     pub(crate) counts: Counts,
+    /// Places of those who follow the register.
+    pub(crate) followers: Semaphore,
     /// Connections the system has descriptors for.
     pub(crate) room: usize,
     /// Cancelled when the gate begins to stop: no new exchange begins.
@@ -79,6 +83,7 @@ impl Gate {
             accounts: Arc::new(accounts),
             turns: Turns::default(),
             counts: Counts::default(),
+            followers: Semaphore::new(FOLLOWERS),
             room,
             stopping: CancellationToken::new(),
             closed: CancellationToken::new(),

@@ -11,14 +11,17 @@ mod console;
 mod control;
 mod exchange;
 mod files;
+mod follow;
 mod gate;
 mod identify;
 mod lists;
+mod metrics;
 mod pages;
 mod pass;
 mod record;
 mod refuse;
 mod reload;
+mod shown;
 mod shutdown;
 mod telemetry;
 mod tunnel;
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::User(command) => commands::user::user(config, &command),
         Command::Pac => commands::pac::pac(config),
         Command::Log(command) => commands::log::log(config, &command),
+        Command::Import(command) => commands::import::import(config, &command),
         Command::Status(output) => commands::status::status(config, output),
         Command::Reload(output) => commands::reload::reload(config, output),
     })

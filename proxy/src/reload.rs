@@ -1,10 +1,10 @@
 //! Files read, judged whole and put in force at once; what does not hold is refused, and what was in force stays.
 use crate::commands::plural;
 use crate::config::Config;
-use crate::control::{Answer, CharterStatus, ListsStatus, Request, Status};
+use crate::control::{Answer, CharterStatus, ListsStatus, Request, Status, Teller};
 use crate::gate::{Gate, State};
 use crate::upstream::Upstream;
-use crate::{console, lists};
+use crate::{console, follow, lists};
 use jiff::Timestamp;
 use policy::InForce;
 use std::net::SocketAddr;
@@ -142,8 +142,8 @@ fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
 }
 
 /// Answers a command that came over the control socket.
-pub(crate) async fn command(gate: Arc<Gate>, config_path: Option<PathBuf>, request: Request) -> Answer {
-    match request {
+pub(crate) async fn command(gate: Arc<Gate>, config_path: Option<PathBuf>, request: Request, mut teller: Teller) {
+    let answer = match request {
         Request::Reload => match again(&gate, config_path.as_deref()).await {
             Ok(()) => {
                 let state = gate.state();
@@ -160,7 +160,12 @@ pub(crate) async fn command(gate: Arc<Gate>, config_path: Option<PathBuf>, reque
             Ok(()) => Answer::Flushed,
             Err(unwritable) => Answer::Failed { why: unwritable.to_string() },
         },
-    }
+        Request::Follow(watch) => match follow::follow(&gate, watch, &mut teller).await {
+            Some(answer) => answer,
+            None => return,
+        },
+    };
+    teller.last(&answer).await;
 }
 
 fn status(gate: &Gate) -> Status {

@@ -3,8 +3,9 @@ use harness::{Answer, Curl, Gate, Origin, Setup};
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-const PASSWORD: &str = "Cheval-Correct-4-Agrafe";
+pub(crate) const PASSWORD: &str = "Cheval-Correct-4-Agrafe";
 
+/// Runs a command that reads a password.
 pub(crate) fn with_password(gate: &Gate, args: &[&str], password: &str) -> Output {
     let mut child = gate
         .command(args)

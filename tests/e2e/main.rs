@@ -24,6 +24,9 @@ mod masking;
 // What the gate serves itself: PAC file, health, readiness.
 mod pages;
 
+// What the gate measures of itself, for Prometheus.
+mod metrics;
+
 // Category lists: fetched, compiled, agreeing with what is decided; damaged or missing.
 mod lists;
 
@@ -47,6 +50,12 @@ mod limits;
 
 // The commands, against a gate that runs or not.
 mod commands;
+
+// The register followed live, by several, slow ones among them; never by name.
+mod tail;
+
+// The register in Squid's form, read by calamaris, sarg and goaccess.
+mod readers;
 
 // The guide: its examples pass `octroi check`, its commands exist.
 mod guide;

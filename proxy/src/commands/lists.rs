@@ -71,7 +71,7 @@ fn compile(config: &Config, charter: &Charter, output: Output, said: &[String]) 
 
 /// Whether a gate that runs has taken the new index; true when none runs.
 fn tell_the_gate(config: &Config) -> bool {
-    match control::ask(&config.data_dir, Request::Reload) {
+    match control::ask(&config.data_dir, &Request::Reload) {
         Ok(control::Answer::Reloaded { .. }) => {
             eprintln!("the running gate uses them");
             true

@@ -3,15 +3,16 @@
 //! Opening names asks for a declared purpose and a reason, and leaves its trace before anything is shown: an opening
 //! that cannot be audited does not take place.
 
-mod format;
+pub(super) mod format;
 mod pages;
+mod tail;
 
 use super::when::{Day, instant};
 use super::{Answer, Wrong, answer, configuration, plural};
 use crate::cli::{Format, Log, Search};
 use crate::config::{Config, Durability, Purpose};
 use crate::control::{self, AskError, Request};
-use format::Shown;
+use crate::shown::Shown;
 use ipnet::IpNet;
 use logstore::audit::{self, Act};
 use logstore::pseudonym::Pseudonyms;
@@ -26,6 +27,7 @@ pub(crate) fn log(path: Option<&Path>, command: &Log) -> Result<Answer, Wrong> {
     let config = configuration(path)?;
     match command {
         Log::Search(asked) => search(&config, asked),
+        Log::Tail(asked) => tail::tail(&config, asked),
     }
 }
 
@@ -55,12 +57,8 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
     }
     let names = opening.is_none().then_some(&pseudonyms);
     let shown: Vec<Shown> = records.into_iter().map(|record| Shown::new(record, names)).collect();
-    answer(&match if asked.json { Format::Json } else { asked.format } {
-        Format::Table => format::table(&shown, &config.time_zone),
-        Format::Json => format::json(&shown).map_err(Wrong::because)?,
-        Format::Csv => format::csv(&shown),
-        Format::Squid => format::squid(&shown),
-    })?;
+    let format = if asked.json { Format::Json } else { asked.format };
+    answer(&format::all(format, &shown, &config.time_zone).map_err(Wrong::because)?)?;
     if cut {
         let newest = plural(asked.limit as u64, "record", "records");
         eprintln!("there are more: only the newest {newest} shown (--limit)");
@@ -129,7 +127,7 @@ fn scope(asked: &Search) -> BTreeMap<String, String> {
 
 /// The account that runs this command, as the operating system knows it: the one it logged in with, when another has
 /// been taken since (`sudo`), which the kernel remembers.
-fn who() -> String {
+pub(super) fn who() -> String {
     let now = rustix::process::getuid().as_raw();
     let login = std::fs::read_to_string("/proc/self/loginuid").ok().and_then(|text| text.trim().parse::<u32>().ok());
     match login {
@@ -197,13 +195,16 @@ fn filter(config: &Config, asked: &Search, open: bool) -> Result<Filter, Wrong> 
         }
     }
     if let Some(host) = &asked.host {
-        let target = Target::of_host(host).map_err(|why| Wrong(format!("{host}: {why}")))?;
-        let host = target.host().to_owned();
-        // An address has no subdomains.
-        let exact = target.ip().is_some();
-        filter.search.host = Some(if exact { HostFilter::Exactly(host) } else { HostFilter::WithSubdomains(host) });
+        filter.search.host = Some(host_filter(host).map_err(Wrong)?);
     }
     Ok(filter)
+}
+
+/// This host and those below it; an address has none below it.
+pub(crate) fn host_filter(host: &str) -> Result<HostFilter, String> {
+    let target = Target::of_host(host).map_err(|why| format!("{host}: {why}"))?;
+    let host = target.host().to_owned();
+    Ok(if target.ip().is_some() { HostFilter::Exactly(host) } else { HostFilter::WithSubdomains(host) })
 }
 
 fn is_pseudonym(text: &str, prefix: &str) -> bool {
@@ -220,7 +221,7 @@ fn network(text: &str) -> Result<IpNet, Wrong> {
 
 /// Has everything recorded so far filed, so that the search finds it.
 fn bring_up_to_date(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<(), Wrong> {
-    match control::ask(&config.data_dir, Request::Flush) {
+    match control::ask(&config.data_dir, &Request::Flush) {
         Ok(control::Answer::Flushed) => {}
         Err(AskError::NoGate) => {
             let recovered = runtime.block_on(logstore::settle_leftovers(&settings(config))).map_err(Wrong::because)?;

@@ -9,7 +9,7 @@ use std::path::Path;
 /// Prints the PAC file. The ports of a running gate are known; otherwise they are the configuration's.
 pub(crate) fn pac(path: Option<&Path>) -> Result<Answer, Wrong> {
     let config = configuration(path)?;
-    let listening = match control::ask(&config.data_dir, Request::Status) {
+    let listening = match control::ask(&config.data_dir, &Request::Status) {
         Ok(control::Answer::Status(status)) => status.proxy,
         _ => config.listen.proxy,
     };

@@ -8,7 +8,7 @@ use std::path::Path;
 /// Asks the running gate to reload.
 pub(crate) fn reload(path: Option<&Path>, output: Output) -> Result<Answer, Wrong> {
     let config = configuration(path)?;
-    let outcome = control::ask(&config.data_dir, Request::Reload).map_err(|why| match why {
+    let outcome = control::ask(&config.data_dir, &Request::Reload).map_err(|why| match why {
         AskError::NoGate => Wrong(no_gate(&config)),
         AskError::Broken(_) => Wrong::because(why),
     })?;

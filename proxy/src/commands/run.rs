@@ -116,7 +116,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
     services.spawn(console::listen(gate.clone(), console, services.clone()));
     let handler = {
         let (gate, path) = (gate.clone(), config_path.map(Path::to_owned));
-        move |request| reload::command(gate.clone(), path.clone(), request)
+        move |request, teller| reload::command(gate.clone(), path.clone(), request, teller)
     };
     services.spawn(control::serve(commands, handler, gate.closed.clone()));
     let left = shutdown::wait_and_drain(&gate, config_path, stop, tasks, services).await;

@@ -9,7 +9,7 @@ use std::path::Path;
 /// Asks the running gate. None, or one that lets nothing through, is a no.
 pub(crate) fn status(path: Option<&Path>, output: Output) -> Result<Answer, Wrong> {
     let config = configuration(path)?;
-    let status = match control::ask(&config.data_dir, Request::Status) {
+    let status = match control::ask(&config.data_dir, &Request::Status) {
         Ok(control::Answer::Status(status)) => status,
         Ok(other) => return Err(unexpected(other)),
         Err(AskError::NoGate) => {

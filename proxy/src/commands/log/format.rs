@@ -1,97 +1,60 @@
-//! The four forms of a search's answer.
+//! The four forms in which records are shown: all at once, or one after the other.
 
-use crate::commands::columns;
+use crate::cli::Format;
+use crate::commands::{columns, columns_from};
+use crate::shown::{FIELDS, Shown};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use logstore::pseudonym::Pseudonyms;
-use logstore::{Outcome, Record};
+use logstore::Outcome;
 use serde_json::Value;
 use std::fmt::Write;
 
-/// The fields of a record, in the order in which they are shown.
-const FIELDS: [&str; 25] = [
-    "id",
-    "node",
-    "opened_at",
-    "closed_at",
-    "user",
-    "auth",
-    "client_ip",
-    "method",
-    "scheme",
-    "host",
-    "port",
-    "tls_name",
-    "masked",
-    "path",
-    "destination_ip",
-    "status",
-    "bytes_sent",
-    "bytes_received",
-    "action",
-    "outcome",
-    "rule",
-    "article",
-    "category",
-    "charter",
-    "pseudonyms",
-];
-
-/// A record as it is shown: by its names, or by pseudonyms.
-pub(super) struct Shown {
-    record: Record,
-    user: Option<String>,
-    client: String,
-    pseudonyms: bool,
+/// All at once, in that form; times of a table in the configuration's zone.
+pub(super) fn all(format: Format, all: &[Shown], zone: &TimeZone) -> serde_json::Result<String> {
+    Ok(match format {
+        Format::Table => table(all, zone),
+        Format::Json => json(all)?,
+        Format::Csv => csv(all),
+        Format::Squid => squid(all),
+    })
 }
 
-impl Shown {
-    /// Shows a record; under pseudonyms, unless names are open.
-    pub(super) fn new(record: Record, pseudonyms: Option<&Pseudonyms>) -> Shown {
-        let month = pseudonyms.map(|pseudonyms| pseudonyms.month(record.opened_at));
-        let user = record.user.as_ref();
-        let (user, client) = match &month {
-            Some(month) => (user.map(|user| month.user(user)), month.address(record.client_ip)),
-            None => (user.cloned(), record.client_ip.to_string()),
-        };
-        Shown { user, client, pseudonyms: month.is_some(), record }
+/// What comes before the first of records shown one after the other.
+pub(super) fn heading(format: Format) -> String {
+    match format {
+        Format::Table => columns_from(&[HEADER.map(str::to_owned)], WIDTHS),
+        Format::Csv => csv(&[]),
+        Format::Json | Format::Squid => String::new(),
     }
+}
 
-    /// Every field and its value, in the order of [`FIELDS`].
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        let mut record = serde_json::to_value(&self.record).unwrap_or_default();
-        record["user"] = self.user.clone().into();
-        record["client_ip"] = self.client.clone().into();
-        record["pseudonyms"] = self.pseudonyms.into();
-        FIELDS.into_iter().map(|name| (name, record[name].take())).collect()
-    }
+/// One record alone: a line of that form. JSON is an object, not an array of one.
+pub(in crate::commands) fn one(format: Format, shown: &Shown, zone: &TimeZone) -> serde_json::Result<String> {
+    Ok(match format {
+        Format::Table => columns_from(&[row(shown, zone)], WIDTHS),
+        Format::Json => format!("{}\n", serde_json::to_string(shown)?),
+        Format::Csv => csv_line(shown),
+        Format::Squid => squid_line(shown),
+    })
 }
 
 /// A JSON array, one record a line.
-pub(super) fn json(all: &[Shown]) -> serde_json::Result<String> {
-    let mut text = String::from("[");
-    for (n, shown) in all.iter().enumerate() {
-        text.push_str(if n == 0 { "\n{" } else { ",\n{" });
-        for (n, (name, value)) in shown.fields().into_iter().enumerate() {
-            let comma = if n == 0 { "" } else { "," };
-            // Writing into a String does not fail.
-            let _ = write!(text, "{comma}\"{name}\":{}", serde_json::to_string(&value)?);
-        }
-        text.push('}');
-    }
-    text.push_str(if all.is_empty() { "]\n" } else { "\n]\n" });
-    Ok(text)
+fn json(all: &[Shown]) -> serde_json::Result<String> {
+    let lines: Vec<String> = all.iter().map(serde_json::to_string).collect::<Result<_, _>>()?;
+    Ok(if lines.is_empty() { "[]\n".to_owned() } else { format!("[\n{}\n]\n", lines.join(",\n")) })
 }
 
 /// RFC 4180, with a header line.
-pub(super) fn csv(all: &[Shown]) -> String {
+fn csv(all: &[Shown]) -> String {
     let mut text = format!("{}\r\n", FIELDS.join(","));
-    for shown in all {
-        let cells: Vec<String> = shown.fields().into_iter().map(|(_, value)| cell(&value)).collect();
-        text.push_str(&cells.join(","));
-        text.push_str("\r\n");
-    }
+    text.extend(all.iter().map(csv_line));
     text
+}
+
+fn csv_line(shown: &Shown) -> String {
+    let fields = serde_json::to_value(shown).unwrap_or_default();
+    let cells: Vec<String> = FIELDS.iter().map(|name| cell(&fields[*name])).collect();
+    format!("{}\r\n", cells.join(","))
 }
 
 fn cell(value: &Value) -> String {
@@ -105,93 +68,112 @@ fn cell(value: &Value) -> String {
     if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
+const HEADER: [&str; 9] = ["id", "time", "user", "client", "what", "status", "bytes", "action", "rule"];
+/// Of columns whose later rows are not known yet: enough for most.
+const WIDTHS: [usize; 9] = [8, 25, 12, 12, 40, 6, 9, 18, 0];
+
 /// Columns for people; times in the configuration's zone, with its offset then.
-pub(super) fn table(all: &[Shown], zone: &TimeZone) -> String {
+fn table(all: &[Shown], zone: &TimeZone) -> String {
     if all.is_empty() {
         return String::new();
     }
-    let header = ["id", "time", "user", "client", "what", "status", "bytes", "action", "rule"].map(str::to_owned);
-    let row = |shown: &Shown| {
-        let record = &shown.record;
-        let time = Timestamp::from_microsecond(record.opened_at)
-            .map(|at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%:z").to_string());
-        let outcome = record.outcome.map_or("open".to_owned(), |outcome| outcome.to_string());
-        // How it ended only says more than the verdict when it did not end as the verdict has it.
-        let action = match record.outcome {
-            Some(Outcome::Completed | Outcome::Refused) => record.action.to_string(),
-            _ => format!("{}, {outcome}", record.action),
-        };
-        [
-            record.id.to_string(),
-            time.unwrap_or_default(),
-            shown.user.clone().unwrap_or_else(|| "-".to_owned()),
-            shown.client.clone(),
-            format!("{} {}", record.method, url(record)),
-            record.status.map_or("-".to_owned(), |status| status.to_string()),
-            record.bytes_received.to_string(),
-            action,
-            record.rule.clone().unwrap_or_default(),
-        ]
+    let header = [HEADER.map(str::to_owned)];
+    columns(&header.into_iter().chain(all.iter().map(|shown| row(shown, zone))).collect::<Vec<_>>())
+}
+
+fn row(shown: &Shown, zone: &TimeZone) -> [String; 9] {
+    let time = Timestamp::from_microsecond(shown.opened_at)
+        .map(|at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M:%S%:z").to_string());
+    let outcome = shown.outcome.map_or("open".to_owned(), |outcome| outcome.to_string());
+    // How it ended only says more than the verdict when it did not end as the verdict has it.
+    let action = match shown.outcome {
+        Some(Outcome::Completed | Outcome::Refused) => shown.action.to_string(),
+        _ => format!("{}, {outcome}", shown.action),
     };
-    columns(&[header].into_iter().chain(all.iter().map(row)).collect::<Vec<_>>())
+    let place = url(shown).unwrap_or_else(|masked| format!("[{masked}]"));
+    [
+        shown.id.to_string(),
+        time.unwrap_or_default(),
+        shown.user.clone().unwrap_or_else(|| "-".to_owned()),
+        shown.client_ip.clone(),
+        format!("{} {place}", shown.method),
+        shown.status.map_or("-".to_owned(), |status| status.to_string()),
+        shown.bytes_received.to_string(),
+        action,
+        shown.rule.clone().unwrap_or_default(),
+    ]
 }
 
 /// Squid's native access log, which log readers take: end of the exchange in seconds, duration in milliseconds, client,
 /// code and status, bytes, method, URL, user, way, media type.
-pub(super) fn squid(all: &[Shown]) -> String {
-    let mut text = String::new();
-    for Shown { record, user, client, .. } in all {
-        let end = record.closed_at.unwrap_or(record.opened_at);
-        let elapsed = (end - record.opened_at).max(0) / 1000;
-        let status = record.status.unwrap_or(0);
-        let code = match (record.outcome, record.method.as_str()) {
-            (Some(Outcome::Refused), _) => "TCP_DENIED",
-            (Some(Outcome::Abandoned), _) => "TCP_MISS_ABORTED",
-            (_, "CONNECT") => "TCP_TUNNEL",
-            _ => "TCP_MISS",
-        };
-        let way = record.destination_ip.map_or("HIER_NONE/-".to_owned(), |ip| format!("HIER_DIRECT/{ip}"));
-        let user = user.as_deref().map_or("-".to_owned(), escaped);
-        let (seconds, milliseconds) = (end.div_euclid(1_000_000), end.rem_euclid(1_000_000) / 1000);
-        // Writing into a String does not fail.
-        let _ = writeln!(
-            text,
-            "{seconds}.{milliseconds:03} {elapsed:>6} {client} {code}/{status:03} {} {} {} {user} {way} -",
-            record.bytes_received,
-            escaped(&record.method),
-            escaped(&url(record)),
-        );
-    }
-    text
+fn squid(all: &[Shown]) -> String {
+    all.iter().map(squid_line).collect()
 }
 
-/// `host:port` of a tunnel, otherwise the address as far as it was kept.
-fn url(record: &Record) -> String {
-    let Some(host) = &record.host else {
-        return format!("[{}]", record.masked.as_deref().unwrap_or("masked"));
+fn squid_line(shown: &Shown) -> String {
+    let end = shown.closed_at.unwrap_or(shown.opened_at);
+    let elapsed = (end - shown.opened_at).max(0) / 1000;
+    let code = match (shown.outcome, shown.method.as_str()) {
+        (Some(Outcome::Refused), _) => "TCP_DENIED",
+        (Some(Outcome::Abandoned), "CONNECT") => "TCP_TUNNEL_ABORTED",
+        (Some(Outcome::Abandoned), _) => "TCP_MISS_ABORTED",
+        (_, "CONNECT") => "TCP_TUNNEL",
+        _ => "TCP_MISS",
     };
-    let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-    if record.method == "CONNECT" {
-        return format!("{host}:{}", record.port);
+    // A name that nobody has, so that readers find a host where they look for one.
+    let url = url(shown).unwrap_or_else(|masked| match shown.method.as_str() {
+        "CONNECT" => format!("{masked}.masked.invalid:{}", shown.port),
+        _ => format!("{}://{masked}.masked.invalid/", shown.scheme),
+    });
+    let (seconds, milliseconds) = (end.div_euclid(1_000_000), end.rem_euclid(1_000_000) / 1000);
+    format!(
+        "{seconds}.{milliseconds:03} {elapsed:>6} {client} {code}/{status:03} {bytes} {method} {url} {user} {way} -\n",
+        client = shown.client_ip,
+        status = shown.status.unwrap_or(0),
+        bytes = shown.bytes_received,
+        method = escaped(&shown.method, ""),
+        url = escaped(&url, ""),
+        user = shown.user.as_deref().map_or("-".to_owned(), user),
+        way = shown.destination_ip.map_or("HIER_NONE/-".to_owned(), |ip| format!("HIER_DIRECT/{ip}")),
+    )
+}
+
+/// A user's name as one word, of which `octroi import squid-log` and Squid's own tools make the name again.
+fn user(name: &str) -> String {
+    match name {
+        // Alone it stands for nobody.
+        "-" => "%2D".to_owned(),
+        // Readers make file names and pages of it.
+        _ => escaped(name, "%/\\\"'<>&?#"),
     }
-    let port = match (record.scheme.as_str(), record.port) {
+}
+
+/// `host:port` of a tunnel, otherwise the address as far as it was kept; why the host is withheld, when it is.
+fn url(shown: &Shown) -> Result<String, &str> {
+    let host = shown.host.as_deref().ok_or(shown.masked.as_deref().unwrap_or("masked"))?;
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    if shown.method == "CONNECT" {
+        return Ok(format!("{host}:{}", shown.port));
+    }
+    let port = match (shown.scheme.as_str(), shown.port) {
         ("http", 80) | ("https", 443) => String::new(),
         (_, port) => format!(":{port}"),
     };
-    format!("{}://{host}{port}{}", record.scheme, record.path.as_deref().unwrap_or("/"))
+    Ok(format!("{}://{host}{port}{}", shown.scheme, shown.path.as_deref().unwrap_or("/")))
 }
 
-/// Without blanks and control characters, which would shift the columns that log readers count.
-fn escaped(text: &str) -> String {
+/// Without blanks and control characters, which would shift the columns that log readers count, without what is not
+/// ASCII, which some cut in two, and without these `others`.
+fn escaped(text: &str, others: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
-        // In a URL a percent sign already means what it says.
-        if c.is_control() || c.is_whitespace() || (c == '%' && !text.contains("://")) {
+        if c.is_ascii_graphic() && !others.contains(c) {
+            out.push(c);
+        } else {
             for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                // Writing into a String does not fail.
                 let _ = write!(out, "%{byte:02X}");
             }
-        } else {
-            out.push(c);
         }
     }
     if out.is_empty() { "-".to_owned() } else { out }

@@ -1,36 +1,8 @@
 //! The four forms over one tunnel and one refused request.
 
 use super::*;
-use logstore::{Action, Auth};
-
-fn tunnel() -> Record {
-    Record {
-        id: 7,
-        node: "gate1".to_owned(),
-        opened_at: 1_795_459_500_123_456,
-        closed_at: Some(1_795_459_501_623_456),
-        user: Some("p.dupont".to_owned()),
-        auth: Auth::Basic,
-        client_ip: "10.0.0.12".parse().expect("an address"),
-        method: "CONNECT".to_owned(),
-        scheme: "https".to_owned(),
-        host: Some("a.test".to_owned()),
-        port: 443,
-        tls_name: None,
-        masked: None,
-        path: None,
-        destination_ip: Some("192.0.2.7".parse().expect("an address")),
-        status: Some(200),
-        bytes_sent: 10,
-        bytes_received: 20,
-        action: Action::Allow,
-        outcome: Some(Outcome::Completed),
-        rule: None,
-        article: None,
-        category: None,
-        charter: "1@abc".to_owned(),
-    }
-}
+use crate::shown::tests::tunnel;
+use logstore::{Action, Record};
 
 fn refused() -> Record {
     Record {
@@ -54,13 +26,11 @@ fn open() -> Vec<Shown> {
 }
 
 #[test]
-fn json_has_every_field_of_the_register_one_record_a_line() {
+fn json_is_an_array_with_one_record_a_line() {
     let text = json(&open()).expect("written");
     assert_eq!(text.lines().count(), 4, "{text}");
     let records: Vec<Value> = serde_json::from_str(&text).expect("JSON");
-    let Value::Object(mut stored) = serde_json::to_value(tunnel()).expect("written") else { unreachable!() };
-    stored.insert("pseudonyms".to_owned(), false.into());
-    assert_eq!(records[0], Value::Object(stored));
+    assert_eq!(records[0], serde_json::to_value(&open()[0]).expect("written"));
     assert_eq!(json(&[]).expect("written"), "[]\n");
 }
 
@@ -74,7 +44,7 @@ fn squid_has_ten_columns_whatever_a_name_holds() {
     );
     assert_eq!(
         lines[1],
-        "1795459501.623   1500 10.0.0.12 TCP_DENIED/403 20 GET http://a.test:8080/=x poste%20\"accueil\",%202 HIER_NONE/- -"
+        "1795459501.623   1500 10.0.0.12 TCP_DENIED/403 20 GET http://a.test:8080/=x poste%20%22accueil%22,%202 HIER_NONE/- -"
     );
     assert!(lines.iter().all(|line| line.split_ascii_whitespace().count() == 10));
 }
@@ -98,13 +68,33 @@ fn the_table_is_in_local_time() {
 }
 
 #[test]
-fn pseudonyms_leave_no_name() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let pseudonyms = Pseudonyms::open(&dir.path().join("keys/pseudonyms")).expect("made");
-    let all = [Shown::new(tunnel(), Some(&pseudonyms))];
-    let zone = TimeZone::UTC;
-    for text in [json(&all).expect("written"), csv(&all), squid(&all), table(&all, &zone)] {
-        assert!(!text.contains("dupont") && !text.contains("10.0.0.12"), "{text}");
-        assert!(text.contains("p-") && text.contains("a-"), "{text}");
+fn names_are_one_word_and_nobody_is_a_dash() {
+    for (name, word) in [("p.dupont", "p.dupont"), ("é %", "%C3%A9%20%25"), ("-", "%2D"), ("a@b.fr", "a@b.fr")] {
+        assert_eq!(user(name), word);
     }
+    let nobody = Shown::new(Record { user: None, ..tunnel() }, None);
+    assert!(squid_line(&nobody).contains(" a.test:443 - HIER_DIRECT"), "{}", squid_line(&nobody));
+}
+
+#[test]
+fn what_is_withheld_is_no_host_of_anybody() {
+    let masked = Record { host: None, destination_ip: None, masked: Some("category".to_owned()), ..tunnel() };
+    let page = Record { method: "GET".to_owned(), scheme: "http".to_owned(), ..masked.clone() };
+    let [masked, page] = [masked, page].map(|record| Shown::new(record, None));
+    assert!(squid_line(&masked).contains(" category.masked.invalid:443 "), "{}", squid_line(&masked));
+    assert!(squid_line(&page).contains(" http://category.masked.invalid/ "), "{}", squid_line(&page));
+    assert_eq!(row(&masked, &TimeZone::UTC)[4], "CONNECT [category]");
+}
+
+#[test]
+fn one_by_one_is_a_line_each() {
+    for format in [Format::Table, Format::Json, Format::Csv, Format::Squid] {
+        for shown in open() {
+            let line = one(format, &shown, &TimeZone::UTC).expect("written");
+            assert_eq!((line.lines().count(), line.ends_with('\n')), (1, true), "{line}");
+        }
+    }
+    let short = Shown::new(Record { user: None, ..refused() }, None);
+    let (head, line) = (heading(Format::Table), one(Format::Table, &short, &TimeZone::UTC).expect("written"));
+    assert_eq!(head.find("rule"), line.find("jeux"), "{head}{line}");
 }

@@ -1,0 +1,143 @@
+//! `/metrics`: how the gate is doing, in numbers about nobody, for Prometheus (text format 0.0.4).
+//!
+//! No label ever holds a name, an address or a host: what is measured is the gate. Written by hand, for this format is
+//! a few lines, and the libraries for it write its successor.
+
+use crate::console;
+use crate::gate::Gate;
+use std::fmt::Write;
+
+/// What the format is called.
+pub(crate) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Everything that is measured, as it is now.
+pub(crate) fn page(gate: &Gate) -> String {
+    let state = gate.state();
+    let mut page = Page::default();
+
+    page.info("octroi_build_info", "The program.", &[("version", env!("CARGO_PKG_VERSION"))]);
+    let started = gate.started_at.as_microsecond() as f64 / 1e6;
+    page.gauge("octroi_start_time_seconds", "When the gate started, in seconds since 1970.", started);
+    let ready = console::readiness(gate).0;
+    page.gauge("octroi_ready", "Whether anything passes: 1, or 0.", f64::from(u8::from(ready)));
+
+    let (connections, exchanges, refused) = gate.counts.read();
+    page.gauge("octroi_connections", "Connections of clients that are open.", connections as f64);
+    page.counter("octroi_exchanges_total", "Exchanges since the start.", exchanges);
+    page.counter("octroi_refused_total", "Of these, refused.", refused);
+
+    let writable = matches!(gate.register.health(), logstore::Health::Writable);
+    page.gauge(
+        "octroi_register_writable",
+        "Whether the register takes records: 1, or 0.",
+        f64::from(u8::from(writable)),
+    );
+    let backlog = gate.register.backlog();
+    page.gauge(
+        "octroi_register_backlog_records",
+        "Records committed to the journal and not yet in a day file.",
+        backlog.records as f64,
+    );
+
+    let charter: &str = &state.charter;
+    page.info("octroi_charter_info", "The charter in force, by version and hash.", &[("charter", charter)]);
+    page.gauge(
+        "octroi_charter_since_seconds",
+        "Since when, in seconds since 1970.",
+        state.since.as_microsecond() as f64 / 1e6,
+    );
+    let entries = state.in_force.index().entries();
+    page.gauge("octroi_list_entries", "Entries of the category lists in force.", entries as f64);
+    let missing = state.missing.len();
+    page.gauge("octroi_lists_missing", "Lists the charter names and the gate has not.", missing as f64);
+    page.text
+}
+
+/// A page in the making: for each metric its help, its type, its samples.
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    /// What may rise and fall.
+    fn gauge(&mut self, name: &str, help: &str, value: f64) {
+        self.head(name, help, "gauge");
+        self.sample(name, &[], value);
+    }
+
+    /// What only rises; `name` ends in `_total`.
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, help, "counter");
+        self.sample(name, &[], value as f64);
+    }
+
+    /// What is a word rather than a number: the words are labels of a constant 1.
+    fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str)]) {
+        self.head(name, help, "gauge");
+        self.sample(name, labels, 1.0);
+    }
+
+    /// How often something was at most so much: `(at most, how often)`, rising both, and the sum and number of all.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for how long the register takes to commit, which it will say"))]
+    fn histogram(&mut self, name: &str, help: &str, at_most: &[(f64, u64)], sum: f64, count: u64) {
+        self.head(name, help, "histogram");
+        let bucket = format!("{name}_bucket");
+        for (bound, times) in at_most {
+            self.sample(&bucket, &[("le", &bound.to_string())], *times as f64);
+        }
+        self.sample(&bucket, &[("le", "+Inf")], count as f64);
+        self.sample(&format!("{name}_sum"), &[], sum);
+        self.sample(&format!("{name}_count"), &[], count as f64);
+    }
+
+    fn head(&mut self, name: &str, help: &str, kind: &str) {
+        // Writing into a String does not fail.
+        let _ = write!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    }
+
+    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: f64) {
+        self.text.push_str(name);
+        let mut before = '{';
+        for (label, value) in labels {
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(self.text, "{before}{label}=\"{value}\"");
+            before = ',';
+        }
+        let _ = writeln!(self.text, "{} {value}", if labels.is_empty() { "" } else { "}" });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_are_written_as_prometheus_reads_them() {
+        let mut page = Page::default();
+        page.gauge("a_seconds", "A.", 1_795_459_500.25);
+        page.counter("b_total", "B.", 12_345_678);
+        page.info("c_info", "C.", &[("version", "1"), ("name", "a\\b\"c\nd")]);
+        page.histogram("d_seconds", "D.", &[(0.005, 1), (1.0, 3)], 2.5, 4);
+        assert_eq!(
+            page.text,
+            r#"# HELP a_seconds A.
+# TYPE a_seconds gauge
+a_seconds 1795459500.25
+# HELP b_total B.
+# TYPE b_total counter
+b_total 12345678
+# HELP c_info C.
+# TYPE c_info gauge
+c_info{version="1",name="a\\b\"c\nd"} 1
+# HELP d_seconds D.
+# TYPE d_seconds histogram
+d_seconds_bucket{le="0.005"} 1
+d_seconds_bucket{le="1"} 3
+d_seconds_bucket{le="+Inf"} 4
+d_seconds_sum 2.5
+d_seconds_count 4
+"#
+        );
+    }
+}
