@@ -19,6 +19,7 @@ mod pass;
 mod record;
 mod refuse;
 mod reload;
+mod shown;
 mod shutdown;
 mod telemetry;
 mod tunnel;

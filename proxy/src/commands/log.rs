@@ -11,7 +11,7 @@ use super::{Answer, Wrong, answer, configuration, plural};
 use crate::cli::{Format, Log, Search};
 use crate::config::{Config, Durability, Purpose};
 use crate::control::{self, AskError, Request};
-use format::Shown;
+use crate::shown::Shown;
 use ipnet::IpNet;
 use logstore::audit::{self, Act};
 use logstore::pseudonym::Pseudonyms;
@@ -57,7 +57,7 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
     let shown: Vec<Shown> = records.into_iter().map(|record| Shown::new(record, names)).collect();
     answer(&match if asked.json { Format::Json } else { asked.format } {
         Format::Table => format::table(&shown, &config.time_zone),
-        Format::Json => format::json(&shown).map_err(Wrong::because)?,
+        Format::Json => format::json(&shown),
         Format::Csv => format::csv(&shown),
         Format::Squid => format::squid(&shown),
     })?;

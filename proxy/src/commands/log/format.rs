@@ -1,86 +1,17 @@
 //! The four forms of a search's answer.
 
 use crate::commands::columns;
+use crate::shown::{FIELDS, Shown};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use logstore::pseudonym::Pseudonyms;
 use logstore::{Outcome, Record};
 use serde_json::Value;
 use std::fmt::Write;
 
-/// The fields of a record, in the order in which they are shown.
-const FIELDS: [&str; 25] = [
-    "id",
-    "node",
-    "opened_at",
-    "closed_at",
-    "user",
-    "auth",
-    "client_ip",
-    "method",
-    "scheme",
-    "host",
-    "port",
-    "tls_name",
-    "masked",
-    "path",
-    "destination_ip",
-    "status",
-    "bytes_sent",
-    "bytes_received",
-    "action",
-    "outcome",
-    "rule",
-    "article",
-    "category",
-    "charter",
-    "pseudonyms",
-];
-
-/// A record as it is shown: by its names, or by pseudonyms.
-pub(super) struct Shown {
-    record: Record,
-    user: Option<String>,
-    client: String,
-    pseudonyms: bool,
-}
-
-impl Shown {
-    /// Shows a record; under pseudonyms, unless names are open.
-    pub(super) fn new(record: Record, pseudonyms: Option<&Pseudonyms>) -> Shown {
-        let month = pseudonyms.map(|pseudonyms| pseudonyms.month(record.opened_at));
-        let user = record.user.as_ref();
-        let (user, client) = match &month {
-            Some(month) => (user.map(|user| month.user(user)), month.address(record.client_ip)),
-            None => (user.cloned(), record.client_ip.to_string()),
-        };
-        Shown { user, client, pseudonyms: month.is_some(), record }
-    }
-
-    /// Every field and its value, in the order of [`FIELDS`].
-    fn fields(&self) -> Vec<(&'static str, Value)> {
-        let mut record = serde_json::to_value(&self.record).unwrap_or_default();
-        record["user"] = self.user.clone().into();
-        record["client_ip"] = self.client.clone().into();
-        record["pseudonyms"] = self.pseudonyms.into();
-        FIELDS.into_iter().map(|name| (name, record[name].take())).collect()
-    }
-}
-
 /// A JSON array, one record a line.
-pub(super) fn json(all: &[Shown]) -> serde_json::Result<String> {
-    let mut text = String::from("[");
-    for (n, shown) in all.iter().enumerate() {
-        text.push_str(if n == 0 { "\n{" } else { ",\n{" });
-        for (n, (name, value)) in shown.fields().into_iter().enumerate() {
-            let comma = if n == 0 { "" } else { "," };
-            // Writing into a String does not fail.
-            let _ = write!(text, "{comma}\"{name}\":{}", serde_json::to_string(&value)?);
-        }
-        text.push('}');
-    }
-    text.push_str(if all.is_empty() { "]\n" } else { "\n]\n" });
-    Ok(text)
+pub(super) fn json(all: &[Shown]) -> String {
+    let lines: Vec<String> = all.iter().map(|shown| format!("\n{}", shown.json())).collect();
+    format!("[{}{}]\n", lines.join(","), if all.is_empty() { "" } else { "\n" })
 }
 
 /// RFC 4180, with a header line.

@@ -61,7 +61,8 @@ fn matches(filter: &Filter, record: &Record, pseudonyms: &Pseudonyms) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::log::format::{self, Shown};
+    use crate::commands::log::format;
+    use crate::shown::Shown;
     use logstore::{Action, Auth, Durability, Entry, Outcome, Register, Settings, Verdict};
 
     /// A register of nine visits: three microseconds, in each one visit of each of three people.
@@ -102,7 +103,7 @@ mod tests {
         let everybody = search(dir.path(), &all, &pseudonyms, 100, PAGE).await.expect("searched");
         assert_eq!(everybody.len(), 9);
         let shown: Vec<Shown> = everybody.into_iter().map(|record| Shown::new(record, Some(&pseudonyms))).collect();
-        let shown: serde_json::Value = serde_json::from_str(&format::json(&shown).expect("written")).expect("JSON");
+        let shown: serde_json::Value = serde_json::from_str(&format::json(&shown)).expect("JSON");
         let user = shown[1]["user"].as_str().expect("a pseudonym").to_owned();
         let one = Filter { search: Search::default(), user: Some(user), client: None };
         for page in [1, 2, 3, 4, PAGE] {
