@@ -14,6 +14,7 @@ mod files;
 mod gate;
 mod identify;
 mod lists;
+mod outbound;
 mod pages;
 mod pass;
 mod record;
