@@ -3,6 +3,7 @@
 mod identity;
 mod log;
 mod network;
+mod outward;
 
 use super::{CharterFile, Config, Limits, Method, Organisation};
 use crate::pages::Language;
@@ -43,7 +44,7 @@ fn root(root: Table<'_>, folder: &Path) -> Config {
         destinations: section(&root, "destinations", network::destinations),
         dns: section(&root, "dns", network::dns),
         identity: section(&root, "identity", identity::identity),
-        log: section(&root, "log", log::log),
+        log: section(&root, "log", |table: Option<&Table<'_>>| log::log(table, folder)),
         limits: section(&root, "limits", limits),
     };
     section(&root, "upstream", |table: Option<&Table<'_>>| later_texts(table, &["parent"], &["direct"]));
