@@ -138,6 +138,9 @@ fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
     if before.log.durability != after.log.durability {
         notes.push("`[log] durability` has changed: it takes effect at the next start".into());
     }
+    if before.log.forward != after.log.forward {
+        notes.push("`[log.forward]` has changed: it takes effect at the next start".into());
+    }
     notes
 }
 

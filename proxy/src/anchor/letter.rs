@@ -34,9 +34,9 @@ fn letter(mail: &Mail, notice: &SealNotice) -> Result<Message, String> {
         "(English below)\n\n\
          Le registre de la passerelle {node} est scellé pour la journée du {day} (UTC).\n\n\
          {count} {enregistrements}\n\
-         racine : {root}\n\
-         sceau (SHA-256) : {seal}\n\n\
-         Conservez ce message là où l’administrateur de la passerelle ne peut pas le modifier : il\n\
+         racine\u{a0}: {root}\n\
+         sceau (SHA-256)\u{a0}: {seal}\n\n\
+         Conservez ce message là où l’administrateur de la passerelle ne peut pas le modifier\u{a0}: il\n\
          permettra de constater que le registre de cette journée n’a pas changé depuis. Il ne contient\n\
          aucune donnée personnelle et n’appelle pas de réponse.\n\n\
          -- \n\n\
@@ -53,7 +53,7 @@ fn letter(mail: &Mail, notice: &SealNotice) -> Result<Message, String> {
     Message::builder()
         .from(Mailbox::new(Some("Octroi".to_owned()), mail.from.clone()))
         .to(Mailbox::new(None, mail.to.clone()))
-        .subject(format!("Octroi, {node} : sceau du {day} / seal of {day}"))
+        .subject(format!("Octroi, {node}, {day} (sceau / seal)"))
         .message_id(Some(id))
         // RFC 3834: nobody's absence is to be told to a machine.
         .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))

@@ -112,7 +112,7 @@ async fn a_letter_says_the_seal_in_two_languages_and_nothing_else() {
     assert_eq!(outcomes[0].result, Ok(format!("through smtp://127.0.0.1:{}", server.port())));
     let letter = server.first();
     assert_eq!((letter.from.as_str(), letter.to), ("gate@example.test", vec!["seals@example.test".to_owned()]));
-    assert_eq!(letter.subject, "Octroi, gate1 : sceau du 2026-11-23 / seal of 2026-11-23");
+    assert_eq!(letter.subject, "Octroi, gate1, 2026-11-23 (sceau / seal)");
     assert_eq!(letter.automatic, "auto-generated");
     for text in ["est scellé pour la journée du 2026-11-23", "1234 enregistrements", "is sealed", "1234 records"] {
         assert!(letter.text.contains(text), "{}", letter.text);

@@ -124,6 +124,41 @@ fn values_are_types() {
 }
 
 #[test]
+fn what_leaves_the_register_is_off_until_asked_for() {
+    assert_eq!(good("").log.forward, Forward::default());
+    assert_eq!(good("").log.anchor, Anchor::default());
+    let config = good(
+        r#"
+        [log.forward]
+        syslog = "tls://SIEM.example"
+        json = true
+        [log.anchor]
+        syslog = "tcp://siem.example:514"
+        mail = "seals@example.test"
+        smtp = "smtps://mail.example"
+        mail_from = "gate@example.test"
+        timestamp = "http://tsa.example/stamp?policy=1"
+        "#,
+    );
+    let Forward { syslog, json, names, .. } = config.log.forward;
+    assert_eq!(
+        (syslog.map(|server| server.to_string()).as_deref(), json, names),
+        (Some("tls://siem.example:6514"), true, false)
+    );
+    let Anchor { syslog, mail, timestamp, .. } = config.log.anchor;
+    assert_eq!(syslog.map(|server| (server.port, server.secure)), Some((514, false)));
+    assert_eq!(mail.map(|mail| mail.server.to_string()).as_deref(), Some("smtps://mail.example:465"));
+    assert_eq!(timestamp.map(|uri| uri.to_string()).as_deref(), Some("http://tsa.example/stamp?policy=1"));
+    // Without records to hide, nothing is said of an unencrypted way.
+    let warnings = |text: &str| read(text).1.expect("accepted").len();
+    assert_eq!(warnings("[log.anchor]\nsyslog = \"tcp://siem.example:514\"\n"), 0);
+    assert_eq!(warnings("[log.forward]\nsyslog = \"tcp://127.0.0.1:514\"\n"), 0);
+    for address in ["tsa.example", "https://me:secret@tsa.example/"] {
+        assert!(refused(&format!("[log.anchor]\ntimestamp = \"{address}\"\n")).contains("time-stamp authority"));
+    }
+}
+
+#[test]
 fn retention_follows_the_law() {
     let log = |line: &str| read(&format!("[log]\n{line}\n")).1;
     let warnings = |line: &str| log(line).expect("accepted").len();

@@ -12,9 +12,9 @@ use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan as _};
 use logstore::pseudonym::Pseudonyms;
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "records.";
@@ -78,14 +78,22 @@ fn write(
 ) -> io::Result<Option<(Date, File)>> {
     for (&day, lines) in days {
         let mut file = match open.take() {
-            // Deleted meanwhile, it is still open and leads nowhere.
-            Some((of, file)) if of == day && path(folder, day).exists() => file,
+            Some((of, file)) if of == day && is_there(&file, &path(folder, day)) => file,
             _ => append(&path(folder, day))?,
         };
         file.write_all(lines.as_bytes())?;
         open = Some((day, file));
     }
     Ok(open)
+}
+
+/// Whether the open file is the one of that name: deleted or replaced meanwhile, it leads nowhere.
+fn is_there(file: &File, path: &Path) -> bool {
+    let identity = |data: Metadata| (data.dev(), data.ino());
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(open), Ok(named)) => identity(open) == identity(named),
+        _ => false,
+    }
 }
 
 /// Opens a file to add to; a line that was not written whole is ended first, so that it spoils no other.

@@ -3,7 +3,7 @@
 use super::*;
 use harness::services::Syslog;
 use harness::{Authority, LIMIT, wait};
-use logstore::{Action, Auth, Outcome};
+use logstore::{Action, Auth, Entry, Outcome, Register, Settings, Verdict};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::TcpListener;
@@ -47,9 +47,7 @@ struct Gate {
 
 impl Gate {
     fn start(dir: tempfile::TempDir, section: &str) -> Gate {
-        let path = dir.path().join("octroi.toml");
-        std::fs::write(&path, format!("data_dir = \"data\"\n[log.forward]\n{section}\n")).expect("written");
-        let (config, _) = Config::load(Some(&path)).expect("good");
+        let config = config(dir.path(), section);
         let (register, records) = broadcast::channel(16_384);
         let forwarding = start(&config, &records).expect("started");
         Gate { dir, register, forwarding }
@@ -74,6 +72,12 @@ impl Gate {
         let text = std::fs::read_to_string(file).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
+}
+
+fn config(dir: &Path, section: &str) -> Config {
+    let path = dir.join("octroi.toml");
+    std::fs::write(&path, format!("data_dir = \"data\"\n[log.forward]\n{section}\n")).expect("written");
+    Config::load(Some(&path)).expect("good").0
 }
 
 fn folder_of_a_test() -> tempfile::TempDir {
@@ -184,4 +188,42 @@ async fn lines_are_what_a_search_shows() {
     assert_eq!(lines[9]["id"], 509);
     assert_eq!(counts.read().lost, 0);
     gate.forwarding.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_register_files_at_its_end_is_forwarded_too() {
+    let dir = folder_of_a_test();
+    let config = config(dir.path(), "json = true");
+    let durability = logstore::Durability::Process;
+    let settings = Settings { dir: config.register_dir(), node: "gate1".to_owned(), durability };
+    let (register, _) = Register::start(settings).await.expect("started");
+    let forwarding = start(&config, &register.follow()).expect("started");
+    let entry = |n: i64| Entry {
+        opened_at: 1_795_459_500_000_000 + n,
+        user: None,
+        auth: Auth::Address,
+        client_ip: "10.0.0.12".parse().expect("an address"),
+        method: "GET".into(),
+        scheme: "http",
+        host: Some("a.test".into()),
+        port: 80,
+        path: None,
+        masked: None,
+        verdict: Verdict { action: Action::Allow, rule: None, article: None, category: None, charter: "1@abc".into() },
+    };
+    let mut owed = Vec::new();
+    for n in 0..50 {
+        owed.push(register.open(entry(n)).await.expect("opened"));
+    }
+    owed.drain(..40).for_each(|record| record.settle(Outcome::Completed));
+    // The last are interrupted, as a shutdown does it.
+    register.interrupting();
+    drop(owed);
+    assert_eq!(register.finish().await, 0);
+    let counts = forwarding.json.clone().expect("wanted");
+    forwarding.finish().await;
+    assert_eq!(counts.read(), Counted { sent: 50, lost: 0, connected: false });
+    let file = folder(&config.data_dir).join("records.2026-11-23.jsonl");
+    let text = std::fs::read_to_string(file).expect("read");
+    assert_eq!((text.lines().count(), text.matches("\"interrupted\"").count()), (50, 10), "{text}");
 }

@@ -9,7 +9,7 @@ use policy::Problem;
 use policy::document::{Located, Table};
 use std::path::{Path, PathBuf};
 
-/// Syslog has no port that everybody keeps to: it is written.
+/// Over TLS syslog has a port (RFC 5425 §4.1); over TCP it has none that everybody keeps to, and it is written.
 const SYSLOG: [Form; 2] =
     [Form { scheme: "tcp", secure: false, port: None }, Form { scheme: "tls", secure: true, port: Some(6514) }];
 const SMTP: [Form; 2] =
