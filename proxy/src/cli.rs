@@ -46,8 +46,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Log(Log),
     /// Take the logs of another proxy into the register
-    // Hidden until the register takes records of another origin.
-    #[command(subcommand, hide = true)]
+    #[command(subcommand)]
     Import(Import),
     /// Say how the running gate is doing
     Status(Output),

@@ -10,10 +10,12 @@ mod read;
 mod values;
 
 pub(crate) use load::{LoadError, LoadedCharter, Warnings};
-pub(crate) use values::{Networks, Ports};
+pub(crate) use values::{Networks, Ports, Server};
 
 use crate::pages::Language;
+use hyper::Uri;
 use jiff::tz::TimeZone;
+use lettre::Address;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -141,6 +143,49 @@ pub(crate) struct Log {
     pub(crate) purposes: Vec<Purpose>,
     /// What a committed record survives.
     pub(crate) durability: Durability,
+    /// The folder of the register's keys; `None`: beside the data folder, its name with `.keys` behind.
+    pub(crate) keys: Option<PathBuf>,
+    /// Where copies of records go.
+    pub(crate) forward: Forward,
+    /// Where the day's seal goes.
+    pub(crate) anchor: Anchor,
+}
+
+/// `[log.forward]`: copies of records for other programs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Forward {
+    /// A receiver of syslog messages.
+    pub(crate) syslog: Option<Server>,
+    /// A file of authorities that TLS believes beside the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Also as lines of JSON in the data folder.
+    pub(crate) json: bool,
+    /// With accounts and addresses rather than pseudonyms.
+    pub(crate) names: bool,
+}
+
+/// `[log.anchor]`: whoever keeps the day's seal out of the gate's reach.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Anchor {
+    /// A receiver of syslog messages.
+    pub(crate) syslog: Option<Server>,
+    /// Somebody it is written to.
+    pub(crate) mail: Option<Mail>,
+    /// A time-stamp authority (RFC 3161), http or https.
+    pub(crate) timestamp: Option<Uri>,
+    /// A file of authorities that TLS believes beside the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+}
+
+/// A letter, from whom and by which server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mail {
+    /// Who gets it.
+    pub(crate) to: Address,
+    /// Who writes it.
+    pub(crate) from: Address,
+    /// Who takes it.
+    pub(crate) server: Server,
 }
 
 /// How much of a URL a record keeps.
@@ -224,6 +269,15 @@ impl Config {
     /// The register's folder.
     pub(crate) fn register_dir(&self) -> PathBuf {
         self.data_dir.join("register")
+    }
+
+    /// The folder of the register's keys: beside the data folder, so that no copy of the one holds the other.
+    pub(crate) fn keys_dir(&self) -> PathBuf {
+        self.log.keys.clone().unwrap_or_else(|| {
+            let mut beside = self.data_dir.clone().into_os_string();
+            beside.push(".keys");
+            beside.into()
+        })
     }
 
     /// The folder that relative list sources of the charter start from: the charter's own.

@@ -6,6 +6,7 @@
 //! has enough.
 
 use crate::shown::Shown;
+use logstore::Condition;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, Permissions};
 use std::future::Future;
@@ -128,12 +129,25 @@ pub(crate) struct Status {
     pub(crate) charter: CharterStatus,
     /// The lists in force.
     pub(crate) lists: ListsStatus,
+    /// The register.
+    pub(crate) register: RegisterStatus,
     /// Connections open now.
     pub(crate) connections: u64,
     /// Exchanges since the start.
     pub(crate) exchanges: u64,
     /// Of these, refused.
     pub(crate) refused: u64,
+}
+
+/// How the register is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RegisterStatus {
+    /// Records committed and not yet in a day file.
+    pub(crate) backlog: u64,
+    /// Why records are not taken, filed, sealed or erased as they should be; a sentence each.
+    pub(crate) troubles: Vec<String>,
+    /// The days and chains, if they could be looked at.
+    pub(crate) condition: Option<Condition>,
 }
 
 /// The charter in force.

@@ -31,8 +31,8 @@ pub(crate) async fn follow(gate: &Gate, watch: Watch, teller: &mut Teller) -> Op
     let Ok(_place) = gate.followers.try_acquire() else {
         return failed(format!("{FOLLOWERS} others follow the register already"));
     };
-    let key = gate.started_with.data_dir.join("keys/pseudonyms");
-    let pseudonyms = match tokio::task::spawn_blocking(move || Pseudonyms::open(&key)).await {
+    let config = gate.started_with.clone();
+    let pseudonyms = match tokio::task::spawn_blocking(move || crate::register::pseudonyms(&config)).await {
         Ok(Ok(pseudonyms)) => pseudonyms,
         Ok(Err(why)) => return failed(why.to_string()),
         Err(panic) => return failed(panic.to_string()),

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::follow::FOLLOWERS;
 use crate::identify::Turns;
 use crate::pages::Language;
+use crate::upkeep::Upkeep;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -26,6 +27,8 @@ pub(crate) struct Gate {
     pub(crate) turns: Turns,
     /// Numbers about nobody.
     pub(crate) counts: Counts,
+    /// How what is kept is doing.
+    pub(crate) upkeep: Upkeep,
     /// Places of those who follow the register.
     pub(crate) followers: Semaphore,
     /// Connections the system has descriptors for.
@@ -75,6 +78,7 @@ impl Gate {
         proxy: Vec<SocketAddr>,
         console: SocketAddr,
         room: usize,
+        upkeep: Upkeep,
     ) -> Gate {
         let started_with = state.config.clone();
         Gate {
@@ -83,6 +87,7 @@ impl Gate {
             accounts: Arc::new(accounts),
             turns: Turns::default(),
             counts: Counts::default(),
+            upkeep,
             followers: Semaphore::new(FOLLOWERS),
             room,
             stopping: CancellationToken::new(),

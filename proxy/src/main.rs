@@ -2,6 +2,7 @@
 //! contents of the commands.
 mod accept;
 mod accounts;
+mod anchor;
 mod body;
 mod cli;
 mod commands;
@@ -12,19 +13,24 @@ mod control;
 mod exchange;
 mod files;
 mod follow;
+mod forward;
 mod gate;
 mod identify;
 mod lists;
 mod metrics;
+mod outbound;
 mod pages;
 mod pass;
 mod record;
 mod refuse;
+mod register;
 mod reload;
 mod shown;
 mod shutdown;
+mod syslog;
 mod telemetry;
 mod tunnel;
+mod upkeep;
 mod upstream;
 mod wire;
 

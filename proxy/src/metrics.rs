@@ -39,6 +39,7 @@ pub(crate) fn page(gate: &Gate) -> String {
         backlog.records as f64,
     );
 
+    register(&mut page, gate);
     let charter: &str = &state.charter;
     page.info("octroi_charter_info", "The charter in force, by version and hash.", &[("charter", charter)]);
     page.gauge(
@@ -51,6 +52,81 @@ pub(crate) fn page(gate: &Gate) -> String {
     let missing = state.missing.len();
     page.gauge("octroi_lists_missing", "Lists the charter names and the gate has not.", missing as f64);
     page.text
+}
+
+/// How the register and what goes out of it is doing. What must be read from the disk is at most a minute old.
+fn register(page: &mut Page, gate: &Gate) {
+    let times = gate.register.commit_times();
+    let at_most: Vec<(f64, u64)> =
+        logstore::COMMIT_BOUNDS.iter().zip(times.within).map(|(bound, within)| (*bound as f64 / 1e6, within)).collect();
+    page.histogram(
+        "octroi_register_commit_seconds",
+        "How long the journal's writes took that openings waited for.",
+        &at_most,
+        times.micros as f64 / 1e6,
+        times.count,
+    );
+    let upkeep = &gate.upkeep;
+    let flag = |set: bool| f64::from(u8::from(set));
+    page.gauge(
+        "octroi_register_purge_failing",
+        "Whether days past their term could not be erased.",
+        flag(upkeep.purge_trouble.load().is_some()),
+    );
+    page.gauge(
+        "octroi_register_seal_failing",
+        "Whether a day that is over could not be sealed.",
+        flag(gate.register.seal_trouble().is_some()),
+    );
+    if let Some(condition) = &*upkeep.condition.load() {
+        let now = gate.now().as_second();
+        let age = |day: &Option<String>| {
+            let begins = day.as_ref().and_then(|day| format!("{day}T00:00:00Z").parse::<jiff::Timestamp>().ok());
+            begins.map(|begins| (now - begins.as_second()) as f64)
+        };
+        page.gauge("octroi_register_days", "Days the register holds.", condition.days as f64);
+        page.gauge("octroi_register_sealed_days", "Of these, sealed.", condition.sealed as f64);
+        page.gauge(
+            "octroi_register_unsealed_days",
+            "Days over for more than a day and not sealed.",
+            condition.unsealed.len() as f64,
+        );
+        page.gauge("octroi_register_due_days", "Days past their term.", condition.due.len() as f64);
+        page.gauge(
+            "octroi_register_late_days",
+            "How many days the oldest of these is late.",
+            condition.late_days as f64,
+        );
+        for (name, help, day) in [
+            ("octroi_register_oldest_day_age_seconds", "Since the beginning of the oldest day.", &condition.oldest),
+            ("octroi_register_newest_day_age_seconds", "Since the beginning of the newest day.", &condition.newest),
+        ] {
+            if let Some(age) = age(day) {
+                page.gauge(name, help, age);
+            }
+        }
+        page.gauge("octroi_register_bytes", "Bytes of the day files.", condition.bytes as f64);
+        page.gauge("octroi_register_free_bytes", "Bytes free where they are.", condition.free_bytes as f64);
+        let broken = condition.chains.iter().any(|chain| chain.broken.is_some());
+        page.gauge("octroi_register_chains_hold", "Whether every entry of the chains holds.", flag(!broken));
+        page.gauge(
+            "octroi_clock_synchronised",
+            "Whether something keeps the system's clock.",
+            flag(condition.clock.synchronised),
+        );
+    }
+    for (name, counts) in [("syslog", &upkeep.syslog), ("json", &upkeep.json)] {
+        if let Some(counts) = counts {
+            let counted = counts.read();
+            let metric = |what: &str| format!("octroi_forward_{name}_{what}");
+            page.counter(&metric("sent_total"), "Records handed over.", counted.sent);
+            page.counter(&metric("lost_total"), "Records that will never be.", counted.lost);
+            page.gauge(&metric("connected"), "Whether the receiver takes records now.", flag(counted.connected));
+        }
+    }
+    let (sent, failed) = upkeep.anchors.read();
+    page.counter("octroi_anchor_sent_total", "Seals given away.", sent);
+    page.counter("octroi_anchor_failed_total", "Ways on which a seal was given up.", failed);
 }
 
 /// A page in the making: for each metric its help, its type, its samples.
@@ -79,7 +155,6 @@ impl Page {
     }
 
     /// How often something was at most so much: `(at most, how often)`, rising both, and the sum and number of all.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for how long the register takes to commit, which it will say"))]
     fn histogram(&mut self, name: &str, help: &str, at_most: &[(f64, u64)], sum: f64, count: u64) {
         self.head(name, help, "histogram");
         let bucket = format!("{name}_bucket");

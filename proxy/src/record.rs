@@ -1,11 +1,11 @@
 //! Translates between the tariff's words and the register's: the only file that knows both.
-use crate::config::Detail;
+use crate::config::{Config, Detail};
 use crate::exchange::Asked;
 use crate::gate::State;
 use crate::identify::Client;
 use jiff::Timestamp;
 use logstore::{Action, Entry, Verdict};
-use policy::{Decision, Target, Withheld};
+use policy::{Decision, InForce, Query, Target, Withheld};
 use std::sync::{Arc, LazyLock};
 
 /// A method, as requests and records write it. The usual ones are shared.
@@ -114,4 +114,28 @@ fn path(detail: Detail, target: &Target) -> Option<Box<str>> {
         Detail::Url => target.path_and_query(),
     };
     (!path.is_empty()).then(|| path.into())
+}
+
+/// Why destinations are withheld that no gate of ours has seen: by the charter and the lists of today.
+pub(crate) struct Masking(InForce);
+
+impl Masking {
+    /// Reads the charter and its lists.
+    pub(crate) fn of(config: &Config) -> Result<Masking, String> {
+        let charter = config.charter().map_err(|error| error.to_string())?.charter;
+        let lists = crate::lists::load(config, &charter).map_err(|error| error.to_string())?;
+        Ok(Masking(InForce::new(charter, lists.index)))
+    }
+
+    /// Why the destination of a question is withheld, if it is.
+    pub(crate) fn withholds(&self, query: &Query<'_>) -> Option<&'static str> {
+        self.0.decide(query).withheld().map(Withheld::as_str)
+    }
+
+    /// By the built-in charter alone.
+    #[cfg(test)]
+    pub(crate) fn builtin() -> Masking {
+        let charter = policy::Charter::builtin(&jiff::tz::TimeZone::UTC);
+        Masking(InForce::new(charter, policy::Index::empty()))
+    }
 }

@@ -1,7 +1,7 @@
 //! Files read, judged whole and put in force at once; what does not hold is refused, and what was in force stays.
 use crate::commands::plural;
 use crate::config::Config;
-use crate::control::{Answer, CharterStatus, ListsStatus, Request, Status, Teller};
+use crate::control::{Answer, CharterStatus, ListsStatus, RegisterStatus, Request, Status, Teller};
 use crate::gate::{Gate, State};
 use crate::upstream::Upstream;
 use crate::{console, follow, lists};
@@ -117,6 +117,9 @@ pub(crate) async fn again(gate: &Arc<Gate>, config_path: Option<&Path>) -> Resul
         Ok(state) => {
             tracing::info!(charter = %state.charter, entries = state.in_force.index().entries(), "reloaded");
             gate.replace(state);
+            if let Err(why) = crate::upkeep::announce(gate) {
+                tracing::error!(why, "the retention announced cannot be noted; days go by the one noted before");
+            }
             Ok(())
         }
         Err(Refused(why)) => {
@@ -138,6 +141,9 @@ fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
     if before.log.durability != after.log.durability {
         notes.push("`[log] durability` has changed: it takes effect at the next start".into());
     }
+    if before.log.forward != after.log.forward {
+        notes.push("`[log.forward]` has changed: it takes effect at the next start".into());
+    }
     notes
 }
 
@@ -155,7 +161,10 @@ pub(crate) async fn command(gate: Arc<Gate>, config_path: Option<PathBuf>, reque
             }
             Err(Refused(problems)) => Answer::Refused { problems },
         },
-        Request::Status => Answer::Status(Box::new(status(&gate))),
+        Request::Status => {
+            crate::upkeep::look(&gate).await;
+            Answer::Status(Box::new(status(&gate)))
+        }
         Request::Flush => match gate.register.flush().await {
             Ok(()) => Answer::Flushed,
             Err(unwritable) => Answer::Failed { why: unwritable.to_string() },
@@ -166,6 +175,15 @@ pub(crate) async fn command(gate: Arc<Gate>, config_path: Option<PathBuf>, reque
         },
     };
     teller.last(&answer).await;
+}
+
+/// What the register fails at, a sentence each.
+fn troubles(gate: &Gate) -> Vec<String> {
+    let filing = gate.register.backlog().trouble.map(|why| format!("records wait in the journal: {why}"));
+    let sealing = gate.register.seal_trouble().map(|why| format!("a day cannot be sealed: {why}"));
+    let purging =
+        gate.upkeep.purge_trouble.load().as_ref().map(|why| format!("days past their term are not erased: {why}"));
+    [filing, sealing, purging].into_iter().flatten().collect()
 }
 
 fn status(gate: &Gate) -> Status {
@@ -187,6 +205,11 @@ fn status(gate: &Gate) -> Status {
             since: state.since.to_string(),
         },
         lists: ListsStatus { entries: state.in_force.index().entries(), missing: state.missing.clone() },
+        register: RegisterStatus {
+            backlog: gate.register.backlog().records as u64,
+            troubles: troubles(gate),
+            condition: gate.upkeep.condition.load().as_deref().cloned(),
+        },
         connections,
         exchanges,
         refused,

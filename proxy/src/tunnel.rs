@@ -120,6 +120,9 @@ fn is_refused(gate: &Gate, state: &State, asked: &Asked, client: &Client, name: 
     let refused = decision.action == Action::Block;
     // The record may have begun under a name that is not withheld: this one, if it is, does not come after it.
     let told = Some(target.host()).filter(|_| decision.withheld().is_none());
+    if told.is_none() {
+        record.conceal();
+    }
     record.decided_again(record::verdict(state, &decision), told);
     refused
 }

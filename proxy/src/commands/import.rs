@@ -15,8 +15,9 @@ mod squid;
 use super::{Answer, Wrong, answer, answer_json, configuration, plural};
 use crate::cli::{Import, SquidLog};
 use crate::config::{Config, Detail};
+use crate::record::Masking;
+use crate::register;
 use lines::{Cut, Lines};
-use logstore::audit::{self, Act};
 use logstore::{Action, Auth, Outcome, Record};
 use policy::Query;
 use serde::Serialize;
@@ -46,7 +47,9 @@ pub(crate) struct Summary {
     lines: u64,
     /// Records kept.
     kept: u64,
-    /// Of these, with their destination withheld.
+    /// Records that an earlier import had brought.
+    known: u64,
+    /// Of those kept, with their destination withheld.
     masked: u64,
     /// Lines older than the register keeps.
     too_old: u64,
@@ -71,12 +74,6 @@ struct BadLine {
     why: String,
 }
 
-/// What the register did with the records it was handed.
-pub(crate) struct Imported {
-    /// Records filed now.
-    pub(crate) filed: u64,
-}
-
 /// Runs one of the imports.
 pub(crate) fn import(path: Option<&Path>, command: &Import) -> Result<Answer, Wrong> {
     let config = configuration(path)?;
@@ -93,8 +90,21 @@ fn squid_log(config: &Config, asked: &SquidLog) -> Result<Answer, Wrong> {
     };
     let lines = Lines::of(input).map_err(unreadable)?;
     let now = jiff::Timestamp::now().as_microsecond();
-    let mut hand_over = |records| hand_over(config, records).map(|imported| imported.filed);
-    let summary = Importer::new(config, now, AT_ONCE, &mut hand_over).run(lines)?;
+    let masking = Masking::of(config).map_err(Wrong)?;
+    let runtime = super::runtime()?;
+    let mut register = runtime.block_on(logstore::Importer::begin(&register::settings(config))).map_err(held)?;
+    let mut known = 0;
+    let mut hand_over = |records| {
+        let imported = runtime.block_on(register.take(records)).map_err(Wrong::because)?;
+        known += imported.known;
+        Ok(imported.filed)
+    };
+    let read = Importer::new(config, &masking, now, AT_ONCE, &mut hand_over).run(lines);
+    // What was taken before the log, or the disk, failed is sealed all the same.
+    let finished = runtime.block_on(register.finish()).map_err(Wrong::because);
+    let mut summary = read?;
+    finished?;
+    summary.known = known;
     if summary.kept > 0 {
         trace(config, &asked.file, summary.kept)?;
     }
@@ -109,38 +119,34 @@ fn squid_log(config: &Config, asked: &SquidLog) -> Result<Answer, Wrong> {
     if let Some(why) = &summary.broken_off {
         eprintln!("the log breaks off after line {}: {why}", summary.lines);
     }
-    Ok(if summary.kept > 0 && summary.broken_off.is_none() { Answer::Done } else { Answer::No })
+    Ok(if summary.kept + summary.known > 0 && summary.broken_off.is_none() { Answer::Done } else { Answer::No })
 }
 
 /// Where records came from that no gate of ours wrote is part of what can be asked of a register.
 fn trace(config: &Config, file: &Path, count: u64) -> Result<(), Wrong> {
-    let act = Act {
-        at: String::new(),
-        who: super::log::who(),
-        act: "import".to_owned(),
-        purpose: None,
-        reason: None,
-        scope: [("squid-log".to_owned(), file.display().to_string())].into(),
-        count,
-    };
-    audit::add(&config.register_dir(), act)
-        .map_err(|why| Wrong(format!("{count} records are imported, and the audit trail cannot say so: {why}")))
+    let scope = [("squid-log", file.display().to_string())];
+    let noted = register::keys(config).map_err(|why| why.to_string()).and_then(|keys| {
+        let noted = register::note(&config.register_dir(), &keys, register::who(), "import", scope, count);
+        noted.map_err(|why| why.to_string())
+    });
+    noted.map_err(|why| Wrong(format!("{count} records are imported, and the audit trail cannot say so: {why}")))
 }
 
-/// Hands records of one day to the register, the first first. May be called again for a day it was called for before: for
-/// what a tunnel over midnight left, for a busy day, for a log in disorder.
-fn hand_over(_config: &Config, _records: Vec<Record>) -> Result<Imported, Wrong> {
-    Err(Wrong("import is not connected to the register in this version".to_owned()))
-}
-
-/// Why a destination is withheld, if it is.
-fn masked(_config: &Config, _query: &Query<'_>) -> Option<&'static str> {
-    None
+/// Days that are written must be nobody else's meanwhile.
+fn held(why: logstore::StartError) -> Wrong {
+    match why {
+        logstore::StartError::Held(_) => Wrong(
+            "a gate keeps the register: stop it, import, and start it again; no other command may write days that are over"
+                .to_owned(),
+        ),
+        other => Wrong::because(other),
+    }
 }
 
 /// A log on its way into the register.
 struct Importer<'i> {
     config: &'i Config,
+    masking: &'i Masking,
     now: i64,
     /// Records held at most.
     at_once: usize,
@@ -157,12 +163,14 @@ struct Importer<'i> {
 impl<'i> Importer<'i> {
     fn new(
         config: &'i Config,
+        masking: &'i Masking,
         now: i64,
         at_once: usize,
         hand_over: &'i mut dyn FnMut(Vec<Record>) -> Result<u64, Wrong>,
     ) -> Importer<'i> {
         Importer {
             config,
+            masking,
             now,
             at_once,
             hand_over,
@@ -219,7 +227,7 @@ impl<'i> Importer<'i> {
             return Ok(());
         }
         let closed = line.closed_at.div_euclid(DAY);
-        let Some(record) = record(self.config, line) else {
+        let Some(record) = record(self.config, self.masking, line) else {
             self.bad("the time of field 1 cannot be".to_owned());
             return Ok(());
         };
@@ -257,13 +265,13 @@ impl<'i> Importer<'i> {
 }
 
 /// What the register keeps of a line; `None` when its time is none.
-fn record(config: &Config, line: Line) -> Option<Record> {
+fn record(config: &Config, masking: &Masking, line: Line) -> Option<Record> {
     let at = jiff::Timestamp::from_microsecond(line.opened_at).ok()?;
     let target = &line.target;
     let query =
         Query { target, method: &line.method, user: line.user.as_deref(), groups: &[], client: line.client, at };
     // What this gate wrote in Squid's form without saying where it went says so again.
-    let masked = masked(config, &query).or_else(|| withheld_before(target.host()));
+    let masked = masking.withholds(&query).or_else(|| withheld_before(target.host()));
     let shown = |text: &str| (masked.is_none() && !text.is_empty()).then(|| text.to_owned());
     let path = match config.log.detail {
         Detail::Host => None,
@@ -315,7 +323,8 @@ impl Summary {
         row("read", plural(self.lines, "line", "lines"));
         row("kept", plural(self.kept, "record", "records"));
         for (name, count, what) in [
-            ("masked", self.masked, "of these: where they went is withheld"),
+            ("masked", self.masked, "of the log: where they went is withheld"),
+            ("known", self.known, "that an earlier import had brought"),
             ("skipped", self.skipped, "that are no exchange of anybody's"),
             ("too old", self.too_old, "from before what the register keeps (`[log] retention_days`)"),
             ("future", self.future, "more than a day ahead of this clock"),

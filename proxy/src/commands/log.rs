@@ -3,20 +3,20 @@
 //! Opening names asks for a declared purpose and a reason, and leaves its trace before anything is shown: an opening
 //! that cannot be audited does not take place.
 
+mod find;
 pub(super) mod format;
-mod pages;
 mod tail;
 
 use super::when::{Day, instant};
 use super::{Answer, Wrong, answer, configuration, plural};
 use crate::cli::{Format, Log, Search};
-use crate::config::{Config, Durability, Purpose};
+use crate::config::{Config, Purpose};
 use crate::control::{self, AskError, Request};
+use crate::register;
 use crate::shown::Shown;
 use ipnet::IpNet;
+use logstore::HostFilter;
 use logstore::audit::{self, Act};
-use logstore::pseudonym::Pseudonyms;
-use logstore::{HostFilter, Settings};
 use policy::Target;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -40,12 +40,13 @@ struct Opening<'o> {
 fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
     let opening = opening(config, asked)?;
     let filter = filter(config, asked, opening.is_some())?;
-    let pseudonyms = Pseudonyms::open(&config.data_dir.join("keys/pseudonyms")).map_err(Wrong::because)?;
+    let pseudonyms = register::pseudonyms(config).map_err(Wrong::because)?;
     let runtime = super::runtime()?;
     bring_up_to_date(config, &runtime)?;
+    let keys = register::keys(config).map_err(Wrong::because)?;
     // One more than is shown, to know whether there are more.
     let limit = asked.limit.saturating_add(1);
-    let found = runtime.block_on(pages::search(&config.register_dir(), &filter, &pseudonyms, limit, pages::PAGE));
+    let found = runtime.block_on(find::newest(&config.register_dir(), &keys, &filter, &pseudonyms, limit));
     let mut records = found.map_err(Wrong::because)?;
     let cut = records.len() > asked.limit;
     if cut {
@@ -99,7 +100,7 @@ fn trace(
 ) -> Result<(), Wrong> {
     let act = Act {
         at: String::new(),
-        who: who(),
+        who: register::who(),
         act: act.to_owned(),
         purpose: purpose.map(str::to_owned),
         reason: Some(reason.to_owned()),
@@ -107,7 +108,8 @@ fn trace(
         count: count as u64,
     };
     crate::files::private_dir(&config.register_dir()).map_err(Wrong::because)?;
-    audit::add(&config.register_dir(), act)
+    let keys = register::keys(config).map_err(Wrong::because)?;
+    audit::add(&config.register_dir(), &keys, act)
         .map_err(|why| Wrong(format!("names stay closed, because the audit trail cannot be written: {why}")))
 }
 
@@ -123,27 +125,6 @@ fn scope(asked: &Search) -> BTreeMap<String, String> {
         ("limit", Some(asked.limit.to_string())),
     ];
     filters.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
-}
-
-/// The account that runs this command, as the operating system knows it: the one it logged in with, when another has
-/// been taken since (`sudo`), which the kernel remembers.
-pub(super) fn who() -> String {
-    let now = rustix::process::getuid().as_raw();
-    let login = std::fs::read_to_string("/proc/self/loginuid").ok().and_then(|text| text.trim().parse::<u32>().ok());
-    match login {
-        Some(login) if login != now && login != u32::MAX => format!("{} as {}", account(login), account(now)),
-        _ => account(now),
-    }
-}
-
-fn account(uid: u32) -> String {
-    let table = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let named = table.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    });
-    named.unwrap_or_else(|| format!("uid {uid}"))
 }
 
 /// Whom and what is looked for.
@@ -224,7 +205,8 @@ fn bring_up_to_date(config: &Config, runtime: &tokio::runtime::Runtime) -> Resul
     match control::ask(&config.data_dir, &Request::Flush) {
         Ok(control::Answer::Flushed) => {}
         Err(AskError::NoGate) => {
-            let recovered = runtime.block_on(logstore::settle_leftovers(&settings(config))).map_err(Wrong::because)?;
+            let recovered =
+                runtime.block_on(logstore::settle_leftovers(&register::settings(config))).map_err(Wrong::because)?;
             if let Some(recovery) = recovered.filter(|recovery| recovery.interrupted > 0) {
                 let records = plural(recovery.interrupted, "record", "records");
                 eprintln!("{records} that a crash left open, now closed as interrupted");
@@ -237,17 +219,6 @@ fn bring_up_to_date(config: &Config, runtime: &tokio::runtime::Runtime) -> Resul
     Ok(())
 }
 
-fn settings(config: &Config) -> Settings {
-    Settings {
-        dir: config.register_dir(),
-        node: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        durability: match config.log.durability {
-            Durability::Process => logstore::Durability::Process,
-            Durability::Power => logstore::Durability::Power,
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,11 +229,5 @@ mod tests {
         for name in ["p-dupont", "a-0123456789", "p-ABCDEFGHIJ", "p.0123456789", ""] {
             assert!(!is_pseudonym(name, "p-"), "{name}");
         }
-    }
-
-    #[test]
-    fn accounts_of_the_system_have_names() {
-        assert_eq!(account(0), "root");
-        assert_eq!(account(4_000_000_000), "uid 4000000000");
     }
 }

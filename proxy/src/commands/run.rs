@@ -1,12 +1,13 @@
 //! `octroi run`: everything proven good, then bound, said, served, drained.
 use crate::accept::{self, Crowd};
 use crate::accounts::Accounts;
-use crate::config::{Config, Durability};
+use crate::config::Config;
 use crate::gate::Gate;
 use crate::reload::{self, Refused};
 use crate::shutdown::{self, Stop};
-use crate::{console, control, files, telemetry};
-use logstore::{Recovery, Register, Settings};
+use crate::upkeep::{self, Upkeep};
+use crate::{console, control, files, forward, register, telemetry};
+use logstore::{Recovery, Register};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io;
@@ -24,8 +25,6 @@ const BACKLOG: u32 = 4096;
 const RESERVED: u64 = 256;
 /// How often idle connections to origins are looked through.
 const SWEEP: Duration = Duration::from_secs(10);
-/// How often days past their retention are looked for.
-const PURGE: Duration = Duration::from_secs(3600);
 
 /// Runs the gate until it is told to stop.
 pub(crate) fn run(config_path: Option<&Path>) -> ExitCode {
@@ -91,13 +90,18 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
     reload::close_the_way_back(&mut state, own).map_err(|Refused(why)| why)?;
     let data_dir = state.config.data_dir.clone();
     let accounts = Accounts::open(&data_dir).map_err(|error| error.to_string())?;
-    let (register, recovery) = Register::start(settings(&state.config)).await.map_err(|error| error.to_string())?;
+    let settings = register::settings(&state.config);
+    let (register, recovery) = Register::start(settings).await.map_err(|error| error.to_string())?;
+    let forwarding = forward::start(&state.config, &register.follow())?;
     let commands = control::bind(&data_dir).map_err(|error| format!("the control socket cannot be opened: {error}"))?;
 
     let stop = Stop::listen().map_err(|error| format!("signals cannot be listened for: {error}"))?;
-    let gate = Arc::new(Gate::new(state, register, accounts, proxy_at, console_at, room));
+    let upkeep = Upkeep { syslog: forwarding.syslog.clone(), json: forwarding.json.clone(), ..Upkeep::default() };
+    let gate = Arc::new(Gate::new(state, register, accounts, proxy_at, console_at, room, upkeep));
+    upkeep::announce(&gate)?;
     // What came back from a backup, or lay here while no gate ran, is erased before anything is served.
-    purge(&gate).await;
+    upkeep::purge(&gate).await;
+    upkeep::look(&gate).await;
     print!("{}", greeting(&gate, recovery));
     let wanted = gate.started_with.limits.connections;
     if room < wanted {
@@ -110,7 +114,9 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
         tasks.spawn(accept::listen(gate.clone(), listener, crowd.clone(), tasks.clone(), stop.interrupt.clone()));
     }
     tasks.spawn(sweep(gate.clone()));
-    tasks.spawn(purge_hourly(gate.clone()));
+    tasks.spawn(upkeep::purge_hourly(gate.clone()));
+    tasks.spawn(upkeep::look_each_minute(gate.clone()));
+    tasks.spawn(upkeep::give_seals_away(gate.clone()));
     // Health and commands are answered to the end, so that a gate that drains can be asked how far it is.
     let services = TaskTracker::new();
     services.spawn(console::listen(gate.clone(), console, services.clone()));
@@ -120,6 +126,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
     };
     services.spawn(control::serve(commands, handler, gate.closed.clone()));
     let left = shutdown::wait_and_drain(&gate, config_path, stop, tasks, services).await;
+    forwarding.finish().await;
     // The socket's file goes with the gate; one that stays is replaced by the next.
     let _ = std::fs::remove_file(data_dir.join("control.sock"));
     Ok(if left == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -128,55 +135,6 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
 async fn sweep(gate: Arc<Gate>) {
     while gate.stopping.run_until_cancelled(tokio::time::sleep(SWEEP)).await.is_some() {
         gate.state().upstream.sweep();
-    }
-}
-
-/// Deletes the days that are due, every hour.
-async fn purge_hourly(gate: Arc<Gate>) {
-    while gate.stopping.run_until_cancelled(tokio::time::sleep(PURGE)).await.is_some() {
-        purge(&gate).await;
-    }
-}
-
-/// Deletes the days that are due. A failure is said each time, until it is mended.
-async fn purge(gate: &Gate) {
-    let (dir, days) = (gate.started_with.register_dir(), gate.state().config.log.retention_days);
-    let now = gate.now().as_microsecond();
-    match tokio::task::spawn_blocking(move || purge_due(&dir, now, days)).await {
-        Ok(Ok(0)) => {}
-        Ok(Ok(days)) => tracing::info!(days, "days past their retention were deleted"),
-        Ok(Err(why)) => tracing::error!(why, "days past their retention could not be deleted; tried again in an hour"),
-        Err(panic) => tracing::error!(%panic, "the purge failed; tried again in an hour"),
-    }
-}
-
-/// Deletes what is due and writes it down in the audit trail. Returns how many days went.
-fn purge_due(dir: &Path, now: i64, retention_days: u16) -> Result<u64, String> {
-    let days = logstore::purge(dir, now, retention_days).map_err(|error| error.to_string())?;
-    let count = days.len() as u64;
-    if count > 0 {
-        let act = logstore::audit::Act {
-            at: String::new(),
-            who: "octroi".into(),
-            act: "purge".into(),
-            purpose: None,
-            reason: Some(format!("retention_days = {retention_days}")),
-            scope: [("days".to_owned(), days.join(" "))].into(),
-            count,
-        };
-        logstore::audit::add(dir, act).map_err(|error| error.to_string())?;
-    }
-    Ok(count)
-}
-
-fn settings(config: &Config) -> Settings {
-    Settings {
-        dir: config.register_dir(),
-        node: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        durability: match config.log.durability {
-            Durability::Process => logstore::Durability::Process,
-            Durability::Power => logstore::Durability::Power,
-        },
     }
 }
 
@@ -220,6 +178,7 @@ fn greeting(gate: &Gate, recovery: Recovery) -> String {
     line("console", format!("http://{}/", gate.console));
     line("PAC file", format!("http://{}/proxy.pac", gate.console));
     line("data", state.config.data_dir.display().to_string());
+    line("keys", state.config.keys_dir().display().to_string());
     line("charter", format!("{} ({})", charter.title(), state.charter));
     for (article, what) in charter.refused() {
         let article = article.map(|article| format!(" (art. {article})")).unwrap_or_default();

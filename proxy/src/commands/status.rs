@@ -4,6 +4,7 @@ use super::{Answer, Wrong, answer, answer_json, columns, configuration, no_gate,
 use crate::cli::Output;
 use crate::control::{self, AskError, Request, Status};
 use jiff::Timestamp;
+use logstore::Condition;
 use std::path::Path;
 
 /// Asks the running gate. None, or one that lets nothing through, is a no.
@@ -58,9 +59,50 @@ fn text(status: &Status) -> String {
         ("connections", status.connections.to_string()),
         ("exchanges", format!("{}, of which {} refused", status.exchanges, status.refused)),
     ];
+    rows.push(("backlog", plural(status.register.backlog, "record", "records")));
+    if let Some(condition) = &status.register.condition {
+        rows.extend(register(condition));
+    }
+    rows.extend(status.register.troubles.iter().map(|trouble| ("trouble", trouble.clone())));
     rows.extend(status.lists.missing.iter().map(|missing| ("missing", missing.clone())));
     rows.extend(status.notes.iter().map(|note| ("note", note.clone())));
     columns(&rows.into_iter().map(|(name, value)| [name.to_owned(), value]).collect::<Vec<_>>())
+}
+
+/// What the register holds, and what is due of it.
+fn register(condition: &Condition) -> Vec<(&'static str, String)> {
+    let span = match (&condition.oldest, &condition.newest) {
+        (Some(oldest), Some(newest)) if oldest != newest => format!(", {oldest} to {newest}"),
+        (Some(only), _) => format!(", {only}"),
+        _ => String::new(),
+    };
+    let mut rows = vec![
+        ("days", format!("{}{span}, of which {} sealed", plural(condition.days, "day", "days"), condition.sealed)),
+        ("space", format!("{} MiB used, {} MiB free", condition.bytes >> 20, condition.free_bytes >> 20)),
+    ];
+    if !condition.unsealed.is_empty() {
+        rows.push(("unsealed", condition.unsealed.join(", ")));
+    }
+    if !condition.due.is_empty() {
+        let late = plural(condition.late_days, "day", "days");
+        rows.push(("due", format!("{}; the first is {late} late", condition.due.join(", "))));
+    }
+    let entries = condition.chains.iter().map(|chain| chain.entries).sum();
+    rows.push(("chains", format!("{} hold", plural(entries, "entry", "entries"))));
+    for chain in &condition.chains {
+        if let Some(why) = &chain.broken {
+            rows.push(("broken", format!("{}, {why}", chain.file)));
+        }
+    }
+    let clock = &condition.clock;
+    rows.push((
+        "clock",
+        match clock.synchronised {
+            true => format!("synchronised, off by {} µs, {} ms at most", clock.offset_us, clock.error_us / 1000),
+            false => "not synchronised: nothing keeps it".to_owned(),
+        },
+    ));
+    rows
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod identity;
 mod log;
 mod network;
+mod outward;
 
 use super::{CharterFile, Config, Limits, Method, Organisation};
 use crate::pages::Language;
@@ -43,7 +44,7 @@ fn root(root: Table<'_>, folder: &Path) -> Config {
         destinations: section(&root, "destinations", network::destinations),
         dns: section(&root, "dns", network::dns),
         identity: section(&root, "identity", identity::identity),
-        log: section(&root, "log", log::log),
+        log: section(&root, "log", |table: Option<&Table<'_>>| log::log(table, folder)),
         limits: section(&root, "limits", limits),
     };
     section(&root, "upstream", |table: Option<&Table<'_>>| later_texts(table, &["parent"], &["direct"]));
@@ -60,6 +61,7 @@ fn root(root: Table<'_>, folder: &Path) -> Config {
     });
     root.hide(&["upstream", "inspection", "antivirus"]);
     beside_each_other(&root, &config);
+    keys_apart(&root, &config);
     root.end();
     config
 }
@@ -161,6 +163,16 @@ fn beside_each_other(root: &Table<'_>, config: &Config) {
             problem = problem.also(listen, "reachable from other machines");
         }
         root.note(problem);
+    }
+}
+
+/// Keys beside what they open: whoever copies the one must not get the other.
+fn keys_apart(root: &Table<'_>, config: &Config) {
+    if config.keys_dir().starts_with(&config.data_dir)
+        && let Some(at) = root.table("log").and_then(|log| log.key("keys"))
+    {
+        let what = "the keys of the register lie in the data folder";
+        root.note(Problem::error(at, what, "a backup of the folder would hold them: name a folder outside of it"));
     }
 }
 

@@ -46,7 +46,7 @@ fn an_unknown_key_is_refused_in_every_table() {
         assert!(report.contains("unheard_of") && report.contains(&format!("octroi.toml:{}:1", at + 1)), "{report}");
         tables += 1;
     }
-    assert_eq!(tables, 16);
+    assert_eq!(tables, 18);
 }
 
 #[test]
@@ -121,6 +121,41 @@ fn values_are_types() {
     assert_eq!(config.identity.names.len(), 1);
     assert_eq!((config.log.purposes.as_slice(), config.log.durability), (&[Purpose::Rights][..], Durability::Power));
     assert_eq!((config.limits.header_bytes, config.limits.idle_timeout), (16384, Duration::from_secs(90)));
+}
+
+#[test]
+fn what_leaves_the_register_is_off_until_asked_for() {
+    assert_eq!(good("").log.forward, Forward::default());
+    assert_eq!(good("").log.anchor, Anchor::default());
+    let config = good(
+        r#"
+        [log.forward]
+        syslog = "tls://SIEM.example"
+        json = true
+        [log.anchor]
+        syslog = "tcp://siem.example:514"
+        mail = "seals@example.test"
+        smtp = "smtps://mail.example"
+        mail_from = "gate@example.test"
+        timestamp = "http://tsa.example/stamp?policy=1"
+        "#,
+    );
+    let Forward { syslog, json, names, .. } = config.log.forward;
+    assert_eq!(
+        (syslog.map(|server| server.to_string()).as_deref(), json, names),
+        (Some("tls://siem.example:6514"), true, false)
+    );
+    let Anchor { syslog, mail, timestamp, .. } = config.log.anchor;
+    assert_eq!(syslog.map(|server| (server.port, server.secure)), Some((514, false)));
+    assert_eq!(mail.map(|mail| mail.server.to_string()).as_deref(), Some("smtps://mail.example:465"));
+    assert_eq!(timestamp.map(|uri| uri.to_string()).as_deref(), Some("http://tsa.example/stamp?policy=1"));
+    // Without records to hide, nothing is said of an unencrypted way.
+    let warnings = |text: &str| read(text).1.expect("accepted").len();
+    assert_eq!(warnings("[log.anchor]\nsyslog = \"tcp://siem.example:514\"\n"), 0);
+    assert_eq!(warnings("[log.forward]\nsyslog = \"tcp://127.0.0.1:514\"\n"), 0);
+    for address in ["tsa.example", "https://me:secret@tsa.example/"] {
+        assert!(refused(&format!("[log.anchor]\ntimestamp = \"{address}\"\n")).contains("time-stamp authority"));
+    }
 }
 
 #[test]

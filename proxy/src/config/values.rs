@@ -1,6 +1,8 @@
-//! Values of the configuration that are types of their own: sets of networks, sets of ports.
+//! Values of the configuration that are types of their own: sets of networks, sets of ports, servers.
 
 use ipnet::IpNet;
+use policy::Target;
+use std::fmt;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
@@ -37,6 +39,63 @@ impl Ports {
     }
 }
 
+/// A server the gate connects to of its own accord: `tls://siem.example:6514`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Server {
+    /// Name in normal form, or address; without brackets.
+    pub(crate) host: String,
+    /// The port.
+    pub(crate) port: u16,
+    /// TLS from the first byte.
+    pub(crate) secure: bool,
+    scheme: &'static str,
+}
+
+/// A scheme that a server may be written with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Form {
+    /// `tls`.
+    pub(crate) scheme: &'static str,
+    /// Whether it means TLS from the first byte.
+    pub(crate) secure: bool,
+    /// The port when none is written; without one it must be.
+    pub(crate) port: Option<u16>,
+}
+
+impl Server {
+    /// Reads a server of one of these forms. The error is a clause.
+    pub(crate) fn parse(text: &str, forms: &[Form]) -> Result<Server, String> {
+        let (scheme, rest) = text.split_once("://").ok_or("it has no scheme")?;
+        let form = forms.iter().find(|form| form.scheme == scheme).ok_or("its scheme is not known here")?;
+        let (host, port) = match rest.rsplit_once(':') {
+            // The colons of an IPv6 address stand in brackets.
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (rest, None),
+        };
+        let port = match (port, form.port) {
+            (Some(port), _) => port.parse().ok().filter(|port| *port != 0).ok_or("its port is not one")?,
+            (None, Some(port)) => port,
+            (None, None) => return Err("it has no port".to_owned()),
+        };
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let target = Target::of_host(host).map_err(|why| why.to_string())?;
+        let host = target.ip().map_or_else(|| target.host().to_owned(), |ip| ip.to_string());
+        Ok(Server { host, port, secure: form.secure, scheme: form.scheme })
+    }
+
+    /// Whether what is sent there stays on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Server { host, port, scheme, .. } = self;
+        if host.contains(':') { write!(f, "{scheme}://[{host}]:{port}") } else { write!(f, "{scheme}://{host}:{port}") }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +113,37 @@ mod tests {
         let set = Ports::new(vec![443..=443, 1024..=65535]);
         assert!(set.contains(443) && set.contains(1024) && set.contains(65535));
         assert!(!set.contains(80) && !set.contains(1023));
+    }
+
+    #[test]
+    fn servers_have_a_scheme_a_host_and_a_port() {
+        let forms = [
+            Form { scheme: "tcp", secure: false, port: None },
+            Form { scheme: "smtps", secure: true, port: Some(465) },
+        ];
+        let read = |text: &str| Server::parse(text, &forms).map(|server| server.to_string());
+        for (text, normal) in [
+            ("tcp://Siem.Example.:514", "tcp://siem.example:514"),
+            ("tcp://[::1]:514", "tcp://[::1]:514"),
+            ("smtps://mail.example", "smtps://mail.example:465"),
+            ("smtps://[fd00::5]", "smtps://[fd00::5]:465"),
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(normal));
+        }
+        for text in [
+            "",
+            "siem.example:514",
+            "udp://siem.example:514",
+            "tcp://siem.example",
+            "tcp://:514",
+            "tcp://a:0",
+            "tcp://a:70000",
+            "tcp://user@a:514",
+            "tcp://a:514/",
+            "tcp://a b:514",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        assert!(Server::parse("tcp://127.0.0.2:1", &forms).is_ok_and(|server| server.is_local() && !server.secure));
     }
 }

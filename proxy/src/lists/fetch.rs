@@ -8,23 +8,18 @@ use super::progress::Progress;
 use super::source::{Found, folder};
 use crate::config::Config;
 use crate::files;
-use http_body_util::{BodyExt, Empty};
+use crate::outbound::http::{self, broken, origin, place};
+use crate::outbound::{Outbound, SILENCE, within};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Request, Response, StatusCode, Uri};
-use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use policy::lists::{Format, ut1_file};
-use rustls_platform_verifier::BuilderVerifierExt;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::future::Future;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpStream;
 
 /// A fetched list's file, in the list's folder.
 pub(super) const ARCHIVE: &str = "archive";
@@ -33,10 +28,6 @@ pub(super) const ARCHIVE: &str = "archive";
 const BYTES: u64 = 1 << 30;
 /// Hops from the address of the charter to the one that answers.
 const REDIRECTS: usize = 5;
-/// Connecting, and TLS, take no longer.
-const CONNECT: Duration = Duration::from_secs(15);
-/// Silence after which a server is given up.
-const SILENCE: Duration = Duration::from_secs(60);
 
 /// What is known of a list's last downloads; kept beside its file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,9 +179,10 @@ async fn save(mut body: Incoming, path: &Path, name: &str, progress: &mut Progre
 
 /// Asks for an address and those it leads to, until one answers with a list or with "not modified".
 async fn follow(url: &str, known: Option<&Fetched>, config: &Config) -> Result<Response<Incoming>, String> {
+    let outbound = Outbound::new(&config.dns, None)?;
     let mut uri: Uri = url.parse().map_err(|why| format!("the address is no address: {why}"))?;
     for _ in 0..=REDIRECTS {
-        let response = ask(&uri, known, config).await.map_err(|why| format!("{}: {why}", place(&uri)))?;
+        let response = ask(&uri, known, &outbound).await.map_err(|why| format!("{}: {why}", place(&uri)))?;
         let status = response.status();
         if status == StatusCode::OK || (status == StatusCode::NOT_MODIFIED && known.is_some()) {
             return Ok(response);
@@ -205,18 +197,6 @@ async fn follow(url: &str, known: Option<&Fetched>, config: &Config) -> Result<R
         uri = next;
     }
     Err(format!("it leads on to another address more than {REDIRECTS} times"))
-}
-
-/// The address as far as it can be shown: without a password, and without the query, which may hold one.
-fn place(uri: &Uri) -> String {
-    format!("{}{}", origin(uri), uri.path())
-}
-
-/// Scheme, host and port.
-fn origin(uri: &Uri) -> String {
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    format!("{}://{host}", uri.scheme_str().unwrap_or_default())
 }
 
 fn location(from: &Uri, headers: &HeaderMap) -> Result<Uri, String> {
@@ -236,61 +216,8 @@ fn location(from: &Uri, headers: &HeaderMap) -> Result<Uri, String> {
     whole.parse().map_err(|why| format!("{} leads on to no address: {why}", place(from)))
 }
 
-async fn ask(uri: &Uri, known: Option<&Fetched>, config: &Config) -> Result<Response<Incoming>, String> {
-    let secure = match uri.scheme_str() {
-        Some("https") => true,
-        Some("http") => false,
-        _ => return Err("only http and https addresses are fetched".to_owned()),
-    };
-    let host = uri.host().ok_or("the address names no host")?;
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-    let stream = within(CONNECT, connect(host, port, config)).await??;
-    if !secure {
-        return send(uri, known, TokioIo::new(stream)).await;
-    }
-    let name = rustls::pki_types::ServerName::try_from(host.to_owned()).map_err(|why| why.to_string())?;
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(tls().map_err(|why| why.to_string())?));
-    let stream = within(CONNECT, connector.connect(name, stream)).await?.map_err(|why| why.to_string())?;
-    send(uri, known, TokioIo::new(stream)).await
-}
-
-fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(builder.with_platform_verifier()?.with_no_client_auth())
-}
-
-/// Connects to the first address that accepts. `[dns] hosts` goes before the system's resolver.
-async fn connect(host: &str, port: u16, config: &Config) -> Result<TcpStream, String> {
-    let addresses: Vec<SocketAddr> = match config.dns.hosts.get(&host.to_ascii_lowercase()) {
-        Some(addresses) => addresses.iter().map(|&address| SocketAddr::new(address, port)).collect(),
-        None => tokio::net::lookup_host((host, port)).await.map_err(|why| why.to_string())?.collect(),
-    };
-    let mut last = "the name has no address".to_owned();
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(why) => last = why.to_string(),
-        }
-    }
-    Err(last)
-}
-
-async fn send<I>(uri: &Uri, known: Option<&Fetched>, io: I) -> Result<Response<Incoming>, String>
-where
-    I: hyper::rt::Read + hyper::rt::Write + Send + Unpin + 'static,
-{
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.map_err(|why| broken(&why))?;
-    // Ends with the connection, which the end of the response closes, or with the command's runtime.
-    tokio::spawn(connection);
-    let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    let mut request = Request::get(path)
-        .header(header::HOST, authority.rsplit_once('@').map_or(authority, |(_, host)| host))
-        .header(header::USER_AGENT, concat!("octroi/", env!("CARGO_PKG_VERSION")))
-        .header(header::ACCEPT_ENCODING, "identity")
-        .header(header::CONNECTION, "close");
+async fn ask(uri: &Uri, known: Option<&Fetched>, outbound: &Outbound) -> Result<Response<Incoming>, String> {
+    let mut request = Request::get("/");
     if let Some(known) = known {
         for (name, value) in [(header::IF_NONE_MATCH, &known.etag), (header::IF_MODIFIED_SINCE, &known.last_modified)] {
             if let Some(value) = value.as_ref().and_then(|value| HeaderValue::from_str(value).ok()) {
@@ -298,17 +225,7 @@ where
             }
         }
     }
-    let request = request.body(Empty::<Bytes>::new()).map_err(|why| why.to_string())?;
-    within(SILENCE, sender.send_request(request)).await?.map_err(|why| broken(&why))
-}
-
-async fn within<T>(time: Duration, work: impl Future<Output = T>) -> Result<T, String> {
-    tokio::time::timeout(time, work).await.map_err(|_| format!("no answer within {} seconds", time.as_secs()))
-}
-
-/// The cause rather than "connection error".
-fn broken(why: &hyper::Error) -> String {
-    std::error::Error::source(why).map_or_else(|| why.to_string(), |cause| format!("{why}: {cause}"))
+    http::send(outbound, uri, request, Bytes::new()).await
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose, PublicKeyData,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+    PublicKeyData,
 };
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -43,10 +44,7 @@ impl Authority {
 
     /// What a server needs to show a certificate for these names.
     pub fn server(&self, names: &[&str]) -> Arc<ServerConfig> {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let key = KeyPair::generate().expect("a key can be generated");
-        let params = CertificateParams::new(names).expect("the names of a test are valid");
-        let certificate = params.signed_by(&key, &self.issuer).expect("the authority can sign");
+        let (certificate, key) = self.certify(names);
         let chain = vec![certificate.der().clone(), self.issuer.der().clone()];
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = ServerConfig::builder_with_provider(provider())
@@ -56,6 +54,19 @@ impl Authority {
             .with_single_cert(chain, key)
             .expect("the key is the certificate's");
         Arc::new(config)
+    }
+
+    /// The same for servers that read files: certificate and key, each as PEM.
+    pub fn files(&self, names: &[&str]) -> (String, String) {
+        let (certificate, key) = self.certify(names);
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    fn certify(&self, names: &[&str]) -> (Certificate, KeyPair) {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let key = KeyPair::generate().expect("a key can be generated");
+        let params = CertificateParams::new(names).expect("the names of a test are valid");
+        (params.signed_by(&key, &self.issuer).expect("the authority can sign"), key)
     }
 
     /// What a client needs to trust this authority alone.

@@ -18,6 +18,7 @@ pub mod origin;
 pub mod ports;
 pub mod raw;
 pub mod record;
+pub mod services;
 pub mod setup;
 pub mod wait;
 

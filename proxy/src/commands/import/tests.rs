@@ -28,7 +28,7 @@ fn imported(config: &Config, at_once: usize, log: &[u8]) -> (Summary, Vec<Vec<Re
         Ok(count)
     };
     let lines = Lines::of(log).expect("readable");
-    let summary = Importer::new(config, NOW * 1_000_000, at_once, &mut hand_over).run(lines);
+    let summary = Importer::new(config, &Masking::builtin(), NOW * 1_000_000, at_once, &mut hand_over).run(lines);
     (summary.unwrap_or_else(|Wrong(why)| panic!("{why}")), handed)
 }
 
@@ -150,6 +150,6 @@ fn a_register_that_takes_nothing_ends_the_import() {
     let mut refuse = |_| Err(Wrong("full".to_owned()));
     let log = line(60, 0, PAGE);
     let lines = Lines::of(log.as_bytes()).expect("readable");
-    let ended = Importer::new(&config, NOW * 1_000_000, AT_ONCE, &mut refuse).run(lines);
+    let ended = Importer::new(&config, &Masking::builtin(), NOW * 1_000_000, AT_ONCE, &mut refuse).run(lines);
     assert!(matches!(ended, Err(Wrong(why)) if why == "full"));
 }

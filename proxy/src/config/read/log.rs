@@ -1,9 +1,10 @@
 //! `[log]`: what the register keeps, for how long, and for what.
 
-use super::{later_texts, texts};
-use crate::config::{Detail, Durability, Log, Purpose};
+use super::{later_texts, outward, section, texts};
+use crate::config::{Anchor, Detail, Durability, Forward, Log, Purpose};
 use policy::Problem;
 use policy::document::Table;
+use std::path::Path;
 
 /// The day count from which a reason must be written (law: one year).
 const YEAR: u16 = 365;
@@ -12,13 +13,17 @@ const SIX_MONTHS: u16 = 180;
 /// No record is kept longer, whatever the reason.
 const LONGEST_RETENTION: u16 = 1095;
 
-pub(super) fn log(table: Option<&Table<'_>>) -> Log {
+/// Relative paths start from `folder`.
+pub(super) fn log(table: Option<&Table<'_>>, folder: &Path) -> Log {
     let default = Log {
         detail: Detail::Host,
         retention_days: YEAR,
         retention_reason: String::new(),
         purposes: vec![Purpose::Security, Purpose::Charter],
         durability: Durability::Process,
+        keys: None,
+        forward: Forward::default(),
+        anchor: Anchor::default(),
     };
     let Some(table) = table else { return default };
     later_texts(Some(table), &["central"], &[]);
@@ -31,6 +36,9 @@ pub(super) fn log(table: Option<&Table<'_>>) -> Log {
         durability: table
             .word("durability", &[("process", Durability::Process), ("power", Durability::Power)])
             .map_or(default.durability, |word| word.value),
+        keys: table.string("keys").filter(|keys| !keys.is_empty()).map(|keys| folder.join(keys.value)),
+        forward: section(table, "forward", |forward| outward::forward(forward, folder)),
+        anchor: section(table, "anchor", |anchor| outward::anchor(anchor, folder)),
     }
 }
 

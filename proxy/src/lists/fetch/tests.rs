@@ -4,7 +4,7 @@ use super::super::source;
 use super::*;
 use flate2::{Compression, write::GzEncoder};
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc;
 
 /// Serves one scripted answer a connection, and gives back the requests it saw.

@@ -1,57 +1,37 @@
-//! The register searched page by page, for who looks for a pseudonym: the register knows names only, and a pseudonym is
-//! compared record by record.
+//! The newest records that are looked for. Whoever looks for a pseudonym has it compared record by record: the register
+//! knows names only.
 
 use super::Filter;
 use logstore::pseudonym::Pseudonyms;
-use logstore::{Record, Search, SearchError};
+use logstore::{Keys, Record, Search, SearchError};
+use std::ops::ControlFlow;
 use std::path::Path;
 
-/// Records read at once.
-pub(super) const PAGE: u64 = 10_000;
-
-/// The newest records that are looked for, at most `limit`, oldest first; `page` are read at once.
-pub(super) async fn search(
+/// The newest records that are looked for, at most `limit`, oldest first.
+pub(super) async fn newest(
     register: &Path,
+    keys: &Keys,
     filter: &Filter,
     pseudonyms: &Pseudonyms,
     limit: usize,
-    page: u64,
 ) -> Result<Vec<Record>, SearchError> {
-    let mut query = Search { newest_first: true, limit: Some(limit as u64), ..filter.search.clone() };
-    if filter.user.is_none() && filter.client.is_none() {
-        let mut found = logstore::search(register, &query).await?;
-        found.reverse();
-        return Ok(found);
-    }
-    let mut page = page;
-    let mut found: Vec<Record> = Vec::new();
-    // The records of the page before that were opened in its oldest microsecond: the next page begins with them again.
-    let mut seen: Vec<i64> = Vec::new();
-    loop {
-        query.limit = Some(page);
-        let records = logstore::search(register, &query).await?;
-        let full = records.len() as u64 == page;
-        let Some(oldest) = records.last().map(|record| record.opened_at) else { break };
-        let edge: Vec<i64> =
-            records.iter().filter(|record| record.opened_at == oldest).map(|record| record.id).collect();
-        if edge.len() as u64 == page {
-            // One microsecond fills a whole page: only a longer one gets past it.
-            page *= 2;
+    let query = Search { newest_first: true, ..filter.search.clone() };
+    let mut found = Vec::new();
+    let visited = logstore::visit(register, keys, &query, |record| {
+        if matches(filter, &record, pseudonyms) {
+            found.push(record);
         }
-        let new = records.into_iter().filter(|record| !seen.contains(&record.id));
-        found.extend(new.filter(|record| matches(filter, record, pseudonyms)));
-        if !full || found.len() >= limit {
-            break;
-        }
-        seen = edge;
-        query.to = Some(oldest + 1);
-    }
-    found.truncate(limit);
+        if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    visited.await?;
     found.reverse();
     Ok(found)
 }
 
 fn matches(filter: &Filter, record: &Record, pseudonyms: &Pseudonyms) -> bool {
+    if filter.user.is_none() && filter.client.is_none() {
+        return true;
+    }
     let month = pseudonyms.month(record.opened_at);
     let user = || record.user.as_ref().map(|user| month.user(user));
     filter.user.as_ref().is_none_or(|wanted| user().as_ref() == Some(wanted))
@@ -66,7 +46,8 @@ mod tests {
 
     /// A register of nine visits: three microseconds, in each one visit of each of three people.
     async fn register(dir: &Path) {
-        let settings = Settings { dir: dir.to_owned(), node: "gate1".to_owned(), durability: Durability::Process };
+        let (dir, keys, durability) = (dir.to_owned(), dir.join("keys"), Durability::Process);
+        let settings = Settings { dir, keys, node: "gate1".to_owned(), durability };
         let (register, _) = Register::start(settings).await.expect("started");
         for n in 0..9 {
             let verdict =
@@ -94,26 +75,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_pseudonym_finds_its_person_whatever_the_page() {
+    async fn a_pseudonym_finds_its_person() {
         let dir = tempfile::tempdir().expect("a folder");
         register(dir.path()).await;
         let pseudonyms = Pseudonyms::open(&dir.path().join("keys/pseudonyms")).expect("made");
         let all = Filter { search: Search::default(), user: None, client: None };
-        let everybody = search(dir.path(), &all, &pseudonyms, 100, PAGE).await.expect("searched");
+        let keys = Keys::open(&dir.path().join("keys"), dir.path()).expect("opened");
+        let everybody = newest(dir.path(), &keys, &all, &pseudonyms, 100).await.expect("searched");
         assert_eq!(everybody.len(), 9);
         let shown: Vec<Shown> = everybody.into_iter().map(|record| Shown::new(record, Some(&pseudonyms))).collect();
         let one = Filter { search: Search::default(), user: shown[1].user.clone(), client: None };
-        for page in [1, 2, 3, 4, PAGE] {
-            let found = search(dir.path(), &one, &pseudonyms, 100, page).await.expect("searched");
-            assert_eq!(hosts(found), ["n1.test", "n4.test", "n7.test"], "{page}");
-            let newest = search(dir.path(), &one, &pseudonyms, 2, page).await.expect("searched");
-            assert_eq!(hosts(newest), ["n4.test", "n7.test"], "{page}");
-        }
+        let found = newest(dir.path(), &keys, &one, &pseudonyms, 100).await.expect("searched");
+        assert_eq!(hosts(found), ["n1.test", "n4.test", "n7.test"]);
+        let found = newest(dir.path(), &keys, &one, &pseudonyms, 2).await.expect("searched");
+        assert_eq!(hosts(found), ["n4.test", "n7.test"]);
         let client = Some(shown[0].client_ip.clone());
         let nobody = Some("p-0000000000".to_owned());
         for (user, client, count) in [(None, client, 9), (nobody, None, 0)] {
             let filter = Filter { search: Search::default(), user, client };
-            let found = search(dir.path(), &filter, &pseudonyms, 100, 2).await.expect("searched");
+            let found = newest(dir.path(), &keys, &filter, &pseudonyms, 100).await.expect("searched");
             assert_eq!(found.len(), count);
         }
     }

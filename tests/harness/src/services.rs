@@ -1,0 +1,38 @@
+//! Servers of other people's making, each started for one test on a port of its own: what the gate sends to.
+pub mod smtp;
+pub mod syslog;
+pub mod timestamp;
+
+pub use smtp::Smtp;
+pub use syslog::Syslog;
+pub use timestamp::Timestamps;
+
+use crate::{LIMIT, wait};
+use std::net::{Ipv4Addr, TcpStream};
+use std::process::{Child, Command, Stdio};
+
+/// A process that ends with the test.
+struct Process(Child);
+
+impl Process {
+    /// Starts it, and waits until it listens.
+    fn listening(command: &mut Command, port: u16) -> Process {
+        let started = command.stdin(Stdio::null()).spawn();
+        let mut process =
+            Process(started.unwrap_or_else(|why| panic!("{:?}: {why}; tests/run installs it", command.get_program())));
+        wait::until(&format!("{:?} on port {port}", command.get_program()), LIMIT, || {
+            let ended = process.0.try_wait().expect("a child can be waited for");
+            assert!(ended.is_none(), "{:?} ended at once: {ended:?}", command.get_program());
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()
+        });
+        process
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
