@@ -77,6 +77,14 @@ impl Cipher {
         self.open_in_place(*nonce, place, rest)
     }
 
+    /// Opens what [`Cipher::hide`] made, in its own memory.
+    pub(crate) fn open_whole(&self, place: &str, mut hidden: Vec<u8>) -> Result<Vec<u8>, Closed> {
+        let length = self.open(place, &mut hidden)?.len();
+        hidden.drain(..NONCE_LEN);
+        hidden.truncate(length);
+        Ok(hidden)
+    }
+
     /// Hides with a nonce that the caller never gives twice; returns the tag.
     #[expect(clippy::expect_used, reason = "AES-GCM fails beyond 64 GiB alone")]
     pub(crate) fn hide_in_place(&self, nonce: [u8; NONCE_LEN], place: &str, text: &mut [u8]) -> [u8; 16] {

@@ -20,6 +20,7 @@ use crate::keys::{DayKey, KeyName, Keys};
 use crate::row::Malformed;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub(crate) struct Reader {
     pub(crate) day: Day,
     pub(crate) state: State,
     pub(crate) connection: SqliteConnection,
+    /// What is the same for the whole day.
+    meta: HashMap<String, String>,
     /// `None` while there is nothing to open.
     pub(crate) key: Option<DayKey>,
 }
@@ -66,24 +69,26 @@ impl Reader {
     pub(crate) async fn open(file: &Path, day: Day, keys: &Keys) -> Result<Reader, Malformed> {
         let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(10));
         let mut connection = SqliteConnection::connect_with(&options).await?;
-        let state = match state(&mut connection).await {
-            Ok(state) => state,
+        let read = async {
+            let state = version(&mut connection).await?;
+            let meta = if state == 0 { HashMap::new() } else { all_meta(&mut connection).await? };
+            let state = state_of_version(state, meta.get("state").map(String::as_str))?;
+            let key = match state {
+                State::Empty | State::Rows => None,
+                State::Open | State::Sealed => {
+                    let name = meta.get("key").and_then(|name| KeyName::parse(name)).ok_or(Malformed::Meta("key"))?;
+                    Some(keys.day(day, &name)?)
+                }
+            };
+            Ok::<_, Malformed>((state, meta, key))
+        };
+        match read.await {
+            Ok((state, meta, key)) => Ok(Reader { day, state, connection, meta, key }),
             Err(error) => {
                 connection.close().await?;
-                return Err(error);
+                Err(error)
             }
-        };
-        let key = match state {
-            State::Empty | State::Rows => None,
-            State::Open | State::Sealed => match key(&mut connection, day, keys).await {
-                Ok(key) => Some(key),
-                Err(error) => {
-                    connection.close().await?;
-                    return Err(error);
-                }
-            },
-        };
-        Ok(Reader { day, state, connection, key })
+        }
     }
 
     /// Lets go of the file.
@@ -96,8 +101,8 @@ impl Reader {
     }
 
     /// Opens a blob of the file that stands in `place`.
-    pub(crate) fn reveal(&self, place: &str, mut data: Vec<u8>) -> Result<Vec<u8>, Malformed> {
-        Ok(self.key()?.cipher.open(&self.day.place(place), &mut data)?.to_vec())
+    pub(crate) fn reveal(&self, place: &str, data: Vec<u8>) -> Result<Vec<u8>, Malformed> {
+        Ok(self.key()?.cipher.open_whole(&self.day.place(place), data)?)
     }
 
     /// Opens a batch or block.
@@ -106,13 +111,13 @@ impl Reader {
     }
 
     /// A value of `meta`.
-    pub(crate) async fn meta(&mut self, name: &'static str) -> Result<String, Malformed> {
-        meta(&mut self.connection, name).await
+    pub(crate) fn meta(&self, name: &'static str) -> Result<&str, Malformed> {
+        self.meta.get(name).map(String::as_str).ok_or(Malformed::Meta(name))
     }
 
     /// A number of `meta`.
-    pub(crate) async fn number(&mut self, name: &'static str) -> Result<i64, Malformed> {
-        self.meta(name).await?.parse().map_err(|_| Malformed::Meta(name))
+    pub(crate) fn number(&self, name: &'static str) -> Result<i64, Malformed> {
+        self.meta(name)?.parse().map_err(|_| Malformed::Meta(name))
     }
 }
 
@@ -123,16 +128,25 @@ pub(crate) const USERS: &str = "users";
 
 /// The state of an open file.
 pub(crate) async fn state(connection: &mut SqliteConnection) -> Result<State, Malformed> {
-    match version(connection).await? {
-        0 => Ok(State::Empty),
-        1 => Ok(State::Rows),
-        VERSION => match meta(connection, "state").await?.as_str() {
-            "open" => Ok(State::Open),
-            "sealed" => Ok(State::Sealed),
-            _ => Err(Malformed::Meta("state")),
-        },
-        other => Err(Malformed::Version(other)),
+    let version = version(connection).await?;
+    let state = if version == VERSION { Some(meta(connection, "state").await?) } else { None };
+    state_of_version(version, state.as_deref())
+}
+
+fn state_of_version(version: i64, state: Option<&str>) -> Result<State, Malformed> {
+    match (version, state) {
+        (0, _) => Ok(State::Empty),
+        (1, _) => Ok(State::Rows),
+        (VERSION, Some("open")) => Ok(State::Open),
+        (VERSION, Some("sealed")) => Ok(State::Sealed),
+        (VERSION, _) => Err(Malformed::Meta("state")),
+        (other, _) => Err(Malformed::Version(other)),
     }
+}
+
+async fn all_meta(connection: &mut SqliteConnection) -> Result<HashMap<String, String>, sqlx::Error> {
+    let all: Vec<(String, String)> = sqlx::query_as("SELECT key, value FROM meta").fetch_all(connection).await?;
+    Ok(all.into_iter().collect())
 }
 
 /// The state of a day's file; `Empty` when there is none.
@@ -145,11 +159,6 @@ pub(crate) async fn state_of(file: &Path) -> Result<State, Malformed> {
     let state = state(&mut connection).await;
     connection.close().await?;
     state
-}
-
-async fn key(connection: &mut SqliteConnection, day: Day, keys: &Keys) -> Result<DayKey, Malformed> {
-    let name = KeyName::parse(&meta(connection, "key").await?).ok_or(Malformed::Meta("key"))?;
-    Ok(keys.day(day, &name)?)
 }
 
 async fn meta(connection: &mut SqliteConnection, name: &'static str) -> Result<String, Malformed> {

@@ -94,8 +94,9 @@ impl Importer {
             return Ok(known);
         }
         let query = crate::Search::default();
-        let rows = crate::search::search_day(&file, day, &self.keys, &query).await.map_err(wrong)?;
-        for mut row in rows.into_iter().filter(|row| &*row.node == node) {
+        let (records, _) = crate::search::search_day(&file, day, &self.keys, &query).await.map_err(wrong)?;
+        for record in records.into_iter().filter(|record| record.node == node) {
+            let mut row = Row::from(record);
             row.id = 0;
             *known.entry(contents(&row)).or_default() += 1;
         }

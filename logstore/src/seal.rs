@@ -110,8 +110,8 @@ pub(crate) async fn seal_day(dir: &Path, day: Day, node: &str, keys: &Keys) -> R
 async fn remember(dir: &Path, day: Day, keys: &Keys) -> Result<(), SealError> {
     let file = day.file(dir);
     let wrong = |error: Malformed| DayError::of(&file, &error);
-    let mut reader = Reader::open(&file, day, keys).await.map_err(wrong)?;
-    let line = reader.meta("seal").await.map_err(wrong)?;
+    let reader = Reader::open(&file, day, keys).await.map_err(wrong)?;
+    let line = reader.meta("seal").map_err(wrong)?.to_owned();
     reader.close().await.map_err(wrong)?;
     let mut chain = Chain::open(&chain_file(dir), SEAL)?;
     let link = Line::of(&line).and_then(|line| line.read::<Seal>());
@@ -445,8 +445,9 @@ async fn fetch(source: &mut Source, add: &[Row], orders: &[Order]) -> Result<Vec
         }
         let block = source.block(part as usize).await?;
         let whole = block.whole()?;
+        let read = whole.rows()?;
         for place in places {
-            rows[place] = Some(whole.row(orders[place].row as usize)?);
+            rows[place] = Some(read.row(orders[place].row as usize)?);
         }
     }
     rows.into_iter().map(|row| row.ok_or(Malformed::Meta("place"))).collect()

@@ -12,7 +12,7 @@ use crate::dayfile::open::superseded;
 use crate::dayfile::{Reader, State};
 use crate::keys::Keys;
 use crate::record::Record;
-use crate::row::{Malformed, Row};
+use crate::row::Malformed;
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::ops::ControlFlow;
@@ -84,17 +84,20 @@ pub async fn visit(
         }
         let file = day.file(dir);
         let wrong = |error: Malformed| SearchError::Day { why: error.to_string(), file: file.clone() };
-        let mut rows = search_day(&file, day, keys, query).await.map_err(wrong)?;
-        rows.sort_unstable_by_key(|row| (row.opened_at, row.id));
+        let (records, mut order) = search_day(&file, day, keys, query).await.map_err(wrong)?;
+        order.sort_unstable();
         if query.newest_first {
-            rows.reverse();
+            order.reverse();
         }
-        rows.truncate(usize::try_from(left).unwrap_or(usize::MAX));
-        left -= rows.len() as u64;
+        order.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+        left -= order.len() as u64;
         // An identifier is given once.
-        let only = query.id.is_some() && !rows.is_empty();
-        for row in rows {
-            if visitor(row.record()).is_break() {
+        let only = query.id.is_some() && !order.is_empty();
+        let mut records: Vec<Option<Record>> = records.into_iter().map(Some).collect();
+        for (.., place) in order {
+            if let Some(record) = records[place].take()
+                && visitor(record).is_break()
+            {
                 return Ok(());
             }
         }
@@ -105,7 +108,10 @@ pub async fn visit(
     Ok(())
 }
 
-pub(crate) async fn search_day(file: &Path, day: Day, keys: &Keys, query: &Search) -> Result<Vec<Row>, Malformed> {
+/// What is found, and where each stands: its opening, its identifier, its place in the list.
+type Found = (Vec<Record>, Vec<(i64, i64, usize)>);
+
+pub(crate) async fn search_day(file: &Path, day: Day, keys: &Keys, query: &Search) -> Result<Found, Malformed> {
     let mut reader = Reader::open(file, day, keys).await?;
     let found = match reader.state {
         // Made a moment ago, its schema not yet written.
@@ -115,73 +121,82 @@ pub(crate) async fn search_day(file: &Path, day: Day, keys: &Keys, query: &Searc
         State::Sealed => search_sealed(&mut reader, query).await,
     };
     reader.close().await?;
-    found
+    let found = found?;
+    let order = (0..).zip(&found).map(|(place, record)| (record.opened_at, record.id, place)).collect();
+    Ok((found, order))
 }
 
-async fn search_rows(reader: &mut Reader, query: &Search) -> Result<Vec<Row>, Malformed> {
+async fn search_rows(reader: &mut Reader, query: &Search) -> Result<Vec<Record>, Malformed> {
     let (mut found, mut after) = (Vec::new(), i64::MIN);
     loop {
         let page = reader.rows_after(after).await?;
         let Some(last) = page.last() else { return Ok(found) };
         after = last.id;
-        found.extend(page.into_iter().filter(|record| query.covers(record)).map(Row::from));
+        found.extend(page.into_iter().filter(|record| query.covers(record)));
     }
 }
 
-async fn search_open(reader: &mut Reader, query: &Search) -> Result<Vec<Row>, Malformed> {
+async fn search_open(reader: &mut Reader, query: &Search) -> Result<Vec<Record>, Malformed> {
     let blocks = reader.batches().await?;
     let superseded = superseded(&blocks)?;
     let mut found = Vec::new();
     for block in &blocks {
-        let rows = matching(block, query)?;
-        found.extend(rows.into_iter().filter(|row| row.outcome.is_some() || !superseded.contains(&row.id)));
+        matching(block, query, &mut found)?;
+    }
+    if !superseded.is_empty() {
+        found.retain(|record: &Record| record.outcome.is_some() || !superseded.contains(&record.id));
     }
     Ok(found)
 }
 
-async fn search_sealed(reader: &mut Reader, query: &Search) -> Result<Vec<Row>, Malformed> {
+async fn search_sealed(reader: &mut Reader, query: &Search) -> Result<Vec<Record>, Malformed> {
     if let Some(id) = query.id
-        && !(reader.number("first_id").await?..=reader.number("last_id").await?).contains(&id)
+        && !(reader.number("first_id")?..=reader.number("last_id")?).contains(&id)
     {
         return Ok(Vec::new());
     }
-    let keys = match &query.user {
-        None => reader.block_keys().await?,
+    let mut query = query.clone();
+    // What holds of the whole day is not asked of each record.
+    query.from = query.from.filter(|from| reader.number("first_opened").map_or(true, |first| *from > first));
+    query.to = query.to.filter(|to| reader.number("last_opened").map_or(true, |last| *to <= last));
+    let mut found = Vec::new();
+    let user = match &query.user {
+        None => None,
         Some(user) => {
             let users = reader.users().await?;
             match users.binary_search_by(|known| known.as_ref().cmp(&Some(user))) {
-                Ok(place) => reader.block_keys_of(place).await?,
-                Err(_) => return Ok(Vec::new()),
+                Ok(place) => Some(place),
+                Err(_) => return Ok(found),
             }
         }
     };
-    let mut found = Vec::new();
-    for key in keys {
-        let block = reader.block_at(key).await?;
-        found.append(&mut matching(&block, query)?);
+    let mut after = None;
+    loop {
+        let blocks = reader.blocks_after(after, user).await?;
+        let Some((last, _)) = blocks.last() else { return Ok(found) };
+        after = Some(*last);
+        for (_, block) in &blocks {
+            matching(block, &query, &mut found)?;
+        }
     }
-    Ok(found)
 }
 
-/// The records of a block that are looked for. Conditions are asked of each distinct value once, and of fields that
+/// Adds the records of a block that are looked for. Conditions are asked of each distinct value once, and of fields that
 /// decide soonest first: what is not needed is not unpacked.
-fn matching(block: &Block, query: &Search) -> Result<Vec<Row>, Malformed> {
+fn matching(block: &Block, query: &Search, found: &mut Vec<Record>) -> Result<(), Malformed> {
     let mut rows: Vec<usize> = (0..block.len()).collect();
     if let Some(id) = query.id {
         let ids = block.numbers(columns::ID)?;
         rows.retain(|row| ids[*row] == id);
-    }
-    if query.from.is_some() || query.to.is_some() {
-        let opened = block.numbers(columns::OPENED_AT)?;
-        let span = query.from.unwrap_or(i64::MIN)..query.to.unwrap_or(i64::MAX);
-        rows.retain(|row| span.contains(&opened[*row]));
     }
     let keep = |rows: &mut Vec<usize>, fields: &[usize], holds: &dyn Fn(&str) -> bool| {
         let mut columns = Vec::new();
         for field in fields {
             let texts = block.texts(*field)?;
             let held: Vec<bool> = (0..texts.distinct()).map(|place| texts.value(place).is_some_and(holds)).collect();
-            columns.push((texts, held));
+            if held.contains(&true) {
+                columns.push((texts, held));
+            }
         }
         rows.retain(|row| columns.iter().any(|(texts, held)| held.get(texts.place(*row)).copied().unwrap_or(false)));
         Ok::<_, Malformed>(())
@@ -195,11 +210,21 @@ fn matching(block: &Block, query: &Search) -> Result<Vec<Row>, Malformed> {
     if let Some(host) = query.host.as_ref().filter(|_| !rows.is_empty()) {
         keep(&mut rows, &[columns::HOST, columns::TLS_NAME], &|value| host.covers(value))?;
     }
+    if !rows.is_empty() && (query.from.is_some() || query.to.is_some()) {
+        let opened = block.numbers(columns::OPENED_AT)?;
+        let span = query.from.unwrap_or(i64::MIN)..query.to.unwrap_or(i64::MAX);
+        rows.retain(|row| span.contains(&opened[*row]));
+    }
     if rows.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let whole = block.whole()?;
-    rows.into_iter().map(|row| whole.row(row)).collect()
+    let read = whole.rows()?;
+    found.reserve(rows.len());
+    for row in rows {
+        found.push(read.record(row)?);
+    }
+    Ok(())
 }
 
 impl HostFilter {

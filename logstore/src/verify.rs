@@ -188,8 +188,7 @@ impl Report {
         (hash, seal): (Hash, &Seal),
     ) -> Result<(), Malformed> {
         let day = reader.day;
-        let line = reader.meta("seal").await?;
-        if Line::of(&line).map(|line| line.hash()) != Some(hash) {
+        if Line::of(reader.meta("seal")?).map(|line| line.hash()) != Some(hash) {
             self.find(day.to_string(), "the seal in its file is not the one in the chain".into());
             return Ok(());
         }

@@ -76,7 +76,10 @@ async fn run(asked: &Asked) -> Result<()> {
     }
     let keys = Keys::open(&settings.keys, &dir)?;
     let (bytes, records, days) = size(&dir)?;
-    row("on the disk, all included", format!("{:.1} bytes a record ({records} records, {days} days)", bytes as f64 / records as f64));
+    row(
+        "on the disk, all included",
+        format!("{:.1} bytes a record ({records} records, {days} days)", bytes as f64 / records as f64),
+    );
     let log = log(asked)?;
     row("Squid's access.log", format!("{:.1} bytes a record, {:.1} with gzip -9", log.raw, log.packed));
     person(&dir, &keys, &log, records, days).await?;
@@ -125,7 +128,8 @@ fn size(dir: &Path) -> Result<(u64, u64, u64)> {
         }
     }
     let seals = std::fs::read_to_string(dir.join("seals.jsonl"))?;
-    let counted = seals.lines().filter_map(|line| line.split("\"records\":").nth(1)?.split(',').next()?.parse::<u64>().ok());
+    let counted =
+        seals.lines().filter_map(|line| line.split("\"records\":").nth(1)?.split(',').next()?.parse::<u64>().ok());
     Ok((bytes, counted.sum(), days))
 }
 
@@ -161,7 +165,14 @@ async fn person(dir: &Path, keys: &Keys, log: &Log, records: u64, days: u64) -> 
     assert!(zgrep.wait()?.success(), "zgrep found nothing");
     let rate = log.lines as f64 / began.elapsed().as_secs_f64();
     let whole = records as f64 / rate;
-    row("zgrep", format!("{:.2} million lines/s ({found} found in {} days): {whole:.1} s for all", rate / 1e6, LOGGED.min(days as i64)));
+    row(
+        "zgrep",
+        format!(
+            "{:.2} million lines/s ({found} found in {} days): {whole:.1} s for all",
+            rate / 1e6,
+            LOGGED.min(days as i64)
+        ),
+    );
     // In a log of a year, a person's newest day is at the end of what has to be unpacked.
     let query = Search { user: Some(name.into()), ..Search::default() };
     let (began, mut first, mut count) = (Instant::now(), None, 0_u64);
@@ -173,7 +184,10 @@ async fn person(dir: &Path, keys: &Keys, log: &Log, records: u64, days: u64) -> 
     .await?;
     let all = began.elapsed();
     let first = first.unwrap_or_default();
-    row("a person's year", format!("{:.2} s, {count} records: {:.0} x zgrep", all.as_secs_f64(), whole / all.as_secs_f64()));
+    row(
+        "a person's year",
+        format!("{:.2} s, {count} records: {:.0} x zgrep", all.as_secs_f64(), whole / all.as_secs_f64()),
+    );
     row("its first record", format!("{:.1} ms: {:.0} x zgrep", millis(first), whole / first.as_secs_f64()));
     let (began, mut newest) = (Instant::now(), None);
     visit(dir, keys, &Search { newest_first: true, ..query }, |_| {
@@ -195,7 +209,10 @@ async fn within_a_day(dir: &Path, keys: &Keys, day: i64) -> Result<()> {
     })
     .await?;
     for (what, query) in [
-        ("an address in a day", Search { client: Some(IpNet::from(std::net::IpAddr::from([10, 0, 0, 40]))), ..within.clone() }),
+        (
+            "an address in a day",
+            Search { client: Some(IpNet::from(std::net::IpAddr::from([10, 0, 0, 40]))), ..within.clone() },
+        ),
         ("a network in a day", Search { client: Some("10.0.0.16/28".parse()?), ..within.clone() }),
         ("a busy host in a day", host(HostFilter::Exactly("www.site-0.fr".into()))),
         ("a domain in a day", host(HostFilter::WithSubdomains("service-7.fr".into()))),
@@ -225,7 +242,10 @@ async fn proof(dir: &Path, keys: &Keys) -> Result<()> {
     let report = verify(dir, keys, &keys.public(), |_| {}).await?;
     assert!(report.findings.is_empty(), "{:?}", report.findings.first());
     let rate = report.records as f64 / began.elapsed().as_secs_f64();
-    row("verified", format!("{:.2} million records/s ({} records, {} checkpoints)", rate / 1e6, report.records, report.checkpoints));
+    row(
+        "verified",
+        format!("{:.2} million records/s ({} records, {} checkpoints)", rate / 1e6, report.records, report.checkpoints),
+    );
     Ok(())
 }
 

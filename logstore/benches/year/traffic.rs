@@ -79,11 +79,8 @@ impl Traffic {
         let mut at = midnight + ((hour / 24.0) * DAY as f64) as i64 + lot.below(60_000_000) as i64;
         let count = (1 + lot.below(25) as usize).min(most);
         let habit = lot.below(2) == 0;
-        let first = if habit {
-            self.people[person].habits[lot.below(30) as usize]
-        } else {
-            pick(&self.hosts, lot.unit())
-        };
+        let first =
+            if habit { self.people[person].habits[lot.below(30) as usize] } else { pick(&self.hosts, lot.unit()) };
         for number in 0..count {
             let lot = &mut self.lot;
             let host = if number % 3 == 0 { first } else { pick(&self.hosts, lot.unit()) };

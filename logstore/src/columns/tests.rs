@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use super::*;
-use crate::record::Entry;
+use crate::record::{Action, Auth, Entry, Verdict};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// Rows as strange as they can be.
 pub(crate) fn rows() -> impl Strategy<Value = Vec<Row>> {
@@ -93,9 +94,11 @@ proptest! {
         let block = Block::read(write(&rows.iter().collect::<Vec<_>>(), &proofs, packing)).unwrap();
         prop_assert_eq!(block.proofs().unwrap(), proofs);
         let whole = block.whole().unwrap();
+        let read = whole.rows().unwrap();
         prop_assert_eq!(whole.len(), rows.len());
         for (place, row) in rows.iter().enumerate() {
-            prop_assert_eq!(&whole.row(place).unwrap(), row);
+            prop_assert_eq!(&read.row(place).unwrap(), row);
+            prop_assert_eq!(read.record(place).unwrap(), row.record());
             let mut form = Vec::new();
             whole.canonical(place, &mut form);
             prop_assert_eq!(form, specified(row));
@@ -123,8 +126,9 @@ fn look_through(bytes: Vec<u8>) {
     let Ok(block) = Block::read(bytes) else { return };
     let _ = block.proofs();
     if let Ok(whole) = block.whole() {
+        let rows = whole.rows();
         for row in 0..whole.len() {
-            let _ = whole.row(row);
+            let _ = rows.as_ref().map(|rows| (rows.row(row).is_ok(), rows.record(row).is_ok()));
             whole.canonical(row, &mut Vec::new());
         }
     }

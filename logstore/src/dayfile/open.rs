@@ -219,13 +219,14 @@ impl OpenDay {
         let mut after = 0;
         while let Some((number, block)) = self.batch_after(after).await.map_err(wrong)? {
             let whole = block.whole().map_err(wrong)?;
+            let rows = whole.rows().map_err(wrong)?;
             for row in 0..whole.len() {
                 let id = whole.id(row);
                 if whole.is_settled(row) {
                     known.open.remove(&id);
                     known.settled.insert(id);
                 } else if !known.settled.contains(&id) {
-                    known.open.insert(id, whole.row(row).map_err(wrong)?);
+                    known.open.insert(id, rows.row(row).map_err(wrong)?);
                 }
             }
             after = number;

@@ -23,7 +23,7 @@ const PAGE: i64 = 4096;
 impl Reader {
     /// Records of the first form with identifiers after `id`, in their order, a page at most.
     pub(crate) async fn rows_after(&mut self, id: i64) -> Result<Vec<Record>, Malformed> {
-        let node = self.meta("node").await?;
+        let node = self.meta("node")?.to_owned();
         let sql = format!("SELECT {COLUMNS} FROM record WHERE id>? ORDER BY id LIMIT {PAGE}");
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_all(&mut self.connection).await?;
         rows.iter().map(|row| read(row, &node)).collect()

@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 pub(crate) const BLOCK: usize = 4096;
 /// Where a block stands: the person, the instant and the identifier of its first record.
 pub(crate) type BlockKey = (i64, i64, i64);
+/// Bytes of a page of a sealed file.
+const PAGE: u32 = 1024;
 /// How hard blocks are packed: a day is packed once and read often.
 const PACKING: Compression = Compression::new(6);
 /// Longest list of accounts or checkpoints that is read.
@@ -40,6 +42,8 @@ impl Draft {
         let options = SqliteConnectOptions::new()
             .filename(&file)
             .create_if_missing(true)
+            // A block ends somewhere in its last page: half a page a block is lost, so pages are small.
+            .page_size(PAGE)
             .journal_mode(SqliteJournalMode::Off)
             .synchronous(SqliteSynchronous::Off);
         let mut connection = SqliteConnection::connect_with(&options).await.map_err(wrong)?;
@@ -160,10 +164,25 @@ impl Reader {
         Ok(keys.fetch_all(&mut self.connection).await?)
     }
 
-    /// Where the blocks stand that hold records of the account in this place.
-    pub(crate) async fn block_keys_of(&mut self, user: usize) -> Result<Vec<BlockKey>, Malformed> {
-        let sql = "SELECT user, opened_at, id FROM block WHERE user<=?1 AND last_user>=?1 ORDER BY user, opened_at, id";
-        Ok(sqlx::query_as(sql).bind(i64::try_from(user)?).fetch_all(&mut self.connection).await?)
+    /// The next blocks behind this one, those of the account in `user`'s place alone when there is one.
+    pub(crate) async fn blocks_after(
+        &mut self,
+        after: Option<BlockKey>,
+        user: Option<usize>,
+    ) -> Result<Vec<(BlockKey, Block)>, Malformed> {
+        let (at, opened, id) = after.unwrap_or((i64::MIN, i64::MIN, i64::MIN));
+        let user = user.map(i64::try_from).transpose()?;
+        let sql = "SELECT user, opened_at, id, data FROM block WHERE (user, opened_at, id) > (?1, ?2, ?3) \
+                   AND user<=?4 AND last_user>=?5 ORDER BY user, opened_at, id LIMIT 32";
+        let all: Vec<(i64, i64, i64, Vec<u8>)> = sqlx::query_as(sql)
+            .bind(at)
+            .bind(opened)
+            .bind(id)
+            .bind(user.unwrap_or(i64::MAX))
+            .bind(user.unwrap_or(i64::MIN))
+            .fetch_all(&mut self.connection)
+            .await?;
+        all.into_iter().map(|(user, opened_at, id, data)| Ok(((user, opened_at, id), self.block(data)?))).collect()
     }
 
     /// One block.

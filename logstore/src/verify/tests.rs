@@ -95,7 +95,7 @@ impl Registered {
             let block = reader.block_at(key).await.unwrap();
             let (whole, proofs) = (block.whole().unwrap(), block.proofs().unwrap());
             for (place, proof) in proofs.iter().enumerate() {
-                rows.push((whole.row(place).unwrap(), proof.place));
+                rows.push((whole.rows().unwrap().row(place).unwrap(), proof.place));
                 old.insert(whole.id(place), *proof);
             }
         }
@@ -122,7 +122,7 @@ impl Registered {
         forged.users(&key, &users.iter().map(Option::as_deref).collect::<Vec<_>>()).await.unwrap();
         forged.checkpoints(&lines).await.unwrap();
         for name in ["records", "first_id", "last_id", "first_opened", "last_opened", "seal"] {
-            forged.set(name, &reader.meta(name).await.unwrap()).await.unwrap();
+            forged.set(name, reader.meta(name).unwrap()).await.unwrap();
         }
         reader.close().await.unwrap();
         let draft = forged.finish().await.unwrap();
