@@ -26,12 +26,22 @@ struct Packed {
 /// A field of texts.
 pub(crate) struct Texts {
     bytes: Vec<u8>,
-    /// Where each distinct value stands, its length before it: as the canonical form has it.
-    distinct: Vec<Range<usize>>,
+    /// The distinct values.
+    distinct: Vec<Distinct>,
+    /// Their texts, one behind the other.
+    text: String,
     /// Which value each row has; empty when there is but one.
     places: Vec<u32>,
     /// The values again, to be shared by records.
     shared: OnceCell<Vec<Option<Arc<str>>>>,
+}
+
+/// One of the distinct values of a field.
+struct Distinct {
+    /// Where it stands with its length before it: as the canonical form has it.
+    encoded: Range<usize>,
+    /// Where its text is; `None` when it is missing.
+    text: Option<Range<usize>>,
 }
 
 impl Block {
@@ -114,11 +124,18 @@ impl Block {
         let mut read = || {
             let count = reader.length(self.rows.max(1))?;
             let mut distinct = Vec::with_capacity(count);
+            let mut text = String::new();
             for _ in 0..count {
                 let at = reader.at();
-                let value = reader.optional()?;
-                std::str::from_utf8(value.unwrap_or_default()).ok()?;
-                distinct.push(at..reader.at());
+                let value = match reader.optional()? {
+                    None => None,
+                    Some(value) => {
+                        let from = text.len();
+                        text.push_str(std::str::from_utf8(value).ok()?);
+                        Some(from..text.len())
+                    }
+                };
+                distinct.push(Distinct { encoded: at..reader.at(), text: value });
             }
             let mut places = Vec::new();
             if count > 1 {
@@ -127,10 +144,10 @@ impl Block {
                     places.push(u32::try_from(reader.length(count - 1)?).ok()?);
                 }
             }
-            (reader.rest() == 0 && (count > 0 || self.rows == 0)).then_some((distinct, places))
+            (reader.rest() == 0 && (count > 0 || self.rows == 0)).then_some((distinct, text, places))
         };
-        let (distinct, places) = read().ok_or(Malformed::Block(NAMES[field]))?;
-        Ok(Texts { bytes, distinct, places, shared: OnceCell::new() })
+        let (distinct, text, places) = read().ok_or(Malformed::Block(NAMES[field]))?;
+        Ok(Texts { bytes, distinct, text, places, shared: OnceCell::new() })
     }
 
     /// Where each record stands in its tree, and how its leaf begins; empty in a day that is not sealed.
@@ -211,13 +228,11 @@ impl Texts {
 
     /// A distinct value.
     pub(crate) fn value(&self, place: usize) -> Option<&str> {
-        let mut reader = canonical::Reader::new(self.encoded(place));
-        // They were found to be UTF-8 when the field was read.
-        reader.optional().flatten().and_then(|bytes| std::str::from_utf8(bytes).ok())
+        self.text.get(self.distinct.get(place)?.text.clone()?)
     }
 
     fn encoded(&self, place: usize) -> &[u8] {
-        self.distinct.get(place).map_or(&[], |range| &self.bytes[range.clone()])
+        self.distinct.get(place).map_or(&[], |value| &self.bytes[value.encoded.clone()])
     }
 
     fn of(&self, row: usize) -> Option<&str> {
