@@ -16,6 +16,7 @@ use crate::row::Row;
 use flate2::Compression;
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 /// Fields of a record, in the order of `fields.toml`, the order of the canonical form.
 pub(crate) const FIELDS: [&str; 24] = [
@@ -128,34 +129,80 @@ fn differences(to: &mut Vec<u8>, numbers: impl Iterator<Item = i64>) {
     }
 }
 
-/// The distinct values in the order of their first appearance, then, when there are several, which stands where.
+/// The distinct values in the order of their first appearance; then, when there are several, for each row 0 for the next of
+/// them, or how recently its value was met: 1 for the one just before. People return to what they have just left, so
+/// these numbers are small.
 fn texts(to: &mut Vec<u8>, rows: &[&Row], field: usize) {
     let mut distinct = Vec::new();
-    let mut known: HashMap<Option<String>, u64> = HashMap::new();
+    let mut known: HashMap<Option<String>, u32> = HashMap::new();
+    // Values by how recently they were met, the last one last.
+    let mut recent: Vec<u32> = Vec::new();
     let mut places = Vec::with_capacity(rows.len());
-    let (mut scratch, mut last) = (String::new(), None::<(Option<String>, u64)>);
+    let (mut scratch, mut last) = (String::new(), None::<Option<String>>);
     for row in rows {
         let value = text(row, field, &mut scratch);
-        if let Some((before, place)) = &last
-            && before.as_deref() == value
-        {
-            places.push(*place);
+        if last.as_ref().is_some_and(|last| last.as_deref() == value) {
+            places.push(1);
             continue;
         }
         let value = value.map(str::to_owned);
-        let next = known.len() as u64;
-        let place = *known.entry(value.clone()).or_insert_with(|| {
-            canonical::optional(&mut distinct, value.as_deref().map(str::as_bytes));
-            next
-        });
-        places.push(place);
-        last = Some((value, place));
+        match known.get(&value) {
+            Some(place) => {
+                // It was met: it is among them.
+                let at = recent.iter().rposition(|met| met == place).unwrap_or_default();
+                places.push((recent.len() - at) as u64);
+                to_the_end(&mut recent, at);
+            }
+            None => {
+                let place = known.len() as u32;
+                match address(row, field) {
+                    Some(octets) => canonical::optional(&mut distinct, Some(&octets)),
+                    None => canonical::optional(&mut distinct, value.as_deref().map(str::as_bytes)),
+                }
+                known.insert(value.clone(), place);
+                recent.push(place);
+                places.push(0);
+            }
+        }
+        last = Some(value);
     }
     canonical::unsigned(to, known.len() as u64);
     to.append(&mut distinct);
     if known.len() > 1 {
         places.into_iter().for_each(|place| canonical::unsigned(to, place));
     }
+}
+
+/// Moves one behind all others.
+fn to_the_end(recent: &mut [u32], at: usize) {
+    let Some(moved) = recent.get(at).copied() else { return };
+    recent.copy_within(at + 1.., at);
+    if let Some(last) = recent.last_mut() {
+        *last = moved;
+    }
+}
+
+/// The octets of an address: they take the place of its text in a block.
+fn address(row: &Row, field: usize) -> Option<Vec<u8>> {
+    let address = match field {
+        CLIENT_IP => row.client_ip,
+        DESTINATION_IP => row.destination_ip?,
+        _ => return None,
+    };
+    Some(match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    })
+}
+
+/// The address of these octets, as the canonical form has it.
+fn address_text(octets: &[u8]) -> Option<String> {
+    let address: IpAddr = match octets.len() {
+        4 => <[u8; 4]>::try_from(octets).ok()?.into(),
+        16 => <[u8; 16]>::try_from(octets).ok()?.into(),
+        _ => return None,
+    };
+    Some(address.to_string())
 }
 
 /// The text of a field, as the canonical form has it.

@@ -119,29 +119,41 @@ impl Block {
     }
 
     fn read_texts(&self, field: usize) -> Result<Texts, Malformed> {
-        let bytes = self.unpacked(field)?.into_owned();
-        let mut reader = canonical::Reader::new(&bytes);
+        let packed = self.unpacked(field)?;
+        let mut reader = canonical::Reader::new(&packed);
+        let mut bytes = Vec::new();
         let mut read = || {
             let count = reader.length(self.rows.max(1))?;
             let mut distinct = Vec::with_capacity(count);
             let mut text = String::new();
             for _ in 0..count {
-                let at = reader.at();
-                let value = match reader.optional()? {
-                    None => None,
-                    Some(value) => {
-                        let from = text.len();
-                        text.push_str(std::str::from_utf8(value).ok()?);
-                        Some(from..text.len())
+                let (at, from) = (bytes.len(), text.len());
+                let value = reader.optional()?;
+                match value {
+                    None => {}
+                    Some(octets) if matches!(field, CLIENT_IP | DESTINATION_IP) => {
+                        text.push_str(&address_text(octets)?)
                     }
-                };
-                distinct.push(Distinct { encoded: at..reader.at(), text: value });
+                    Some(value) => text.push_str(std::str::from_utf8(value).ok()?),
+                }
+                canonical::optional(&mut bytes, value.map(|_| &text.as_bytes()[from..]));
+                distinct.push(Distinct { encoded: at..bytes.len(), text: value.map(|_| from..text.len()) });
             }
             let mut places = Vec::new();
             if count > 1 {
                 places.reserve_exact(self.rows);
+                let mut recent: Vec<u32> = Vec::with_capacity(count);
                 for _ in 0..self.rows {
-                    places.push(u32::try_from(reader.length(count - 1)?).ok()?);
+                    match reader.length(recent.len())? {
+                        0 if recent.len() == count => return None,
+                        0 => recent.push(u32::try_from(recent.len()).ok()?),
+                        1 => {}
+                        back => {
+                            let at = recent.len() - back;
+                            to_the_end(&mut recent, at);
+                        }
+                    }
+                    places.push(*recent.last()?);
                 }
             }
             (reader.rest() == 0 && (count > 0 || self.rows == 0)).then_some((distinct, text, places))
