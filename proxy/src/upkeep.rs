@@ -62,9 +62,12 @@ pub(crate) async fn purge(gate: &Gate) {
     let state = gate.state();
     let purged = gate.register.purge(state.config.organisation.name.clone()).await.map_err(|error| error.to_string());
     let (folder, now) = (forward::folder(&gate.started_with.data_dir), gate.now().as_microsecond());
-    let kept_from = forward::kept_from(now, state.config.log.retention_days);
-    let copies = tokio::task::spawn_blocking(move || forward::purge(&folder, kept_from)).await;
-    let copies = copies.map_err(|panic| panic.to_string()).and_then(|done| done.map_err(|error| error.to_string()));
+    let register = gate.register.clone();
+    let copies = move || {
+        let terms = logstore::retention::terms(register.dir()).map_err(|error| error.to_string())?;
+        forward::purge(&folder, now, &terms).map_err(|error| format!("{}: {error}", folder.display()))
+    };
+    let copies = tokio::task::spawn_blocking(copies).await.map_err(|panic| panic.to_string()).flatten();
     match &purged {
         Ok(None) => {}
         Ok(Some(done)) => tracing::info!(days = done.certificate.days.len(), "days past their term were erased"),
