@@ -45,6 +45,28 @@ pub(crate) struct Upkeep {
     pub(crate) anchors: anchor::Counts,
 }
 
+/// What became of records and seals that others are to have; `None` where nobody asked for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Outward {
+    /// Records for the receiver of syslog messages.
+    pub(crate) syslog: Option<forward::Counted>,
+    /// Records for the files of JSON lines.
+    pub(crate) json: Option<forward::Counted>,
+    /// Seals given away, since the start.
+    pub(crate) anchors_sent: u64,
+    /// Ways on which one was given up.
+    pub(crate) anchors_failed: u64,
+}
+
+impl Upkeep {
+    /// What leaves the register, in numbers.
+    pub(crate) fn outward(&self) -> Outward {
+        let counted = |counts: &Option<Arc<forward::Counts>>| counts.as_ref().map(|counts| counts.read());
+        let (anchors_sent, anchors_failed) = self.anchors.read();
+        Outward { syslog: counted(&self.syslog), json: counted(&self.json), anchors_sent, anchors_failed }
+    }
+}
+
 /// Notes the term in force, when it is another than before: from now on it is what people are told.
 pub(crate) fn announce(gate: &Gate) -> Result<(), String> {
     let days = gate.state().config.log.retention_days;
