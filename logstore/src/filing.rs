@@ -10,7 +10,7 @@
 mod desk;
 
 pub use desk::{COMMIT_BOUNDS, CommitTimes};
-pub(crate) use desk::{Desk, Finish, Flush};
+pub(crate) use desk::{Desk, FOLLOWED, Finish, Flush};
 
 use crate::day::Day;
 use crate::dayfile::DayError;
@@ -297,7 +297,7 @@ impl Clerk {
 
     fn close_days(&mut self) -> Result<(), DayError> {
         let shelf = &mut self.shelf;
-        let (dir, durability, keys) = (&self.dir, self.durability, &self.keys);
+        let (desk, dir, durability, keys) = (&self.desk, &self.dir, self.durability, &self.keys);
         self.runtime.block_on(async {
             // Records whose owner is stuck somewhere and will never settle them.
             for (day, open) in std::mem::take(&mut shelf.open) {
@@ -312,7 +312,7 @@ impl Clerk {
                         Err(OpenError::Sealed) => continue,
                     },
                 };
-                file.interrupt_open(clock::now()).await?;
+                desk.publish(&file.interrupt_open(clock::now()).await?);
                 close_whole(file, keys).await?;
             }
             for (file, _) in std::mem::take(&mut shelf.files).into_values() {
@@ -405,12 +405,7 @@ impl Shelf {
             }
         }
         desk.backlog.fetch_sub(new, Ordering::Relaxed);
-        if desk.feed.receiver_count() > 0 {
-            for row in rows.iter().filter(|row| row.outcome.is_some()) {
-                // Nobody may be left to hear it.
-                let _ = desk.feed.send(Arc::new(row.record()));
-            }
-        }
+        desk.publish(&rows);
         Ok(())
     }
 

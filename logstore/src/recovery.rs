@@ -10,14 +10,15 @@
 use crate::day::Day;
 use crate::dayfile::open::{Known, OpenDay, OpenError};
 use crate::dayfile::{DayError, Reader};
+use crate::filing::FOLLOWED;
 use crate::journal::frame::Frame;
 use crate::journal::segment::{self, Replay, Segment};
 use crate::keys::Keys;
-use crate::record::Ending;
+use crate::record::{Ending, Record};
 use crate::row::Row;
 use crate::{Recovery, Settings, StartError, clock, columns, seal};
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +33,8 @@ pub(crate) struct Recovered {
     pub(crate) last_segment: u64,
     /// The first day that is not sealed, though one before it is there; today when all before are.
     pub(crate) unsealed: Day,
+    /// What was filed settled, for whoever follows: the newest, as many as a follower may be behind.
+    pub(crate) settled: VecDeque<Arc<Record>>,
 }
 
 impl From<DayError> for StartError {
@@ -106,12 +109,13 @@ pub(crate) async fn recover(settings: &Settings, keys: &Keys, now: i64) -> Resul
     }
     recovery.interrupted = replaying.interrupt(finished).await?;
     let unsealed = replaying.unsealed();
+    let settled = std::mem::take(&mut replaying.settled);
     let next_id = replaying.close().await?;
     // Only now: as long as a segment bears its name, it is replayed.
     for number in damaged {
         segment::set_aside(&folder, number).map_err(|error| StartError::io(&folder, &error))?;
     }
-    Ok(Recovered { recovery, next_id, last_segment: numbers.last().copied().unwrap_or(0), unsealed })
+    Ok(Recovered { recovery, next_id, last_segment: numbers.last().copied().unwrap_or(0), unsealed, settled })
 }
 
 fn report_damage(replay: &Replay) {
@@ -140,6 +144,8 @@ struct Replaying<'a> {
     open: HashMap<i64, Row>,
     last_instant: i64,
     next_id: i64,
+    /// The newest that were filed settled.
+    settled: VecDeque<Arc<Record>>,
 }
 
 impl<'a> Replaying<'a> {
@@ -157,6 +163,7 @@ impl<'a> Replaying<'a> {
             open: HashMap::new(),
             last_instant: 0,
             next_id,
+            settled: VecDeque::new(),
         })
     }
 
@@ -226,6 +233,7 @@ impl<'a> Replaying<'a> {
             known.open.remove(&row.id);
             known.settled.insert(row.id);
         }
+        self.keep(&rows);
         Ok(rows.len() as u64)
     }
 
@@ -268,10 +276,17 @@ impl<'a> Replaying<'a> {
         let at = self.last_instant;
         self.existing(day).await?;
         let Some((mut file, _)) = self.days.remove(&day) else { return Ok(0) };
-        let closed = if finished { 0 } else { file.interrupt_open(at).await? };
+        let closed = if finished { Vec::new() } else { file.interrupt_open(at).await? };
         self.next_id = self.next_id.max(file.last_id().saturating_add(1));
         file.close().await?;
-        Ok(closed)
+        self.keep(&closed);
+        Ok(closed.len() as u64)
+    }
+
+    /// Keeps what was filed for whoever will follow.
+    fn keep(&mut self, rows: &[Row]) {
+        self.settled.extend(rows.iter().rev().take(FOLLOWED).rev().map(|row| Arc::new(row.record())));
+        self.settled.drain(..self.settled.len().saturating_sub(FOLLOWED));
     }
 
     /// The first day that is to be sealed.

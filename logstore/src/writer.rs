@@ -1,5 +1,6 @@
 //! Taking records: opened before the first byte, settled after the last.
 
+use crate::cipher::hex;
 use crate::clock::Clock;
 use crate::day::Day;
 use crate::filing::{Clerk, CommitTimes, Desk, Finish, Flush, Shelf, Watch};
@@ -11,7 +12,7 @@ use crate::owed::OwedRecord;
 use crate::record::{Entry, Record};
 use crate::retention::{PurgeError, Purged};
 use crate::seal::Sealed;
-use crate::{StartError, Unwritable, recovery};
+use crate::{SealError, StartError, Unwritable, recovery};
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -150,7 +151,7 @@ impl Register {
         settings: Settings,
         tuning: Tuning,
         keys: Arc<Keys>,
-        recovered: recovery::Recovered,
+        mut recovered: recovery::Recovered,
         segment: Segment,
         lock: std::fs::File,
     ) -> Result<Register, StartError> {
@@ -158,7 +159,7 @@ impl Register {
         let failed = |error: std::io::Error| StartError::io(&dir, &error);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let node: Arc<str> = settings.node.into();
-        let desk = Arc::new(Desk::new());
+        let desk = Arc::new(Desk::new(std::mem::take(&mut recovered.settled)));
         let now = tuning.clock.now();
         let over = Day::of(now.saturating_sub(i64::try_from(tuning.seal_after.as_micros()).unwrap_or(i64::MAX)));
         desk.close_through(recovered.unsealed.min(over).after(-1));
@@ -253,9 +254,24 @@ impl Register {
         self.handle.desk.follow()
     }
 
+    /// Tells those who follow now of the records that recovery filed at the start: those that were settled or open when
+    /// the process before died, the newest 8192 of them. To be called once, when everybody follows who is to hear of them.
+    pub fn tell_recovered(&self) {
+        self.handle.desk.publish_recovered();
+    }
+
     /// Seals of days as they are made, from now on.
     pub fn sealed(&self) -> broadcast::Receiver<Sealed> {
         self.handle.keeper.sealed()
+    }
+
+    /// The seals in force of the days that are there or were, by the time they were made. Nothing is checked. Blocks on
+    /// the file system.
+    pub fn seals(&self) -> Result<Vec<Sealed>, SealError> {
+        let seals = crate::seal::seals(&self.handle.dir)?.into_values();
+        let mut seals: Vec<_> = seals.map(|(hash, seal)| Sealed { seal, hash: hex(&hash) }).collect();
+        seals.sort_by(|a, b| a.seal.sealed_at.cmp(&b.seal.sealed_at));
+        Ok(seals)
     }
 
     /// The keys of the register.

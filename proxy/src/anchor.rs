@@ -47,7 +47,7 @@ pub(crate) enum Way {
     Timestamp,
 }
 
-/// How one way went, for the audit trail.
+/// How one way went, for the audit trail; its text says the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outcome {
     /// The way.
@@ -62,6 +62,9 @@ pub(crate) struct Counts {
     sent: AtomicU64,
     failed: AtomicU64,
 }
+
+/// Between a way and to whom it led, when it succeeded.
+const SENT: &str = ": sent, ";
 
 /// How long a way is tried.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +87,9 @@ impl SealNotice {
 }
 
 impl Way {
+    /// All there are.
+    pub(crate) const ALL: [Way; 3] = [Way::Syslog, Way::Mail, Way::Timestamp];
+
     /// As it is written in logs and the audit trail.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -92,12 +98,27 @@ impl Way {
             Way::Timestamp => "timestamp",
         }
     }
+
+    /// Whether `[log.anchor]` asks for it.
+    pub(crate) fn is_wanted(self, config: &Config) -> bool {
+        let wanted = &config.log.anchor;
+        match self {
+            Way::Syslog => wanted.syslog.is_some(),
+            Way::Mail => wanted.mail.is_some(),
+            Way::Timestamp => wanted.timestamp.is_some(),
+        }
+    }
+
+    /// Whether an [`Outcome`], as the audit trail has it, says that it went well on this way.
+    pub(crate) fn has_succeeded(self, outcome: &str) -> bool {
+        outcome.strip_prefix(self.as_str()).is_some_and(|rest| rest.starts_with(SENT))
+    }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.result {
-            Ok(to) => write!(f, "{}: sent, {to}", self.way.as_str()),
+            Ok(to) => write!(f, "{}{SENT}{to}", self.way.as_str()),
             Err(why) => write!(f, "{}: failed, {why}", self.way.as_str()),
         }
     }
@@ -110,41 +131,48 @@ impl Counts {
     }
 }
 
-/// Gives a seal away, all ways of `[log.anchor]` at once, and returns when each has succeeded or been given up: that
-/// may be half a day. Nothing is asked for, nothing is returned.
+/// Gives a seal away on one of the ways, and returns when it has succeeded or been given up: that may be half a day.
+/// `None` when `[log.anchor]` does not ask for that way.
 ///
 /// Cancel safety: dropped, it gives no more away. To call it again with the same seal does no harm; an answer of the
 /// time-stamp authority that is there already is not asked for twice.
-pub(crate) async fn send(config: &Config, notice: &SealNotice, counts: &Counts) -> Vec<Outcome> {
-    send_patiently(config, notice, counts, PATIENCE).await
+pub(crate) async fn send(config: &Config, notice: &SealNotice, way: Way, counts: &Counts) -> Option<Outcome> {
+    send_patiently(config, notice, way, counts, PATIENCE).await
 }
 
-async fn send_patiently(config: &Config, notice: &SealNotice, counts: &Counts, patience: Patience) -> Vec<Outcome> {
+async fn send_patiently(
+    config: &Config,
+    notice: &SealNotice,
+    way: Way,
+    counts: &Counts,
+    patience: Patience,
+) -> Option<Outcome> {
     let wanted = &config.log.anchor;
     let outbound = || Outbound::new(&config.dns, wanted.ca_file.as_deref());
-    let folder = folder(&config.data_dir);
-    let syslog = async {
-        let server = wanted.syslog.as_ref()?;
-        let attempt = || async { tell(&outbound()?, server, notice).await };
-        Some(insist(Way::Syslog, notice, counts, patience, attempt).await)
+    let outcome = match way {
+        Way::Syslog => {
+            let server = wanted.syslog.as_ref()?;
+            let attempt = || async { tell(&outbound()?, server, notice).await };
+            insist(way, notice, counts, patience, attempt).await
+        }
+        Way::Mail => {
+            let mail = wanted.mail.as_ref()?;
+            let attempt = || async {
+                let sent = letter::send(&outbound()?, mail, notice).await;
+                // A server repeats the address it refuses, which may be somebody's.
+                sent.map_err(|why| why.replace(&mail.to.to_string(), "the recipient"))?;
+                Ok(format!("through {}", mail.server))
+            };
+            insist(way, notice, counts, patience, attempt).await
+        }
+        Way::Timestamp => {
+            let authority = wanted.timestamp.as_ref()?;
+            let folder = folder(&config.data_dir);
+            let attempt = || async { stamp(&outbound()?, authority, &folder, notice).await };
+            insist(way, notice, counts, patience, attempt).await
+        }
     };
-    let mail = async {
-        let mail = wanted.mail.as_ref()?;
-        let attempt = || async {
-            let sent = letter::send(&outbound()?, mail, notice).await;
-            // A server repeats the address it refuses, which may be somebody's.
-            sent.map_err(|why| why.replace(&mail.to.to_string(), "the recipient"))?;
-            Ok(format!("through {}", mail.server))
-        };
-        Some(insist(Way::Mail, notice, counts, patience, attempt).await)
-    };
-    let timestamp = async {
-        let authority = wanted.timestamp.as_ref()?;
-        let attempt = || async { stamp(&outbound()?, authority, &folder, notice).await };
-        Some(insist(Way::Timestamp, notice, counts, patience, attempt).await)
-    };
-    let (syslog, mail, timestamp) = tokio::join!(syslog, mail, timestamp);
-    [syslog, mail, timestamp].into_iter().flatten().collect()
+    Some(outcome)
 }
 
 /// Tries again until it succeeds or patience ends, which alone is an error in the operational log.

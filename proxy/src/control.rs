@@ -131,6 +131,8 @@ pub(crate) struct Status {
     pub(crate) lists: ListsStatus,
     /// The register.
     pub(crate) register: RegisterStatus,
+    /// What leaves it.
+    pub(crate) outward: crate::upkeep::Outward,
     /// Connections open now.
     pub(crate) connections: u64,
     /// Exchanges since the start.

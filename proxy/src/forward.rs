@@ -1,14 +1,15 @@
 //! Records forwarded to other programs as they are filed: to a receiver of syslog messages, and as lines of JSON.
 //!
 //! These are copies; the register is the truth, and never waits for them. A receiver that is slow or gone has records
-//! waiting for it up to a number; from then on the oldest are lost to it, counted, and said once when it is back. What
-//! arrives may arrive twice: a record is told from another by its node and id.
+//! waiting for it up to a number; from then on the oldest are lost to it, counted, and said once when it is back; a file
+//! that cannot be written loses those that come. What arrives may arrive twice: a record is told from another by its node
+//! and id.
 
 mod carry;
 mod lines;
 mod siem;
 
-pub(crate) use lines::{kept_from, purge};
+pub(crate) use lines::purge;
 
 use crate::config::Config;
 use crate::outbound::Outbound;
@@ -16,6 +17,7 @@ use crate::register;
 use carry::Courier;
 use lines::Lines;
 use logstore::Record;
+use serde::{Deserialize, Serialize};
 use siem::Siem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,7 +50,7 @@ pub(crate) struct Counts {
 }
 
 /// [`Counts`] at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Counted {
     /// Records handed over since the start.
     pub(crate) sent: u64,
@@ -67,6 +69,12 @@ impl Counts {
             connected: self.connected.load(Ordering::Relaxed),
         }
     }
+
+    /// Of how many records it is known what became of them.
+    fn settled(&self) -> u64 {
+        let Counted { sent, lost, .. } = self.read();
+        sent + lost
+    }
 }
 
 /// Starts what `[log.forward]` asks for; `records` is what the register gives to whoever follows it.
@@ -78,23 +86,20 @@ pub(crate) fn start(config: &Config, records: &broadcast::Receiver<Arc<Record>>)
     let pseudonyms = || {
         if wanted.names { Ok(None) } else { register::pseudonyms(config).map(Some).map_err(|why| why.to_string()) }
     };
-    let courier = |name: String| {
-        let counts = Arc::new(Counts::default());
-        (Courier::new(name, records.resubscribe(), counts.clone(), last.clone()), counts)
-    };
     let syslog = match &wanted.syslog {
         None => None,
         Some(server) => {
             let outbound = Outbound::new(&config.dns, wanted.ca_file.as_deref())?;
-            let (courier, counts) = courier(server.to_string());
+            let counts = Arc::new(Counts::default());
+            let courier = Courier::new(server.to_string(), records.resubscribe(), counts.clone(), last.clone());
             tasks.spawn(courier.run(Siem::new(server.clone(), outbound, pseudonyms()?), cut.clone()));
             Some(counts)
         }
     };
     let json = if wanted.json {
-        let folder = folder(&config.data_dir);
-        let (courier, counts) = courier(folder.display().to_string());
-        tasks.spawn(courier.run(Lines::new(folder, pseudonyms()?), cut.clone()));
+        let counts = Arc::new(Counts::default());
+        let lines = Lines::start(folder(&config.data_dir), pseudonyms()?, counts.clone());
+        tasks.spawn(lines.run(records.resubscribe(), last.clone()));
         Some(counts)
     } else {
         None

@@ -210,6 +210,7 @@ fn status(gate: &Gate) -> Status {
             troubles: troubles(gate),
             condition: gate.upkeep.condition.load().as_deref().cloned(),
         },
+        outward: gate.upkeep.outward(),
         connections,
         exchanges,
         refused,

@@ -1,12 +1,15 @@
 //! What a gate does beside serving, for what it keeps: days past their term are erased, seals are given away, and how the
 //! register is doing is looked at.
 
-use crate::anchor::{self, SealNotice};
+use crate::anchor::{self, SealNotice, Way};
 use crate::gate::Gate;
 use crate::{forward, register};
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
+use logstore::audit::{self, Act};
 use logstore::{Condition, Sealed};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -20,6 +23,12 @@ const JITTER: Duration = Duration::from_secs(600);
 const RETRY: Duration = Duration::from_secs(300);
 /// How often the register is looked at for status and metrics.
 const LOOK: Duration = Duration::from_secs(60);
+/// How long a seal that was not given away is still owed, by the next gate that starts.
+const OWED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// How many such seals are given away at a start.
+const OWED_AT_ONCE: usize = 7;
+/// The audit trail's word for giving a seal away.
+const ANCHOR: &str = "anchor";
 
 /// How what is kept is doing, for status and metrics.
 #[derive(Default)]
@@ -34,6 +43,28 @@ pub(crate) struct Upkeep {
     pub(crate) json: Option<Arc<forward::Counts>>,
     /// Seals given away.
     pub(crate) anchors: anchor::Counts,
+}
+
+/// What became of records and seals that others are to have; `None` where nobody asked for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Outward {
+    /// Records for the receiver of syslog messages.
+    pub(crate) syslog: Option<forward::Counted>,
+    /// Records for the files of JSON lines.
+    pub(crate) json: Option<forward::Counted>,
+    /// Seals given away, since the start.
+    pub(crate) anchors_sent: u64,
+    /// Ways on which one was given up.
+    pub(crate) anchors_failed: u64,
+}
+
+impl Upkeep {
+    /// What leaves the register, in numbers.
+    pub(crate) fn outward(&self) -> Outward {
+        let counted = |counts: &Option<Arc<forward::Counts>>| counts.as_ref().map(|counts| counts.read());
+        let (anchors_sent, anchors_failed) = self.anchors.read();
+        Outward { syslog: counted(&self.syslog), json: counted(&self.json), anchors_sent, anchors_failed }
+    }
 }
 
 /// Notes the term in force, when it is another than before: from now on it is what people are told.
@@ -62,9 +93,12 @@ pub(crate) async fn purge(gate: &Gate) {
     let state = gate.state();
     let purged = gate.register.purge(state.config.organisation.name.clone()).await.map_err(|error| error.to_string());
     let (folder, now) = (forward::folder(&gate.started_with.data_dir), gate.now().as_microsecond());
-    let kept_from = forward::kept_from(now, state.config.log.retention_days);
-    let copies = tokio::task::spawn_blocking(move || forward::purge(&folder, kept_from)).await;
-    let copies = copies.map_err(|panic| panic.to_string()).and_then(|done| done.map_err(|error| error.to_string()));
+    let register = gate.register.clone();
+    let copies = move || {
+        let terms = logstore::retention::terms(register.dir()).map_err(|error| error.to_string())?;
+        forward::purge(&folder, now, &terms).map_err(|error| format!("{}: {error}", folder.display()))
+    };
+    let copies = tokio::task::spawn_blocking(copies).await.map_err(|panic| panic.to_string()).flatten();
     match &purged {
         Ok(None) => {}
         Ok(Some(done)) => tracing::info!(days = done.certificate.days.len(), "days past their term were erased"),
@@ -95,16 +129,21 @@ pub(crate) async fn look(gate: &Gate) {
     }
 }
 
-/// Gives each day's seal away as `[log.anchor]` asks, and notes in the audit trail how that went.
+/// Gives each day's seal away as `[log.anchor]` asks, and notes in the audit trail how that went. Begins with what a gate
+/// before this one owes: it may have been stopped, or have found nobody to give a seal to.
 pub(crate) async fn give_seals_away(gate: Arc<Gate>) {
+    // Before the trail is read, so that no seal falls between the two.
     let mut seals = gate.register.sealed();
     let sending = TaskTracker::new();
+    let mut given = HashSet::new();
+    for (sealed, way) in owed_before(&gate).await {
+        given.insert(sealed.hash.clone());
+        give_away(&gate, &sending, sealed, way);
+    }
     loop {
         match gate.stopping.run_until_cancelled(seals.recv()).await {
-            Some(Ok(sealed)) => {
-                let gate = gate.clone();
-                sending.spawn(async move { gate.stopping.run_until_cancelled(give_away(&gate, &sealed)).await });
-            }
+            Some(Ok(sealed)) if given.contains(&sealed.hash) => {}
+            Some(Ok(sealed)) => Way::ALL.into_iter().for_each(|way| give_away(&gate, &sending, sealed.clone(), way)),
             // A gate that seals months at once: each is given away by its successor, which names it.
             Some(Err(RecvError::Lagged(_))) => {}
             Some(Err(RecvError::Closed)) | None => break,
@@ -114,23 +153,136 @@ pub(crate) async fn give_seals_away(gate: Arc<Gate>) {
     sending.wait().await;
 }
 
-async fn give_away(gate: &Gate, Sealed { seal, hash }: &Sealed) {
-    let mut octets = [0; 32];
-    for (octet, digits) in octets.iter_mut().zip(hash.as_bytes().chunks(2)) {
-        *octet = std::str::from_utf8(digits).ok().and_then(|two| u8::from_str_radix(two, 16).ok()).unwrap_or(0);
+/// The seals that are to be given away again, with the ways on which that did not succeed so far.
+async fn owed_before(gate: &Arc<Gate>) -> Vec<(Sealed, Way)> {
+    let (config, register, now) = (gate.state().config.clone(), gate.register.clone(), gate.now());
+    let ways: Vec<Way> = Way::ALL.into_iter().filter(|way| way.is_wanted(&config)).collect();
+    if ways.is_empty() {
+        return Vec::new();
     }
-    let notice = SealNotice {
-        node: seal.node.clone(),
-        day: seal.day.clone(),
-        count: seal.records,
-        root: seal.root.clone(),
-        seal: octets,
+    let read = move || {
+        let seals = register.seals().map_err(|error| error.to_string())?;
+        let acts = audit::read(register.dir()).map_err(|error| error.to_string())?.acts;
+        Ok(owed(seals, &acts, &ways, now))
     };
-    for outcome in anchor::send(&gate.state().config, &notice, &gate.upkeep.anchors).await {
+    let read = tokio::task::spawn_blocking(read).await.map_err(|panic| panic.to_string()).flatten();
+    read.unwrap_or_else(|why: String| {
+        tracing::warn!(why, "seals that were not given away before are not found again");
+        Vec::new()
+    })
+}
+
+/// The seals made in the last seven days, by the time they were made, that no act says to have been given away, with the
+/// ways. Seven at most: each names the one before it, and an import seals hundreds at once.
+fn owed(seals: Vec<Sealed>, acts: &[Act], ways: &[Way], now: Timestamp) -> Vec<(Sealed, Way)> {
+    let from = now.saturating_sub(OWED).unwrap_or(Timestamp::MIN);
+    let is_recent = |sealed: &Sealed| sealed.seal.sealed_at.parse::<Timestamp>().is_ok_and(|at| at >= from);
+    let recent: Vec<Sealed> = seals.into_iter().filter(is_recent).collect();
+    let newest = recent.len().saturating_sub(OWED_AT_ONCE);
+    let succeeded = |sealed: &Sealed, way: Way| {
+        let of_this = |act: &&Act| act.act == ANCHOR && act.scope.get("seal") == Some(&sealed.hash);
+        let mut outcomes = acts.iter().filter(of_this).filter_map(|act| act.scope.get("outcome"));
+        outcomes.any(|outcome| way.has_succeeded(outcome))
+    };
+    let pairs = recent.into_iter().skip(newest).flat_map(|sealed| ways.iter().map(move |way| (sealed.clone(), *way)));
+    pairs.filter(|(sealed, way)| !succeeded(sealed, *way)).collect()
+}
+
+/// Gives one seal away on one way, in a task of its own; nothing when it is not asked for. A gate that stops leaves it
+/// to the next.
+fn give_away(gate: &Arc<Gate>, sending: &TaskTracker, sealed: Sealed, way: Way) {
+    let gate = gate.clone();
+    sending.spawn(async move {
+        let Sealed { seal, hash } = &sealed;
+        let mut octets = [0; 32];
+        for (octet, digits) in octets.iter_mut().zip(hash.as_bytes().chunks(2)) {
+            *octet = std::str::from_utf8(digits).ok().and_then(|two| u8::from_str_radix(two, 16).ok()).unwrap_or(0);
+        }
+        let notice = SealNotice {
+            node: seal.node.clone(),
+            day: seal.day.clone(),
+            count: seal.records,
+            root: seal.root.clone(),
+            seal: octets,
+        };
+        let config = gate.state().config.clone();
+        let sent = anchor::send(&config, &notice, way, &gate.upkeep.anchors);
+        // Noted at once: a way that is tried for hours must not make another be gone again.
+        let Some(Some(outcome)) = gate.stopping.run_until_cancelled(sent).await else { return };
         let scope = [("day", seal.day.clone()), ("seal", hash.clone()), ("outcome", outcome.to_string())];
-        let noted = register::note(gate.register.dir(), gate.register.keys(), "octroi".into(), "anchor", scope, 0);
+        let noted = register::note(gate.register.dir(), gate.register.keys(), "octroi".into(), ANCHOR, scope, 0);
         if let Err(error) = noted {
             tracing::error!(%error, "the audit trail cannot be written");
         }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn sealed(day: &str, sealed_at: &str) -> Sealed {
+        let seal = serde_json::json!({
+            "node": "gate1", "day": day, "records": 1, "root": "ab", "first_id": 1, "last_id": 1, "checkpoints": 0,
+            "day_key": "k", "sealed_at": sealed_at, "program": "0.1.0",
+            "clock": { "synchronised": true, "offset_us": 0, "error_us": 0, "source": "ntp" },
+        });
+        Sealed { seal: serde_json::from_value(seal).expect("a seal"), hash: format!("hash of {day}") }
+    }
+
+    fn act(day: &str, outcome: &str) -> Act {
+        let scope = [("day", day.to_owned()), ("seal", format!("hash of {day}")), ("outcome", outcome.to_owned())];
+        Act {
+            at: String::new(),
+            who: "octroi".into(),
+            act: ANCHOR.into(),
+            purpose: None,
+            reason: None,
+            scope: scope.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<BTreeMap<_, _>>(),
+            count: 0,
+        }
+    }
+
+    #[test]
+    fn a_seal_is_owed_for_a_week_on_each_way_that_did_not_succeed() {
+        let now = "2026-11-23T18:45:00Z".parse().expect("an instant");
+        let seals = vec![
+            // Sealed late, as by a gate that was off: what counts is when, not which day.
+            sealed("2026-11-15", "2026-11-16T18:44:59.000000Z"),
+            sealed("2026-11-10", "2026-11-16T18:45:01.000000Z"),
+            sealed("2026-11-21", "2026-11-22T02:00:00.000000Z"),
+            sealed("2026-11-22", "2026-11-23T02:00:00.000000Z"),
+        ];
+        let acts = [
+            act("2026-11-10", "syslog: sent, to tcp://siem.test:514"),
+            act("2026-11-21", "syslog: failed, Connection refused"),
+            act("2026-11-21", "timestamp: sent, stamped 20261122020001Z"),
+            act("2026-11-22", "mail: sent, through smtp://mail.test:25"),
+        ];
+        let owed_on = |ways: &[Way]| -> Vec<(String, Way)> {
+            let owed = owed(seals.clone(), &acts, ways, now).into_iter();
+            owed.map(|(sealed, way)| (sealed.seal.day, way)).collect()
+        };
+        let pair = |day: &str, way| (day.to_owned(), way);
+        assert_eq!(
+            owed_on(&[Way::Syslog, Way::Timestamp]),
+            [
+                pair("2026-11-10", Way::Timestamp),
+                pair("2026-11-21", Way::Syslog),
+                pair("2026-11-22", Way::Syslog),
+                pair("2026-11-22", Way::Timestamp),
+            ]
+        );
+        assert_eq!(owed_on(&[]), []);
+    }
+
+    #[test]
+    fn of_many_seals_made_at_once_the_newest_are_given_away() {
+        let now = "2026-11-23T18:45:00Z".parse().expect("an instant");
+        let seals = (10..30).map(|day| sealed(&format!("2026-09-{day}"), &format!("2026-11-23T10:00:{day}.000000Z")));
+        let owed = owed(seals.collect(), &[], &[Way::Mail], now);
+        let days: Vec<&str> = owed.iter().map(|(sealed, _)| sealed.seal.day.as_str()).collect();
+        assert_eq!((days.len(), days.first(), days.last()), (OWED_AT_ONCE, Some(&"2026-09-23"), Some(&"2026-09-29")));
     }
 }

@@ -54,6 +54,12 @@ mod commands;
 // The register followed live, by several, slow ones among them; never by name.
 mod tail;
 
+// Copies of records for a SIEM and in files: pseudonyms, outages, the end of a gate and its death.
+mod forwarding;
+
+// The day's seal given to others to keep: syslog, e-mail, time stamp; none forgotten by a restart.
+mod anchoring;
+
 // The register in Squid's form, read by calamaris, sarg and goaccess.
 mod readers;
 

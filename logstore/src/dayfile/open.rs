@@ -234,8 +234,8 @@ impl OpenDay {
         Ok(known)
     }
 
-    /// Closes as interrupted whatever is open; how many there were.
-    pub(crate) async fn interrupt_open(&mut self, at: i64) -> Result<u64, DayError> {
+    /// Closes as interrupted whatever is open; what it closed.
+    pub(crate) async fn interrupt_open(&mut self, at: i64) -> Result<Vec<Row>, DayError> {
         let mut rows: Vec<Row> = self.known().await?.open.into_values().collect();
         rows.sort_by_key(|row| row.id);
         for row in &mut rows {
@@ -245,7 +245,7 @@ impl OpenDay {
         for part in rows.chunks(4096) {
             self.file(part).await?;
         }
-        Ok(rows.len() as u64)
+        Ok(rows)
     }
 
     /// The highest identifier, 0 in an empty day.

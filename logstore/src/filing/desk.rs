@@ -2,7 +2,9 @@
 
 use crate::day::Day;
 use crate::owed::Live;
+use crate::row::Row;
 use crate::{Record, Unwritable, clock};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +13,7 @@ use tokio::sync::{broadcast, oneshot};
 /// Records handed over that make filing begin at once.
 const PLENTY: usize = 4096;
 /// Records a follower may be behind before it loses the oldest.
-const FOLLOWED: usize = 8192;
+pub(crate) const FOLLOWED: usize = 8192;
 
 /// Somebody waits until all handed over so far is filed.
 pub(crate) struct Flush(pub(crate) oneshot::Sender<Result<(), Unwritable>>);
@@ -46,7 +48,9 @@ pub(crate) struct Desk {
     pub(crate) backlog: AtomicUsize,
     trouble: Mutex<Option<Behind>>,
     /// Records that have been filed settled, for whoever follows.
-    pub(super) feed: broadcast::Sender<Arc<Record>>,
+    feed: broadcast::Sender<Arc<Record>>,
+    /// Those that recovery filed, until somebody is told of them.
+    recovered: Mutex<VecDeque<Arc<Record>>>,
     /// How long commits took.
     pub(crate) commits: Commits,
     /// The instant from which days may still be filed in: those before are sealed, or being sealed.
@@ -83,13 +87,14 @@ pub(super) struct Handed {
 }
 
 impl Desk {
-    pub(crate) fn new() -> Desk {
+    pub(crate) fn new(recovered: VecDeque<Arc<Record>>) -> Desk {
         Desk {
             inbox: Mutex::default(),
             bell: Condvar::new(),
             backlog: AtomicUsize::new(0),
             trouble: Mutex::new(None),
             feed: broadcast::channel(FOLLOWED).0,
+            recovered: Mutex::new(recovered),
             commits: Commits::default(),
             first_open: AtomicI64::new(i64::MIN),
         }
@@ -134,6 +139,24 @@ impl Desk {
     /// Records as they are filed settled, from now on.
     pub(crate) fn follow(&self) -> broadcast::Receiver<Arc<Record>> {
         self.feed.subscribe()
+    }
+
+    /// Tells followers of those among these rows that are settled.
+    pub(super) fn publish(&self, rows: &[Row]) {
+        if self.feed.receiver_count() > 0 {
+            for row in rows.iter().filter(|row| row.outcome.is_some()) {
+                // Nobody may be left to hear it.
+                let _ = self.feed.send(Arc::new(row.record()));
+            }
+        }
+    }
+
+    /// Tells followers of what recovery filed, once; without any it is forgotten.
+    pub(crate) fn publish_recovered(&self) {
+        let recovered = std::mem::take(&mut *self.recovered.lock().unwrap_or_else(PoisonError::into_inner));
+        for record in recovered {
+            let _ = self.feed.send(record);
+        }
     }
 
     /// The first day that is not sealed.

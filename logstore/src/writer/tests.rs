@@ -377,8 +377,13 @@ async fn a_full_disk_refuses_openings_by_name_and_the_register_recovers_by_itsel
     let lock = recovery::lock(&settings.dir).unwrap();
     // Long enough that the refusals are seen before the next trial.
     let tuning = Tuning { retry: Duration::from_millis(300), ..STILL };
-    let recovered =
-        recovery::Recovered { recovery: Recovery::default(), next_id: 1, last_segment: 0, unsealed: Day::of(NOON) };
+    let recovered = recovery::Recovered {
+        recovery: Recovery::default(),
+        next_id: 1,
+        last_segment: 0,
+        unsealed: Day::of(NOON),
+        settled: Default::default(),
+    };
     let register = Register::launch(settings, tuning, keys, recovered, full, lock).unwrap();
     let refused = register.open(entry(NOON, "a.example")).await.err().unwrap();
     assert!(refused.why.ends_with("0000000000000001.journal: No space left on device (os error 28)"), "{refused}");
@@ -485,16 +490,4 @@ async fn awkward_names_come_back_as_they_were() {
     assert_eq!(search(&settings(dir.path()).dir, &keys(dir.path()), &query).await.unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_follower_hears_of_every_record_that_is_filed() {
-    let dir = tempfile::tempdir().unwrap();
-    let (register, _) = start(dir.path(), STILL).await;
-    let mut followed = register.follow();
-    let owed = register.open(entry(NOON, "a.example")).await.unwrap();
-    register.flush().await.unwrap();
-    assert!(followed.try_recv().is_err(), "it is not settled yet");
-    owed.settle(Outcome::Completed);
-    register.flush().await.unwrap();
-    let heard = followed.recv().await.unwrap();
-    assert_eq!(vec![(*heard).clone()], all(dir.path()).await);
-}
+mod following;

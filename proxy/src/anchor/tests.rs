@@ -43,7 +43,9 @@ impl Gate {
     }
 
     async fn send(&self, notice: &SealNotice) -> Vec<Outcome> {
-        send_patiently(&self.config, notice, &self.counts, HASTE).await
+        let on = |way| send_patiently(&self.config, notice, way, &self.counts, HASTE);
+        let (syslog, mail, timestamp) = tokio::join!(on(Way::Syslog), on(Way::Mail), on(Way::Timestamp));
+        [syslog, mail, timestamp].into_iter().flatten().collect()
     }
 
     fn stamps(&self) -> PathBuf {
@@ -149,6 +151,11 @@ async fn one_way_that_fails_keeps_no_other_from_succeeding() {
     let outcomes = gate.send(&notice(7)).await;
     assert_eq!(outcomes[0].result, Ok(format!("to tls://127.0.0.1:{}", server.port())));
     assert_eq!(outcomes[1].result, Err("Connection refused (os error 111)".to_owned()));
+    for way in Way::ALL {
+        assert_eq!(way.is_wanted(&gate.config), way != Way::Mail);
+        let succeeded = outcomes.iter().any(|outcome| way.has_succeeded(&outcome.to_string()));
+        assert_eq!(succeeded, way == Way::Syslog, "{outcomes:?}");
+    }
     assert_eq!(gate.counts.read(), (1, 1));
     let taken = server.until(1).remove(0);
     assert_eq!((taken.priority, taken.kind.as_str(), taken.data.as_str()), (133, "seal", "-"));

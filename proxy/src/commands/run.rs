@@ -93,6 +93,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
     let settings = register::settings(&state.config);
     let (register, recovery) = Register::start(settings).await.map_err(|error| error.to_string())?;
     let forwarding = forward::start(&state.config, &register.follow())?;
+    register.tell_recovered();
     let commands = control::bind(&data_dir).map_err(|error| format!("the control socket cannot be opened: {error}"))?;
 
     let stop = Stop::listen().map_err(|error| format!("signals cannot be listened for: {error}"))?;

@@ -3,6 +3,7 @@
 use super::{Answer, Wrong, answer, answer_json, columns, configuration, no_gate, plural};
 use crate::cli::Output;
 use crate::control::{self, AskError, Request, Status};
+use crate::forward::Counted;
 use jiff::Timestamp;
 use logstore::Condition;
 use std::path::Path;
@@ -63,10 +64,23 @@ fn text(status: &Status) -> String {
     if let Some(condition) = &status.register.condition {
         rows.extend(register(condition));
     }
+    let outward = &status.outward;
+    for (name, counted) in [("to syslog", &outward.syslog), ("to files", &outward.json)] {
+        rows.extend(counted.as_ref().map(|counted| (name, forwarded(counted))));
+    }
+    if outward.anchors_sent + outward.anchors_failed > 0 {
+        rows.push(("seals", format!("given away {}, given up {}", outward.anchors_sent, outward.anchors_failed)));
+    }
     rows.extend(status.register.troubles.iter().map(|trouble| ("trouble", trouble.clone())));
     rows.extend(status.lists.missing.iter().map(|missing| ("missing", missing.clone())));
     rows.extend(status.notes.iter().map(|note| ("note", note.clone())));
     columns(&rows.into_iter().map(|(name, value)| [name.to_owned(), value]).collect::<Vec<_>>())
+}
+
+/// What became of the records for one receiver.
+fn forwarded(counted: &Counted) -> String {
+    let now = if counted.connected { "" } else { "; it takes none now" };
+    format!("{} handed over, {} lost{now}", plural(counted.sent, "record", "records"), counted.lost)
 }
 
 /// What the register holds, and what is due of it.

@@ -112,6 +112,19 @@ impl Gate {
         self.start_with(command);
     }
 
+    /// Starts it with a clock that is that many days behind (Debian's `faketime`): what it records is of that day.
+    ///
+    /// # Panics
+    /// Also when faketime is not installed.
+    pub fn start_days_ago(&mut self, days: u32) {
+        let mut command = self.command(&["run"]);
+        // The loader fills in `$LIB`. Only the date is behind: durations are measured as ever.
+        command.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1");
+        command.env("FAKETIME", format!("-{days}d")).env("DONT_FAKE_MONOTONIC", "1");
+        self.start_with(command);
+        assert!(!self.printed().contains("LD_PRELOAD"), "{}tests/run installs faketime", self.printed());
+    }
+
     fn start_with(&mut self, command: Command) {
         self.process = Some(Process::spawn(command));
         let serving = wait::within(LIMIT, || match self.try_page("/readyz") {
