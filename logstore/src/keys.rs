@@ -195,6 +195,22 @@ impl Keys {
         Ok(all)
     }
 
+    /// The days that have a key, oldest first.
+    pub fn days(&self) -> Result<Vec<String>, KeyError> {
+        let mut days: Vec<String> = self.all()?.into_iter().map(|(day, _)| day.to_string()).collect();
+        days.dedup();
+        Ok(days)
+    }
+
+    /// The days whose key does not open under the master key that is here: it is of another register, or of before a
+    /// replacement.
+    pub fn closed(&self) -> Result<Vec<String>, KeyError> {
+        let closed = self.all()?.into_iter().filter(|(day, name)| self.day(*day, name).is_err());
+        let mut days: Vec<String> = closed.map(|(day, _)| day.to_string()).collect();
+        days.dedup();
+        Ok(days)
+    }
+
     /// Destroys the keys of a day, but for those kept. What they hide is gone, wherever it was copied to.
     pub(crate) fn destroy(&self, day: Day, kept: Option<&KeyName>) -> Result<u64, KeyError> {
         let mut destroyed = 0;

@@ -59,6 +59,9 @@ pub enum PurgeError {
     /// The keeper has stopped.
     #[error("the register has stopped")]
     Stopped,
+    /// The register cannot be taken.
+    #[error(transparent)]
+    Start(#[from] crate::StartError),
 }
 
 /// A term that was announced.
@@ -146,6 +149,15 @@ fn is_due(now: i64, day: Day, terms: &[Term]) -> bool {
     term(now, day.begins(), terms).is_some_and(|days| day.after(i64::from(days)) < Day::of(now))
 }
 
+/// The day since which a day is due, when it is: the one after its term, and not before that term was announced.
+pub(crate) fn due_since(now: i64, day: Day, terms: &[Term]) -> Option<Day> {
+    let days = term(now, day.begins(), terms)?;
+    let ends = terms.iter().skip(1).map(|next| next.from).chain([i64::MAX]);
+    let announced = terms.iter().zip(ends).find(|(term, end)| term.days == days && *end > day.begins());
+    let announced = announced.map_or(day, |(term, _)| Day::of(term.from));
+    Some(day.after(i64::from(days) + 1).max(announced))
+}
+
 /// Notes the term that is announced from now on, if it is another than before.
 pub fn announce(dir: &Path, keys: &Keys, days: u16) -> Result<(), ChainError> {
     let file = terms_file(dir);
@@ -161,6 +173,12 @@ pub fn terms(dir: &Path) -> Result<Vec<Term>, ChainError> {
     let mut terms: Vec<Term> = chain::entries(&text, TERM).into_iter().map(|(_, link)| link.body).collect();
     terms.sort_by_key(|term| term.from);
     Ok(terms)
+}
+
+/// The certificates written so far with the hash of each, in hexadecimal digits; oldest first. Nothing is checked.
+pub fn certificates(dir: &Path) -> Result<Vec<(String, Certificate)>, ChainError> {
+    let text = chain::text(&certificates_file(dir))?;
+    Ok(chain::entries(&text, CERTIFICATE).into_iter().map(|(hash, link)| (hex(&hash), link.body)).collect())
 }
 
 /// The days that are due, oldest first.
@@ -205,7 +223,7 @@ pub(crate) fn purge(
             term_days: days,
             kept_until: day.after(i64::from(days)).to_string(),
         });
-        if day.after(i64::from(days) + 1 + LATE) < Day::of(now) {
+        if due_since(now, *day, &terms).is_some_and(|since| since.after(LATE) < Day::of(now)) {
             late.push(day.to_string());
         }
         destroy(dir, keys, *day)?;
