@@ -48,6 +48,8 @@ pub(crate) enum Command {
     /// Take the logs of another proxy into the register
     #[command(subcommand)]
     Import(Import),
+    /// Say who did what with the register, when and why
+    Audit(Audit),
     /// Say how the running gate is doing
     Status(Output),
     /// Have the running gate read its files again
@@ -145,6 +147,25 @@ pub(crate) enum Log {
     Search(Search),
     /// Follow the register live, under pseudonyms, until the gate stops
     Tail(Tail),
+    /// Prove again, from what is on the disk, that nothing was changed, removed, inserted or moved
+    Verify(Verify),
+    /// Erase the days that are past their term; no other way than by the term
+    Purge(Output),
+    /// Show the certificates of what was erased
+    Certificates(Output),
+    /// Draw another master key: copies of the old one open nothing any more
+    Rekey(Output),
+}
+
+/// `octroi log verify`.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The public key to believe (PEM) [default: the one in the folder of keys]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public_key: Option<PathBuf>,
+    /// How to answer.
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// `octroi log search`.
@@ -213,6 +234,37 @@ fn limit(text: &str) -> Result<usize, &'static str> {
     text.parse().ok().filter(|&limit| limit > 0).ok_or("expected a number from 1")
 }
 
+/// `octroi audit`.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// From when.
+    #[arg(long, value_name = "WHEN", help = format!("From this instant, or from the start of this day: {FORMS}"))]
+    pub(crate) from: Option<String>,
+    /// Before this instant, or to the end of this day
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) to: Option<String>,
+    /// Only acts of this kind: `search`, `purge`…
+    #[arg(long, value_name = "ACT")]
+    pub(crate) act: Option<String>,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = AuditFormat::Table)]
+    pub(crate) format: AuditFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+}
+
+/// The form in which the audit trail is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditFormat {
+    /// Columns for people
+    Table,
+    /// A JSON array, one act a line
+    Json,
+    /// CSV with a header line (RFC 4180)
+    Csv,
+}
+
 /// `octroi import`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
@@ -271,6 +323,7 @@ mod tests {
             &["octroi", "log", "search", "--limit", "0"],
             &["octroi", "log", "search", "--id", "abc"],
             &["octroi", "log", "search", "--purpose", "security"],
+            &["octroi", "audit", "--format", "squid"],
         ] {
             assert_eq!(Cli::try_parse_from(line).expect_err("refused").exit_code(), 2, "{line:?}");
         }
