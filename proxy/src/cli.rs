@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Import(Import),
     /// Say who did what with the register, when and why
     Audit(Audit),
+    /// Find what is wrong with the set-up, and say what to do
+    Doctor(Doctor),
     /// Say how the running gate is doing
     Status(Output),
     /// Have the running gate read its files again
@@ -265,6 +267,24 @@ pub(crate) enum AuditFormat {
     Csv,
 }
 
+/// `octroi doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// What to look at [default: everything]
+    #[arg(value_enum)]
+    pub(crate) part: Option<Part>,
+    /// How to answer.
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// A part of the set-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Its folders, keys, days, chains, clock and retention
+    Register,
+}
+
 /// `octroi import`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
@@ -324,6 +344,7 @@ mod tests {
             &["octroi", "log", "search", "--id", "abc"],
             &["octroi", "log", "search", "--purpose", "security"],
             &["octroi", "audit", "--format", "squid"],
+            &["octroi", "doctor", "weather"],
         ] {
             assert_eq!(Cli::try_parse_from(line).expect_err("refused").exit_code(), 2, "{line:?}");
         }

@@ -53,6 +53,7 @@ fn main() -> ExitCode {
         Command::Log(command) => commands::log::log(config, &command),
         Command::Import(command) => commands::import::import(config, &command),
         Command::Audit(asked) => commands::audit::audit(config, &asked),
+        Command::Doctor(asked) => commands::doctor::doctor(config, &asked),
         Command::Status(output) => commands::status::status(config, output),
         Command::Reload(output) => commands::reload::reload(config, output),
     })
