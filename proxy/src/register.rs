@@ -109,7 +109,11 @@ impl From<Purged> for Attested {
     }
 }
 
-/// What the audit trail calls an incident, of the last month; a sentence each, the newest last.
+/// Incidents that are told one by one.
+const TOLD: usize = 3;
+
+/// What the audit trail calls an incident, of the last month; a sentence each, the newest last, and how many more there
+/// are.
 pub(crate) fn incidents(dir: &Path, now: Timestamp) -> Vec<String> {
     let since = now - SignedDuration::from_hours(31 * 24);
     let recent = |act: &Act| act.act == "incident" && act.at.parse::<Timestamp>().is_ok_and(|at| at >= since);
@@ -117,8 +121,10 @@ pub(crate) fn incidents(dir: &Path, now: Timestamp) -> Vec<String> {
         let scope: Vec<String> = act.scope.into_iter().map(|(name, value)| format!("{name} {value}")).collect();
         format!("{}: {} ({})", act.at, act.reason.unwrap_or_default(), scope.join(", "))
     };
-    let trail = audit::read(dir).unwrap_or_default();
-    trail.acts.into_iter().filter(recent).map(said).collect()
+    let mut acts: Vec<Act> = audit::read(dir).unwrap_or_default().acts.into_iter().filter(recent).collect();
+    let newest = acts.split_off(acts.len().saturating_sub(TOLD));
+    let more = (!acts.is_empty()).then(|| format!("{} more: octroi audit --act incident", acts.len()));
+    more.into_iter().chain(newest.into_iter().map(said)).collect()
 }
 
 /// How sure the clock is, in a few words.
@@ -173,6 +179,11 @@ mod tests {
         let now = Timestamp::now();
         let told = incidents(dir.path(), now);
         assert!(told.len() == 1 && told[0].contains("day 2026-05-01"), "{told:?}");
+        for _ in 0..TOLD {
+            note(dir.path(), &keys, OWN.into(), "incident", scope(), 1).expect("written");
+        }
+        let told = incidents(dir.path(), now);
+        assert!(told.len() == TOLD + 1 && told[0].starts_with("1 more"), "{told:?}");
         assert_eq!(incidents(dir.path(), now + SignedDuration::from_hours(32 * 24)), Vec::<String>::new());
     }
 }

@@ -49,7 +49,8 @@ pub(super) fn verify(config: &Config, asked: &Verify) -> Result<Answer, Wrong> {
 
 async fn prove(dir: &Path, keys: &Keys, public: &PublicKey) -> Result<Report, Wrong> {
     let mut progress = io::stderr().is_terminal().then(Progress::stderr);
-    let days = logstore::condition(dir, keys, i64::MIN).map_or(0, |condition| condition.days);
+    let files = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let days = files.filter(|file| file.path().extension().is_some_and(|end| end == "sqlite")).count() as u64;
     let mut done = 0;
     let told = |_: &str| {
         if let Some(progress) = &mut progress {
