@@ -57,15 +57,18 @@ fn announced(config: &Config, sheet: &mut Sheet) {
                 &format!("records are kept {days} days, longer than a year, for this reason: {reason}"),
             ),
             (
-                "vérifiez que ce motif figure au registre des traitements, dans l’analyse d’impact et dans l’information des personnes",
-                "make sure that the reason stands in the record of processing, the impact assessment and what people are told",
+                "vérifiez que ce motif figure au registre des traitements, dans l’analyse d’impact et dans \
+                 l’information des personnes",
+                "make sure that the reason stands in the record of processing, the impact assessment and what people \
+                 are told",
             ),
         );
     } else if days < SIX_MONTHS {
         sheet.warning(
             (
                 &format!(
-                    "les enregistrements sont gardés {days} jours : inférieur à la fourchette de six mois à un an recommandée par la CNIL"
+                    "les enregistrements sont gardés {days} jours : inférieur à la fourchette de six mois à un an \
+                     recommandée par la CNIL"
                 ),
                 &format!("records are kept {days} days, less than the six months to a year that the CNIL recommends"),
             ),
@@ -143,11 +146,13 @@ fn terms(config: &Config, days: &[OnDisk], sheet: &mut Sheet) {
         let long = last.days;
         sheet.good((
             &format!(
-                "les jours jusqu’au {recorded} gardent la durée annoncée alors, {term} jours ; celle de {long} jours ne \
+                "les jours jusqu’au {recorded} gardent la durée annoncée alors, {term} jours ; celle de {long} jours \
+                 ne \
                  vaut que pour les suivants, et le dernier des anciens part après le {gone}"
             ),
             &format!(
-                "the days up to {recorded} keep the term announced then, {term} days; that of {long} days is for the later \
+                "the days up to {recorded} keep the term announced then, {term} days; that of {long} days is for the \
+                 later \
                  ones alone, and the last of the old ones goes after {gone}"
             ),
         ));

@@ -64,16 +64,16 @@ fn sealed(condition: &Condition, sheet: &mut Sheet) {
         None => {
             let (sealed, days) = (condition.sealed, condition.days);
             sheet.good((
-                &format!("{sealed} jours sur {days} sont scellés, et aucun n’attend depuis plus d’un jour"),
-                &format!("{sealed} days of {days} are sealed, and none has waited longer than a day"),
+                &format!("jours scellés : {sealed} sur {days} ; aucun n’attend depuis plus d’un jour"),
+                &format!("days sealed: {sealed} of {days}; none has waited longer than a day"),
             ));
         }
         Some(first) => {
             let count = condition.unsealed.len();
             sheet.warning(
                 (
-                    &format!("{count} jours ne sont pas scellés, le premier est le {first}"),
-                    &format!("{count} days are not sealed, the first is {first}"),
+                    &format!("jours non scellés : {count}, le premier est le {first}"),
+                    &format!("days not sealed: {count}, the first is {first}"),
                 ),
                 (
                     "démarrez la passerelle, qui les scelle ; si elle tourne, `octroi status` dit ce qui l’en empêche",
@@ -90,8 +90,8 @@ fn due(condition: &Condition, sheet: &mut Sheet) {
     };
     let (count, late) = (condition.due.len(), condition.late_days);
     let what = (
-        format!("{count} jours sont échus et ne sont pas effacés ; le premier, le {first}, a {late} jours de retard"),
-        format!("{count} days are past their term and not erased; the first, {first}, is {late} days late"),
+        format!("jours échus et non effacés : {count} ; retard du premier, le {first}, en jours : {late}"),
+        format!("days past their term and not erased: {count}; the first, {first}, is late by this many days: {late}"),
     );
     let remedy = (
         "lancez `octroi log purge` ; s’il échoue, il dit pourquoi",
@@ -104,10 +104,9 @@ fn due(condition: &Condition, sheet: &mut Sheet) {
 fn chained(chain: &ChainState, sheet: &mut Sheet) {
     let (file, entries) = (&chain.file, chain.entries);
     match &chain.broken {
-        None => sheet.good((
-            &format!("{file} : les {entries} entrées tiennent"),
-            &format!("{file}: all {entries} entries hold"),
-        )),
+        None => {
+            sheet.good((&format!("{file} tient (entrées : {entries})"), &format!("{file} holds (entries: {entries})")))
+        }
         Some(why) => sheet.bad(
             (&format!("{file} ne tient pas : {why}"), &format!("{file} does not hold: {why}")),
             (

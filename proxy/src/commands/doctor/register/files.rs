@@ -70,16 +70,21 @@ fn owners(register: &Path, below: &[(PathBuf, Metadata)], sheet: &mut Sheet) {
             sheet.bad(
                 (
                     &format!(
-                        "{count} fichiers ou dossiers sont d’un autre compte que le registre ({first}) : la passerelle ne \
+                        "fichiers ou dossiers d’un autre compte que le registre : {count}, dont {first} ; la \
+                         passerelle ne \
                          pourra peut-être pas les écrire"
                     ),
                     &format!(
-                        "{count} files or folders are of another account than the register ({first}): the gate may not be \
+                        "files or folders of another account than the register: {count}, {first} among them; the gate \
+                         may not be \
                          able to write them"
                     ),
                 ),
                 (
-                    &format!("rendez-les au compte de la passerelle (`chown`, uid {owner}) et lancez les commandes sous ce compte"),
+                    &format!(
+                        "rendez-les au compte de la passerelle (`chown`, uid {owner}) et lancez les commandes \
+                              sous ce compte"
+                    ),
                     &format!("give them to the gate's account (`chown`, uid {owner}) and run the commands under it"),
                 ),
             );
@@ -111,8 +116,10 @@ fn place(data: &Path, keys: &Path, sheet: &mut Sheet) {
                 &format!("the keys ({shown}) are beside the data: a backup of {parent} takes both"),
             ),
             (
-                "excluez ce dossier de la sauvegarde des données et gardez `master` et `seal.key` en lieu sûr, ou nommez un autre dossier dans `[log] keys`",
-                "leave that folder out of the backup of the data and keep `master` and `seal.key` in a safe place, or name another folder in `[log] keys`",
+                "excluez ce dossier de la sauvegarde des données et gardez `master` et `seal.key` en lieu sûr, ou \
+                 nommez un autre dossier dans `[log] keys`",
+                "leave that folder out of the backup of the data and keep `master` and `seal.key` in a safe place, or \
+                 name another folder in `[log] keys`",
             ),
         );
     } else {
@@ -161,8 +168,14 @@ fn leftovers(register: &Path, keys: &Path, holder: &Holder, below: &[(PathBuf, M
         let (count, first) = (damaged.len(), first.display());
         sheet.warning(
             (
-                &format!("{count} segments du journal ont été mis de côté, abîmés ({first}) : des enregistrements y sont perdus"),
-                &format!("{count} segments of the journal were put aside as damaged ({first}): records in them are lost"),
+                &format!(
+                    "segments du journal mis de côté, abîmés : {count}, dont {first} ; des enregistrements y \
+                          sont perdus"
+                ),
+                &format!(
+                    "segments of the journal put aside as damaged: {count}, {first} among them; records in them \
+                          are lost"
+                ),
             ),
             (
                 "contrôlez le disque et notez l’incident ; la passerelle les efface avec les jours qu’ils couvrent",

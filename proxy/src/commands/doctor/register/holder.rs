@@ -61,7 +61,8 @@ impl Holder {
                         &format!("no gate answers, and process {pid} ({name}) holds the register"),
                     ),
                     (
-                        "laissez finir un import ; si c’est une passerelle qui ne répond plus, arrêtez-la et redémarrez-la",
+                        "laissez finir un import ; si c’est une passerelle qui ne répond plus, arrêtez-la et \
+                         redémarrez-la",
                         "let an import end; if it is a gate that answers no more, stop it and start it again",
                     ),
                 );

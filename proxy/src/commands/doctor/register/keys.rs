@@ -56,8 +56,14 @@ pub(super) fn examine(config: &Config, days: &[OnDisk], sheet: &mut Sheet) -> Op
             let (count, first) = (closed.len(), &closed[0]);
             sheet.bad(
                 (
-                    &format!("la clé maîtresse {name} n’ouvre pas les clés de {count} jours, dont le {first}"),
-                    &format!("the master key {name} does not open the keys of {count} days, {first} among them"),
+                    &format!(
+                        "la clé maîtresse {name} n’ouvre pas la clé de tous les jours ; restent fermés : \
+                              {count}, dont le {first}"
+                    ),
+                    &format!(
+                        "the master key {name} does not open the keys of all days; closed: {count}, {first} \
+                              among them"
+                    ),
                 ),
                 (
                     "remettez la clé maîtresse sous laquelle elles ont été cachées ; `octroi status` en disait le nom",
@@ -89,12 +95,14 @@ fn match_days(keys: &Keys, days: &[OnDisk], retention_days: u16, sheet: &mut She
         let count = lost.len();
         sheet.bad(
             (
-                &format!("{count} jours n’ont plus de clé, dont le {first} : leurs enregistrements ne peuvent pas être lus"),
-                &format!("{count} days have no key any more, {first} among them: their records cannot be read"),
+                &format!("jours sans clé : {count}, dont le {first} ; leurs enregistrements ne peuvent pas être lus"),
+                &format!("days without a key: {count}, {first} among them; their records cannot be read"),
             ),
             (
-                "remettez les fichiers de `days/` depuis leur copie ; s’il n’y en a pas, ces jours sont perdus, notez l’incident",
-                "put the files of `days/` back from their copy; if there is none, these days are lost, note the incident",
+                "remettez les fichiers de `days/` depuis leur copie ; s’il n’y en a pas, ces jours sont perdus, notez \
+                 l’incident",
+                "put the files of `days/` back from their copy; if there is none, these days are lost, note the \
+                 incident",
             ),
         );
     }
@@ -104,10 +112,12 @@ fn match_days(keys: &Keys, days: &[OnDisk], retention_days: u16, sheet: &mut She
         let count = lonely.len();
         let what = (
             format!(
-                "{count} clés sont de jours sans fichier, le premier étant le {first} : personne ne s’est servi de la passerelle ces jours-là, ou le fichier a été enlevé"
+                "clés de jours sans fichier : {count}, la première du {first} ; personne ne s’est servi de la \
+                 passerelle ces jours-là, ou le fichier a été enlevé"
             ),
             format!(
-                "{count} keys are of days without a file, the first being {first}: nobody used the gate on them, or the file was taken away"
+                "keys of days without a file: {count}, the first of {first}; nobody used the gate on them, or the \
+                 file was taken away"
             ),
         );
         let remedy = (
