@@ -153,8 +153,10 @@ fn is_due(now: i64, day: Day, terms: &[Term]) -> bool {
 pub(crate) fn due_since(now: i64, day: Day, terms: &[Term]) -> Option<Day> {
     let days = term(now, day.begins(), terms)?;
     let ends = terms.iter().skip(1).map(|next| next.from).chain([i64::MAX]);
-    let announced = terms.iter().zip(ends).find(|(term, end)| term.days == days && *end > day.begins());
-    let announced = announced.map_or(day, |(term, _)| Day::of(term.from));
+    let announced = terms.iter().zip(ends).position(|(term, end)| term.days == days && end > day.begins());
+    // The first is for whatever was there before.
+    let announced = announced.filter(|place| *place > 0).and_then(|place| terms.get(place));
+    let announced = announced.map_or(day, |term| Day::of(term.from));
     Some(day.after(i64::from(days) + 1).max(announced))
 }
 

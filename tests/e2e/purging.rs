@@ -1,7 +1,7 @@
 //! Days past their term: erased with their keys, attested, and never brought back; the term as the law has it.
 use crate::imports::{bring, line};
 use crate::masking::holding_the_marker;
-use harness::{Gate, Setup};
+use harness::{Gate, LIMIT, Setup, wait};
 use serde_json::Value;
 use std::fs;
 
@@ -109,11 +109,13 @@ fn a_term_beyond_a_year_is_refused_without_a_reason_and_said_with_one() {
     }
     let long = "[log]\nretention_days = 400\nretention_reason = \"plainte en cours, dossier 12\"";
     let gate = Setup::new().config(long).start();
-    for shown in [gate.printed(), gate.say(&["status"]), gate.page("/readyz").text()] {
+    // What it printed is read by a thread of ours, in its own time.
+    wait::until("the note of the start", LIMIT, || gate.printed().contains("dossier 12").then_some(()));
+    for shown in [gate.say(&["status"]), gate.page("/readyz").text()] {
         assert!(shown.contains("dossier 12"), "{shown}");
     }
     assert!(gate.say(&["doctor"]).contains("dossier 12"));
     let gate = Setup::new().config("[log]\nretention_days = 90").start();
-    assert!(gate.printed().contains("six months"), "{}", gate.printed());
+    wait::until("the warning of the start", LIMIT, || gate.printed().contains("six months").then_some(()));
     assert!(gate.say(&["doctor"]).contains("inférieur à la fourchette de six mois à un an recommandée par la CNIL"));
 }
