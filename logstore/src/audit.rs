@@ -4,6 +4,7 @@
 //! the act goes on.
 
 use crate::chain::{self, ChainError, Line};
+use crate::cipher::{PublicKey, hex};
 use crate::clock;
 use crate::keys::Keys;
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,53 @@ pub fn read(dir: &Path) -> Result<Trail, ChainError> {
     Ok(trail)
 }
 
+/// A line of the trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// Its number, from 1.
+    pub line: u64,
+    /// What it says, if it is an act.
+    pub act: Option<Act>,
+    /// Why it doesn't hold.
+    pub broken: Option<String>,
+}
+
+/// Reads the trail and checks it: every line, with why it doesn't hold if it doesn't. Behind a line that doesn't hold,
+/// each is judged by its signature and by the line before it.
+///
+/// A line that no entry of the chain is (from before there was one, or torn) holds when the next entry answers for it.
+pub fn checked(dir: &Path, public: &PublicKey) -> Result<Vec<Checked>, ChainError> {
+    let text = chain::text(&file(dir))?;
+    let broken = chain::check(&text, ACT, public).err();
+    let mut lines = Vec::new();
+    let mut before: Option<String> = None;
+    for (text, line) in text.lines().zip(1..).filter(|(text, _)| !text.is_empty()) {
+        let parts = Line::of(text);
+        let act = match &parts {
+            Some(parts) => parts.read::<Act>().map(|link| link.body),
+            None => serde_json::from_str(text).ok(),
+        };
+        let why = match (&broken, &parts) {
+            (Some(broken), _) if broken.line == line => Some(broken.why.clone()),
+            (Some(broken), Some(parts)) if broken.line < line => {
+                let previous = parts.read::<serde_json::Value>().map(|link| link.previous);
+                if !public.verifies(parts.entry.as_bytes(), parts.signature) {
+                    Some("it was changed: its signature does not fit".to_owned())
+                } else if before.is_some() && previous != before {
+                    Some("what stands before it was changed".to_owned())
+                } else {
+                    None
+                }
+            }
+            _ => None,
+        };
+        // Of a line that is no entry, the next one names other bytes than its own.
+        before = parts.map(|parts| hex(&parts.hash()));
+        lines.push(Checked { line, act, broken: why });
+    }
+    Ok(lines)
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
@@ -117,6 +165,27 @@ mod tests {
         let trail = read(dir.path()).unwrap();
         assert_eq!(trail.acts.len(), 2);
         assert_eq!(trail.unreadable, [2]);
+    }
+
+    #[test]
+    fn the_line_that_was_changed_is_marked_and_those_behind_it_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = keys(dir.path());
+        for who in ["a", "b", "c", "d"] {
+            add(dir.path(), &keys, look(who)).unwrap();
+        }
+        let marks = || -> Vec<bool> {
+            let lines = checked(dir.path(), &keys.public()).unwrap();
+            lines.iter().map(|line| line.broken.is_some()).collect()
+        };
+        assert_eq!(marks(), [false; 4]);
+        let whole = std::fs::read_to_string(file(dir.path())).unwrap();
+        std::fs::write(file(dir.path()), whole.replace("\"who\":\"b\"", "\"who\":\"x\"")).unwrap();
+        // The next names another line before it.
+        assert_eq!(marks(), [false, true, true, false]);
+        let without: String = whole.split_inclusive('\n').filter(|line| !line.contains("\"who\":\"b\"")).collect();
+        std::fs::write(file(dir.path()), without).unwrap();
+        assert_eq!(marks(), [false, true, false]);
     }
 
     #[test]

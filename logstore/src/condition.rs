@@ -59,8 +59,8 @@ pub fn condition(dir: &Path, keys: &Keys, now: i64) -> Result<Condition, PurgeEr
     let terms = retention::terms(dir)?;
     let today = Day::of(now);
     let late = due.first().map_or(0, |day| {
-        let term = i64::from(retention::term(now, day.begins(), &terms).unwrap_or_default());
-        (0..).find(|late| day.after(term + 1 + late) >= today).unwrap_or(0)
+        let since = retention::due_since(now, *day, &terms).unwrap_or(today);
+        (0..).find(|late| since.after(*late) >= today).unwrap_or(0)
     });
     let sealed = |day: &&Day| seals.contains_key(&day.to_string());
     let free = rustix::fs::statvfs(dir).map_or(0, |space| space.f_bavail.saturating_mul(space.f_frsize));

@@ -193,6 +193,24 @@ async fn set(connection: &mut SqliteConnection, name: &str, value: &str) -> Resu
     set.execute(connection).await.map(drop)
 }
 
+/// Brings what the write-ahead log of a day file holds into the file itself, before another takes its place: what is beside
+/// a file goes before the file does, and a crash in between must find the file whole.
+pub(crate) async fn fold(file: &Path) -> Result<(), DayError> {
+    if !beside(file).iter().any(|path| path.exists()) {
+        return Ok(());
+    }
+    let wrong = |error: sqlx::Error| DayError::of(file, &error);
+    let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(10));
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(wrong)?;
+    let folded: Result<(i64, i64, i64), _> =
+        sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
+    connection.close().await.map_err(wrong)?;
+    match folded.map_err(wrong)? {
+        (0, ..) => Ok(()),
+        _ => Err(DayError::of(file, &"somebody has been reading it for too long; it is tried again")),
+    }
+}
+
 /// What SQLite keeps beside a database that is open, or was when its process died.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];
 

@@ -8,9 +8,9 @@ use crate::day::Day;
 use crate::keys::Keys;
 use crate::retention::{self, Certificate, PurgeError, Purged};
 use crate::seal::{self, Sealed};
-use crate::{StartError, clock};
+use crate::{Settings, StartError, clock, recovery};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -131,12 +131,6 @@ impl Work {
                 Ok(None) => {}
                 Ok(Some(sealed)) => {
                     tracing::info!(%day, records = sealed.seal.records, "a day was sealed");
-                    self.act(
-                        "seal",
-                        None,
-                        [("day", day.to_string()), ("seal", sealed.hash.clone())],
-                        sealed.seal.records,
-                    );
                     // Nobody may want it sent out.
                     let _ = self.sealed.send(sealed);
                 }
@@ -150,18 +144,7 @@ impl Work {
     }
 
     fn purge(&self, organisation: String) -> Result<Option<Purged>, PurgeError> {
-        let certificate = Certificate { organisation, node: self.node.to_string(), ..Certificate::default() };
-        let purged = retention::purge(&self.dir, &self.keys, self.clock.now(), &clock::state(), certificate)?;
-        if let Some(purged) = &purged {
-            let days: Vec<&str> = purged.certificate.days.iter().map(|day| day.day.as_str()).collect();
-            let scope = [("days", days.join(" ")), ("certificate", hex(&purged.hash))];
-            self.act("purge", Some("retention"), scope, purged.certificate.days.len() as u64);
-            for late in &purged.late {
-                let reason = "erased more than 48 hours after its time";
-                self.act("incident", Some(reason), [("day", late.clone()), ("kind", "late purge".into())], 1);
-            }
-        }
-        Ok(purged)
+        purge(&self.dir, &self.keys, &self.node, self.clock.now(), organisation)
     }
 
     fn note_step(&self, step: i64) {
@@ -169,21 +152,58 @@ impl Work {
     }
 
     fn act<const N: usize>(&self, act: &str, reason: Option<&str>, scope: [(&str, String); N], count: u64) {
-        let act = Act {
-            at: String::new(),
-            who: "octroi".into(),
-            act: act.into(),
-            purpose: None,
-            reason: reason.map(str::to_owned),
-            scope: scope.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>(),
-            count,
-        };
-        if let Err(error) = audit::add(&self.dir, &self.keys, act) {
-            tracing::error!(%error, "the audit trail cannot be written");
-        }
+        note(&self.dir, &self.keys, act, reason, scope, count);
     }
 
     fn note_trouble(&self, trouble: Option<String>) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+}
+
+/// Destroys the days that are due of a register that no gate keeps at present, as [`Register::purge`] does on one that
+/// runs. `None` when nothing is due. Blocks on the file system.
+///
+/// [`Register::purge`]: crate::Register::purge
+pub fn purge_offline(settings: &Settings, organisation: String) -> Result<Option<Purged>, PurgeError> {
+    let _lock = recovery::lock(&settings.dir)?;
+    let keys = Keys::open(&settings.keys, &settings.dir)?;
+    purge(&settings.dir, &keys, &settings.node, clock::now(), organisation)
+}
+
+/// Destroys what is due, and notes it.
+fn purge(dir: &Path, keys: &Keys, node: &str, now: i64, organisation: String) -> Result<Option<Purged>, PurgeError> {
+    let certificate = Certificate { organisation, node: node.to_owned(), ..Certificate::default() };
+    let purged = retention::purge(dir, keys, now, &clock::state(), certificate)?;
+    if let Some(purged) = &purged {
+        let days: Vec<&str> = purged.certificate.days.iter().map(|day| day.day.as_str()).collect();
+        let scope = [("days", days.join(" ")), ("certificate", hex(&purged.hash))];
+        note(dir, keys, "purge", Some("retention"), scope, purged.certificate.days.len() as u64);
+        for late in &purged.late {
+            let reason = "erased more than 48 hours after its time";
+            note(dir, keys, "incident", Some(reason), [("day", late.clone()), ("kind", "late purge".into())], 1);
+        }
+    }
+    Ok(purged)
+}
+
+fn note<const N: usize>(
+    dir: &Path,
+    keys: &Keys,
+    act: &str,
+    reason: Option<&str>,
+    scope: [(&str, String); N],
+    count: u64,
+) {
+    let act = Act {
+        at: String::new(),
+        who: "octroi".into(),
+        act: act.into(),
+        purpose: None,
+        reason: reason.map(str::to_owned),
+        scope: scope.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>(),
+        count,
+    };
+    if let Err(error) = audit::add(dir, keys, act) {
+        tracing::error!(%error, "the audit trail cannot be written");
     }
 }

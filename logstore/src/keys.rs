@@ -74,7 +74,8 @@ impl Keys {
                 begun.display()
             )));
         }
-        for (file, wanted) in [(dir.join(PUBLIC), true), (begun, known.is_none() && register.exists())] {
+        let published = std::fs::read_to_string(dir.join(PUBLIC)).is_ok_and(|published| published == public);
+        for (file, wanted) in [(dir.join(PUBLIC), !published), (begun, known.is_none() && register.exists())] {
             if wanted {
                 write_new(&file, public.as_bytes(), true).map_err(|error| StartError::io(&file, &error))?;
             }
@@ -151,6 +152,14 @@ impl Keys {
 
     /// The key of that name.
     pub(crate) fn day(&self, day: Day, name: &KeyName) -> Result<DayKey, KeyError> {
+        // The master may be replaced between the reading of one file and the other: then nobody replaces it now.
+        self.read_day(day, name).or_else(|_| {
+            let _lock = self.lock()?;
+            self.read_day(day, name)
+        })
+    }
+
+    fn read_day(&self, day: Day, name: &KeyName) -> Result<DayKey, KeyError> {
         let file = self.file(day, name);
         let bytes = std::fs::read(&file).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => KeyError(format!(
@@ -193,6 +202,22 @@ impl Keys {
         }
         all.sort();
         Ok(all)
+    }
+
+    /// The days that have a key, oldest first.
+    pub fn days(&self) -> Result<Vec<String>, KeyError> {
+        let mut days: Vec<String> = self.all()?.into_iter().map(|(day, _)| day.to_string()).collect();
+        days.dedup();
+        Ok(days)
+    }
+
+    /// The days whose key does not open under the master key that is here: it is of another register, or of before a
+    /// replacement.
+    pub fn closed(&self) -> Result<Vec<String>, KeyError> {
+        let closed = self.all()?.into_iter().filter(|(day, name)| self.day(*day, name).is_err());
+        let mut days: Vec<String> = closed.map(|(day, _)| day.to_string()).collect();
+        days.dedup();
+        Ok(days)
     }
 
     /// Destroys the keys of a day, but for those kept. What they hide is gone, wherever it was copied to.

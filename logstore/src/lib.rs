@@ -42,6 +42,7 @@ pub use condition::{ChainState, Condition, condition};
 pub use error::{SealError, SearchError, StartError, Unwritable};
 pub use filing::{COMMIT_BOUNDS, CommitTimes};
 pub use import::{EraseError, Imported, Importer, erase};
+pub use keeper::purge_offline;
 pub use keys::{KeyError, Keys};
 pub use owed::OwedRecord;
 pub use record::{Action, Auth, Entry, Outcome, Record, Verdict};

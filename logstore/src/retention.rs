@@ -59,6 +59,9 @@ pub enum PurgeError {
     /// The keeper has stopped.
     #[error("the register has stopped")]
     Stopped,
+    /// The register cannot be taken.
+    #[error(transparent)]
+    Start(#[from] crate::StartError),
 }
 
 /// A term that was announced.
@@ -146,6 +149,17 @@ fn is_due(now: i64, day: Day, terms: &[Term]) -> bool {
     term(now, day.begins(), terms).is_some_and(|days| day.after(i64::from(days)) < Day::of(now))
 }
 
+/// The day since which a day is due, when it is: the one after its term, and not before that term was announced.
+pub(crate) fn due_since(now: i64, day: Day, terms: &[Term]) -> Option<Day> {
+    let days = term(now, day.begins(), terms)?;
+    let ends = terms.iter().skip(1).map(|next| next.from).chain([i64::MAX]);
+    let announced = terms.iter().zip(ends).position(|(term, end)| term.days == days && end > day.begins());
+    // The first is for whatever was there before.
+    let announced = announced.filter(|place| *place > 0).and_then(|place| terms.get(place));
+    let announced = announced.map_or(day, |term| Day::of(term.from));
+    Some(day.after(i64::from(days) + 1).max(announced))
+}
+
 /// Notes the term that is announced from now on, if it is another than before.
 pub fn announce(dir: &Path, keys: &Keys, days: u16) -> Result<(), ChainError> {
     let file = terms_file(dir);
@@ -161,6 +175,12 @@ pub fn terms(dir: &Path) -> Result<Vec<Term>, ChainError> {
     let mut terms: Vec<Term> = chain::entries(&text, TERM).into_iter().map(|(_, link)| link.body).collect();
     terms.sort_by_key(|term| term.from);
     Ok(terms)
+}
+
+/// The certificates written so far with the hash of each, in hexadecimal digits; oldest first. Nothing is checked.
+pub fn certificates(dir: &Path) -> Result<Vec<(String, Certificate)>, ChainError> {
+    let text = chain::text(&certificates_file(dir))?;
+    Ok(chain::entries(&text, CERTIFICATE).into_iter().map(|(hash, link)| (hex(&hash), link.body)).collect())
 }
 
 /// The days that are due, oldest first.
@@ -184,6 +204,7 @@ pub(crate) fn purge(
     let began = clock::now();
     let terms = terms(dir)?;
     purge_damaged(&segment::folder(dir), now, &terms)?;
+    purge_keys(dir, keys, now, &terms)?;
     let due = due(dir, now)?;
     if due.is_empty() {
         return Ok(None);
@@ -205,7 +226,7 @@ pub(crate) fn purge(
             term_days: days,
             kept_until: day.after(i64::from(days)).to_string(),
         });
-        if day.after(i64::from(days) + 1 + LATE) < Day::of(now) {
+        if due_since(now, *day, &terms).is_some_and(|since| since.after(LATE) < Day::of(now)) {
             late.push(day.to_string());
         }
         destroy(dir, keys, *day)?;
@@ -246,6 +267,16 @@ fn trust(dir: &Path, now: i64, clock: &ClockState) -> Result<(), PurgeError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Destroys keys of days that are past their term and have no file: nothing was recorded, or it went another way.
+fn purge_keys(dir: &Path, keys: &Keys, now: i64, terms: &[Term]) -> Result<(), PurgeError> {
+    for (day, _) in keys.all()? {
+        if is_due(now, day, terms) && !day.file(dir).exists() {
+            keys.destroy(day, None)?;
+        }
+    }
+    Ok(())
 }
 
 fn purge_damaged(folder: &Path, now: i64, terms: &[Term]) -> Result<(), PurgeError> {

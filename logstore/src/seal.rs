@@ -4,14 +4,15 @@
 //! Whatever cuts it, a day is either as it was or sealed: the new file is whole and on the disk before it takes the place
 //! of the old, and carries its seal, which the chain is given afterwards if a crash came between.
 
-use crate::chain::{self, Chain, Line};
+use crate::audit::{self, Act};
+use crate::chain::{self, Chain, ChainError, Line};
 use crate::cipher::{Hash, hex};
 use crate::clock::{self, ClockState};
 use crate::columns::{Block, Proof};
 use crate::day::Day;
 use crate::dayfile::open::superseded;
 use crate::dayfile::sealed::{self, BLOCK, BlockKey, Draft};
-use crate::dayfile::{DayError, Reader, State, rows, state_of};
+use crate::dayfile::{DayError, Reader, State, fold, rows, state_of};
 use crate::keys::{DayKey, Keys};
 use crate::row::{Malformed, Row};
 use crate::tree::Tree;
@@ -424,9 +425,27 @@ impl Job<'_> {
         let line = chain.next(self.keys, &seal)?;
         draft.set("seal", &line).await?;
         let draft = draft.finish().await?;
+        fold(&file).await?;
         sealed::put_in_place(&draft, &file)?;
-        let hash = chain.add(&line)?;
-        Ok(Sealed { seal, hash: hex(&hash) })
+        let hash = hex(&chain.add(&line)?);
+        self.note(&seal, &hash)?;
+        Ok(Sealed { seal, hash })
+    }
+}
+
+impl Job<'_> {
+    /// Notes the seal in the audit trail too: a chain of seals that is cut off at its end is found out by it.
+    fn note(&self, seal: &Seal, hash: &str) -> Result<(), ChainError> {
+        let act = Act {
+            at: String::new(),
+            who: "octroi".into(),
+            act: "seal".into(),
+            purpose: None,
+            reason: seal.ground.clone(),
+            scope: BTreeMap::from([("day".into(), seal.day.clone()), ("seal".into(), hash.to_owned())]),
+            count: seal.records,
+        };
+        audit::add(self.dir, self.keys, act)
     }
 }
 

@@ -48,6 +48,10 @@ pub(crate) enum Command {
     /// Take the logs of another proxy into the register
     #[command(subcommand)]
     Import(Import),
+    /// Say who did what with the register, when and why
+    Audit(Audit),
+    /// Find what is wrong with the set-up, and say what to do
+    Doctor(Doctor),
     /// Say how the running gate is doing
     Status(Output),
     /// Have the running gate read its files again
@@ -145,6 +149,25 @@ pub(crate) enum Log {
     Search(Search),
     /// Follow the register live, under pseudonyms, until the gate stops
     Tail(Tail),
+    /// Prove again, from what is on the disk, that nothing was changed, removed, inserted or moved
+    Verify(Verify),
+    /// Erase the days that are past their term; no other way than by the term
+    Purge(Output),
+    /// Show the certificates of what was erased
+    Certificates(Output),
+    /// Draw another master key: copies of the old one open nothing any more
+    Rekey(Output),
+}
+
+/// `octroi log verify`.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The public key to believe (PEM) [default: the one in the folder of keys]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public_key: Option<PathBuf>,
+    /// How to answer.
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// `octroi log search`.
@@ -213,6 +236,55 @@ fn limit(text: &str) -> Result<usize, &'static str> {
     text.parse().ok().filter(|&limit| limit > 0).ok_or("expected a number from 1")
 }
 
+/// `octroi audit`.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// From when.
+    #[arg(long, value_name = "WHEN", help = format!("From this instant, or from the start of this day: {FORMS}"))]
+    pub(crate) from: Option<String>,
+    /// Before this instant, or to the end of this day
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) to: Option<String>,
+    /// Only acts of this kind: `search`, `purge`…
+    #[arg(long, value_name = "ACT")]
+    pub(crate) act: Option<String>,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = AuditFormat::Table)]
+    pub(crate) format: AuditFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+}
+
+/// The form in which the audit trail is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditFormat {
+    /// Columns for people
+    Table,
+    /// A JSON array, one act a line
+    Json,
+    /// CSV with a header line (RFC 4180)
+    Csv,
+}
+
+/// `octroi doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// What to look at [default: everything]
+    #[arg(value_enum)]
+    pub(crate) part: Option<Part>,
+    /// How to answer.
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// A part of the set-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Its folders, keys, days, chains, clock and retention
+    Register,
+}
+
 /// `octroi import`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Import {
@@ -271,6 +343,8 @@ mod tests {
             &["octroi", "log", "search", "--limit", "0"],
             &["octroi", "log", "search", "--id", "abc"],
             &["octroi", "log", "search", "--purpose", "security"],
+            &["octroi", "audit", "--format", "squid"],
+            &["octroi", "doctor", "weather"],
         ] {
             assert_eq!(Cli::try_parse_from(line).expect_err("refused").exit_code(), 2, "{line:?}");
         }

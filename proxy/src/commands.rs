@@ -3,7 +3,9 @@
 //! What was asked for goes to standard output, everything said about it to standard error, and the exit status tells
 //! done, no, and wrong apart.
 
+pub(crate) mod audit;
 pub(crate) mod check;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod lists;
@@ -88,6 +90,19 @@ pub(crate) fn plural(count: u64, one: &str, many: &str) -> String {
 /// The answer when a command needs a running gate.
 fn no_gate(config: &Config) -> String {
     format!("no gate runs on {}", config.data_dir.display())
+}
+
+/// The keys of a register that there is; `None` when none was ever begun. Nothing is made.
+fn keys(config: &Config) -> Result<Option<logstore::Keys>, Wrong> {
+    if !crate::register::is_begun(config) {
+        return Ok(None);
+    }
+    crate::register::keys(config).map(Some).map_err(Wrong::because)
+}
+
+/// The answer when there is no register.
+fn no_register(config: &Config) -> String {
+    format!("there is no register in {} yet: a gate makes it when it starts", config.register_dir().display())
 }
 
 /// A runtime for a command that waits for the network or the register.

@@ -24,6 +24,12 @@ use std::time::Duration;
 /// The name looked for in the current folder when `--config` is not given.
 pub(crate) const FILE: &str = "octroi.toml";
 
+/// Days beyond which a reason must be written for keeping records: the upper end of the CNIL's range (délibération
+/// 2026-022).
+pub(crate) const YEAR: u16 = 365;
+/// Days of its lower end.
+pub(crate) const SIX_MONTHS: u16 = 180;
+
 /// How the gate runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -197,6 +203,17 @@ pub(crate) enum Detail {
     Path,
     /// Everything, the query string included.
     Url,
+}
+
+impl Detail {
+    /// The word of the configuration.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Detail::Host => "host",
+            Detail::Path => "path",
+            Detail::Url => "url",
+        }
+    }
 }
 
 /// What a committed record survives.

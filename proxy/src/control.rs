@@ -7,6 +7,7 @@
 
 use crate::shown::Shown;
 use logstore::Condition;
+use logstore::retention::Certificate;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, Permissions};
 use std::future::Future;
@@ -44,6 +45,8 @@ pub(crate) enum Request {
     Status,
     /// Answer when everything recorded so far can be found by a search.
     Flush,
+    /// Erase the days that are past their term.
+    Purge,
     /// Tell of records as they are filed: [`Answer::Following`], then [`Answer::Filed`] and [`Answer::Missed`] as it
     /// comes, and [`Answer::Stopped`] in the end.
     Follow(Watch),
@@ -85,6 +88,11 @@ pub(crate) enum Answer {
     Status(Box<Status>),
     /// Everything recorded so far can be found.
     Flushed,
+    /// What was past its term is erased.
+    Purged {
+        /// What is attested; none when nothing was due.
+        certificate: Option<Box<Attested>>,
+    },
     /// What is filed from here on is told.
     Following,
     /// A record, under pseudonyms: a live view knows no names.
@@ -104,6 +112,15 @@ pub(crate) enum Answer {
         /// Why, in one sentence.
         why: String,
     },
+}
+
+/// A certificate with the hash by which the next names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Attested {
+    /// What it attests.
+    pub(crate) certificate: Certificate,
+    /// SHA-256 of its entry, in hexadecimal digits.
+    pub(crate) hash: String,
 }
 
 /// How a gate is doing; nothing about a person.
@@ -148,6 +165,12 @@ pub(crate) struct RegisterStatus {
     pub(crate) backlog: u64,
     /// Why records are not taken, filed, sealed or erased as they should be; a sentence each.
     pub(crate) troubles: Vec<String>,
+    /// The name of the master key, to know one copy from another.
+    #[serde(default)]
+    pub(crate) master: Option<String>,
+    /// Incidents of the last month, a sentence each.
+    #[serde(default)]
+    pub(crate) incidents: Vec<String>,
     /// The days and chains, if they could be looked at.
     pub(crate) condition: Option<Condition>,
 }
@@ -385,7 +408,7 @@ mod tests {
         match request {
             Request::Flush => Answer::Flushed,
             Request::Reload => Answer::Refused { problems: "two\nlines".into() },
-            Request::Status => Answer::Failed { why: "é".into() },
+            Request::Status | Request::Purge => Answer::Failed { why: "é".into() },
             Request::Follow(_) => Answer::Stopped,
         }
     }

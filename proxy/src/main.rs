@@ -39,6 +39,8 @@ use cli::{Cli, Command};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // What octroi writes is nobody else's to read, whatever its folder's mode.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let cli = Cli::parse();
     let config = cli.config.as_deref();
     commands::exit(match cli.command.unwrap_or(Command::Run) {
@@ -50,6 +52,8 @@ fn main() -> ExitCode {
         Command::Pac => commands::pac::pac(config),
         Command::Log(command) => commands::log::log(config, &command),
         Command::Import(command) => commands::import::import(config, &command),
+        Command::Audit(asked) => commands::audit::audit(config, &asked),
+        Command::Doctor(asked) => commands::doctor::doctor(config, &asked),
         Command::Status(output) => commands::status::status(config, output),
         Command::Reload(output) => commands::reload::reload(config, output),
     })

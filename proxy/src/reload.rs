@@ -1,10 +1,10 @@
 //! Files read, judged whole and put in force at once; what does not hold is refused, and what was in force stays.
 use crate::commands::plural;
-use crate::config::Config;
-use crate::control::{Answer, CharterStatus, ListsStatus, RegisterStatus, Request, Status, Teller};
+use crate::config::{Config, Log, YEAR};
+use crate::control::{Answer, Attested, CharterStatus, ListsStatus, RegisterStatus, Request, Status, Teller};
 use crate::gate::{Gate, State};
 use crate::upstream::Upstream;
-use crate::{console, follow, lists};
+use crate::{console, follow, lists, register};
 use jiff::Timestamp;
 use policy::InForce;
 use std::net::SocketAddr;
@@ -76,6 +76,10 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
             && before.config.destinations == config.destinations
             && before.config.limits == config.limits
     });
+    if config.log.retention_days > YEAR {
+        let Log { retention_days, retention_reason, .. } = &config.log;
+        notes.push(format!("records are kept {retention_days} days, longer than a year: {retention_reason}"));
+    }
     let upstream = match same_way {
         Some(before) => before.upstream.clone(),
         None => Arc::new(Upstream::new(&config, own.to_vec()).map_err(|error| refused(&error))?),
@@ -141,6 +145,9 @@ fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
     if before.log.durability != after.log.durability {
         notes.push("`[log] durability` has changed: it takes effect at the next start".into());
     }
+    if before.keys_dir() != after.keys_dir() {
+        notes.push("`[log] keys` has changed: it takes effect at the next start".into());
+    }
     if before.log.forward != after.log.forward {
         notes.push("`[log.forward]` has changed: it takes effect at the next start".into());
     }
@@ -168,6 +175,10 @@ pub(crate) async fn command(gate: Arc<Gate>, config_path: Option<PathBuf>, reque
         Request::Flush => match gate.register.flush().await {
             Ok(()) => Answer::Flushed,
             Err(unwritable) => Answer::Failed { why: unwritable.to_string() },
+        },
+        Request::Purge => match crate::upkeep::purge(&gate).await {
+            Ok(purged) => Answer::Purged { certificate: purged.map(Attested::from).map(Box::new) },
+            Err(why) => Answer::Failed { why: format!("days past their term are not erased: {why}") },
         },
         Request::Follow(watch) => match follow::follow(&gate, watch, &mut teller).await {
             Some(answer) => answer,
@@ -208,6 +219,8 @@ fn status(gate: &Gate) -> Status {
         register: RegisterStatus {
             backlog: gate.register.backlog().records as u64,
             troubles: troubles(gate),
+            master: gate.register.keys().master_name().ok(),
+            incidents: register::incidents(gate.register.dir(), gate.now()),
             condition: gate.upkeep.condition.load().as_deref().cloned(),
         },
         outward: gate.upkeep.outward(),

@@ -1,7 +1,7 @@
 //! The end of a gate, in one place and with deadlines: no new connection, exchanges in flight have `shutdown_grace` to
 //! end, what is left is interrupted, the register is filed.
 use crate::gate::Gate;
-use crate::reload;
+use crate::{reload, upkeep};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -86,6 +86,7 @@ pub(crate) async fn wait_and_drain(
     if unfiled > 0 {
         tracing::error!(unfiled, "records stay in the journal; the next start files them");
     }
+    upkeep::note_stop(gate, unfiled);
     tracing::info!("stopped");
     unfiled
 }

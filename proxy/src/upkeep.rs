@@ -3,11 +3,12 @@
 
 use crate::anchor::{self, SealNotice, Way};
 use crate::gate::Gate;
+use crate::register::OWN;
 use crate::{forward, register};
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 use logstore::audit::{self, Act};
-use logstore::{Condition, Sealed};
+use logstore::{Condition, Purged, Recovery, Sealed};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -69,15 +70,41 @@ impl Upkeep {
 
 /// Notes the term in force, when it is another than before: from now on it is what people are told.
 pub(crate) fn announce(gate: &Gate) -> Result<(), String> {
-    let days = gate.state().config.log.retention_days;
-    logstore::announce(gate.register.dir(), gate.register.keys(), days).map_err(|error| error.to_string())
+    let (dir, keys) = (gate.register.dir(), gate.register.keys());
+    register::announce(&gate.state().config, dir, keys, OWN.into()).map_err(|error| error.to_string())
+}
+
+/// Notes in the audit trail that the gate runs from now on: its version, and how sure its clock is, by which every record
+/// to come is dated.
+pub(crate) fn note_start(gate: &Gate, recovery: Recovery) {
+    let (dir, keys, state) = (gate.register.dir(), gate.register.keys(), gate.state());
+    register::note_recovery(dir, keys, OWN.into(), recovery);
+    let clock = gate.upkeep.condition.load().as_ref().map(|condition| condition.clock.clone());
+    let clock = clock.map_or_else(|| "unknown".to_owned(), |clock| register::clock(&clock));
+    let log = &state.config.log;
+    let scope = [
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("clock", clock),
+        ("charter", state.charter.to_string()),
+        ("detail", log.detail.word().to_owned()),
+        ("retention_days", log.retention_days.to_string()),
+        ("names_forwarded", if log.forward.names { "yes" } else { "no" }.to_owned()),
+    ];
+    register::note_own(dir, keys, "start", scope, 0);
+}
+
+/// Notes that the gate has stopped, and what it could not file.
+pub(crate) fn note_stop(gate: &Gate, unfiled: u64) {
+    let scope = [("version", env!("CARGO_PKG_VERSION").to_owned()), ("unfiled", unfiled.to_string())];
+    register::note_own(gate.register.dir(), gate.register.keys(), "stop", scope, 0);
 }
 
 /// Erases what is due, about every hour; sooner when it failed.
 pub(crate) async fn purge_hourly(gate: Arc<Gate>) {
     let mut pause = jittered();
     while gate.stopping.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
-        purge(&gate).await;
+        // Said in the log, and told to whoever asks how the gate is doing.
+        let _ = purge(&gate).await;
         pause = if gate.upkeep.purge_trouble.load().is_some() { RETRY } else { jittered() };
     }
 }
@@ -89,7 +116,7 @@ fn jittered() -> Duration {
 }
 
 /// Erases the days that are due, and their copies. A failure is an alarm each time, until it is mended.
-pub(crate) async fn purge(gate: &Gate) {
+pub(crate) async fn purge(gate: &Gate) -> Result<Option<Purged>, String> {
     let state = gate.state();
     let purged = gate.register.purge(state.config.organisation.name.clone()).await.map_err(|error| error.to_string());
     let (folder, now) = (forward::folder(&gate.started_with.data_dir), gate.now().as_microsecond());
@@ -99,16 +126,15 @@ pub(crate) async fn purge(gate: &Gate) {
         forward::purge(&folder, now, &terms).map_err(|error| format!("{}: {error}", folder.display()))
     };
     let copies = tokio::task::spawn_blocking(copies).await.map_err(|panic| panic.to_string()).flatten();
-    match &purged {
-        Ok(None) => {}
-        Ok(Some(done)) => tracing::info!(days = done.certificate.days.len(), "days past their term were erased"),
-        Err(_) => {}
+    if let Ok(Some(done)) = &purged {
+        tracing::info!(days = done.certificate.days.len(), "days past their term were erased");
     }
-    let trouble = purged.err().or(copies.err());
-    if let Some(why) = &trouble {
+    let purged = purged.and_then(|purged| copies.map(|_| purged));
+    if let Err(why) = &purged {
         tracing::error!(why, "days past their term are not erased; it is tried again in {} s", RETRY.as_secs());
     }
-    gate.upkeep.purge_trouble.store(trouble.map(Arc::new));
+    gate.upkeep.purge_trouble.store(purged.as_ref().err().cloned().map(Arc::new));
+    purged
 }
 
 /// Looks at the register each minute.

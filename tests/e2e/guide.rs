@@ -13,7 +13,7 @@ struct Page {
     fr: &'static str,
 }
 
-const PAGES: [Page; 3] = [
+const PAGES: [Page; 4] = [
     Page {
         name: "installation",
         en: include_str!("../../docs/guide/en/installation.md"),
@@ -28,6 +28,11 @@ const PAGES: [Page; 3] = [
         name: "charter",
         en: include_str!("../../docs/guide/en/charter.md"),
         fr: include_str!("../../docs/guide/fr/charte.md"),
+    },
+    Page {
+        name: "register",
+        en: include_str!("../../docs/guide/en/register.md"),
+        fr: include_str!("../../docs/guide/fr/registre.md"),
     },
 ];
 

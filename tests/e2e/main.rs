@@ -51,6 +51,15 @@ mod limits;
 // The commands, against a gate that runs or not.
 mod commands;
 
+// The register verified, its trail, its keys lost or replaced, and what the doctor says of it.
+mod register;
+
+// Days past their term: erased, attested, never brought back.
+mod purging;
+
+// Logs of another proxy taken into the register.
+mod imports;
+
 // The register followed live, by several, slow ones among them; never by name.
 mod tail;
 

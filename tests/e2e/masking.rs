@@ -75,7 +75,7 @@ fn destination(record: &Record) -> (Option<&str>, Option<&str>, Option<&str>) {
 }
 
 /// The files below the folder that hold the marker.
-fn holding_the_marker(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn holding_the_marker(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("the folder is readable").flatten();
     entries
         .flat_map(|entry| match entry.path() {

@@ -8,14 +8,14 @@ use std::path::Path;
 use std::process::Command;
 
 /// What the readers have to find: two gates' visits, in the order in which they were made.
-const REQUESTS: usize = 9;
+pub(crate) const REQUESTS: usize = 9;
 /// Three accounts, two names of addresses, and whoever has none.
 const USERS: [(&str, u64); 5] =
     [("a.martin", 3), ("j.petit@exemple.fr", 1), ("-", 2), ("poste%20d%27accueil%20n%C2%B0%201", 2), ("%2D", 1)];
 const HOSTS: [(&str, u64); 3] = [("allowed.test", 4), ("blocked.test", 3), ("[::1]", 1)];
 
 /// The log of a gate that asks for accounts, and of one that gives names to addresses.
-fn log() -> String {
+pub(crate) fn log() -> String {
     let origin = Origin::http(|_| Answer::ok("hello"));
     let url = origin.url("allowed.test", "/");
 

@@ -164,6 +164,13 @@ impl Reader {
         Ok(keys.fetch_all(&mut self.connection).await?)
     }
 
+    /// Where the day's blocks stand, and the place of each one's last account.
+    pub(crate) async fn block_spans(&mut self) -> Result<Vec<(BlockKey, i64)>, Malformed> {
+        let sql = "SELECT user, opened_at, id, last_user FROM block ORDER BY user, opened_at, id";
+        let all: Vec<(i64, i64, i64, i64)> = sqlx::query_as(sql).fetch_all(&mut self.connection).await?;
+        Ok(all.into_iter().map(|(user, opened_at, id, last_user)| ((user, opened_at, id), last_user)).collect())
+    }
+
     /// The next blocks behind this one, those of the account in `user`'s place alone when there is one.
     pub(crate) async fn blocks_after(
         &mut self,

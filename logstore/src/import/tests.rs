@@ -119,7 +119,9 @@ async fn what_is_erased_is_nowhere_and_what_stays_is_proved() {
     assert_eq!(holds(dir.path()).await, 2);
     assert_eq!(erase(&settings(dir.path()), "2026-10-01", &[id], "unlawful", "dpo").await.unwrap(), 0);
     let trail = audit::read(&settings(dir.path()).dir).unwrap();
-    assert_eq!((trail.acts[0].act.as_str(), trail.acts[0].who.as_str(), trail.acts[0].count), ("erase", "dpo", 1));
+    let acts: Vec<(&str, &str, u64)> =
+        trail.acts.iter().map(|act| (act.act.as_str(), act.who.as_str(), act.count)).collect();
+    assert_eq!(acts, [("seal", "octroi", 2), ("seal", "octroi", 2), ("erase", "dpo", 1)]);
     for wrong in ["2026-10-02", "yesterday"] {
         assert!(erase(&settings(dir.path()), wrong, &[id], "g", "dpo").await.is_err());
     }

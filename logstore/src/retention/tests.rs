@@ -151,6 +151,16 @@ fn a_day_that_is_erased_days_late_is_an_incident() {
 }
 
 #[test]
+fn a_day_is_late_from_its_term_or_from_when_a_shorter_one_was_announced() {
+    let at = |day: i64| TODAY + day * DAY;
+    let terms = [Term { from: at(0), days: 365 }, Term { from: at(200) + 1, days: 30 }];
+    let since = |day: i64| due_since(at(400), Day::of(at(day)), &terms);
+    assert_eq!(since(10), Some(Day::of(at(200))), "told of today");
+    assert_eq!(since(180), Some(Day::of(at(211))), "not due yet when it was announced");
+    assert_eq!(due_since(at(400), Day::of(at(-300)), &terms[..1]), Some(Day::of(at(66))));
+}
+
+#[test]
 fn a_clock_that_jumped_years_ahead_erases_nothing() {
     let (_dir, register, keys) = register(&["2026-11-20", "2026-11-22"]);
     let adrift = ClockState { synchronised: false, ..kept() };

@@ -233,27 +233,19 @@ async fn seals_removed_reordered_changed_or_cut_off_are_named() {
         ("seals.jsonl, line 2 (1970-01-02)", "it was changed: its signature does not fit")
     );
     registered.write_seals(&lines[..2]);
-    assert_eq!(
-        registered.first().await,
-        ("1970-01-03".into(), "its file is sealed, and its seal is not in the chain".into())
-    );
-    std::fs::remove_file(Day::of(2 * DAY).file(&registered.register())).unwrap();
+    let cut = ("seal of 1970-01-03".into(), "the audit trail knows it, and the chain of seals has it no more".into());
+    assert_eq!(registered.first().await, cut);
     // Day, seal and all: the audit trail still knows.
-    let act = Act {
-        at: String::new(),
-        who: "octroi".into(),
-        act: "seal".into(),
-        purpose: None,
-        reason: None,
-        scope: [
-            ("day".to_owned(), "1970-01-03".to_owned()),
-            ("seal".to_owned(), hex(&Line::of(&lines[2]).unwrap().hash())),
-        ]
-        .into(),
-        count: 40,
-    };
-    audit::add(&registered.register(), &registered.keys, act).unwrap();
-    assert_eq!(registered.first().await.0, "seal of 1970-01-03");
+    std::fs::remove_file(Day::of(2 * DAY).file(&registered.register())).unwrap();
+    assert_eq!(registered.first().await, cut);
+    // The trail cut too: the day's own file knows.
+    let registered = Registered::new(4).await;
+    registered.write_seals(&registered.seals()[..2]);
+    let trail = chain::text(&audit::file(&registered.register())).unwrap();
+    let kept: String = trail.lines().take(2).map(|line| format!("{line}\n")).collect();
+    std::fs::write(audit::file(&registered.register()), kept).unwrap();
+    let day = ("1970-01-03".into(), "its file is sealed, and its seal is not in the chain".into());
+    assert_eq!(registered.first().await, day);
 }
 
 #[tokio::test]
@@ -332,4 +324,25 @@ async fn a_day_with_an_open_record_is_not_sealed() {
     let error = seal_day(&registered.register(), Day::of(0), "gate", &registered.keys).await.unwrap_err().to_string();
     assert!(error.ends_with("record 41 is still open"), "{error}");
     assert!(!Day::of(0).file(&registered.register()).with_extension("sealing").exists());
+}
+
+#[tokio::test]
+async fn what_stands_in_the_clear_beside_the_records_is_held_to_them() {
+    for (sql, what) in [
+        ("UPDATE block SET user = 5, last_user = 5", "1970-01-01, the block that begins with record 3"),
+        ("UPDATE block SET last_user = 1", "1970-01-01, the block that begins with record 3"),
+        ("UPDATE block SET opened_at = opened_at + 1", "1970-01-01, the block that begins with record 3"),
+        ("UPDATE block SET id = 4", "1970-01-01, the block that begins with record 4"),
+        ("UPDATE meta SET value = '2' WHERE key = 'first_id'", "1970-01-01"),
+        ("UPDATE meta SET value = '39' WHERE key = 'last_id'", "1970-01-01"),
+        ("UPDATE meta SET value = '1' WHERE key = 'last_opened'", "1970-01-01"),
+    ] {
+        let registered = Registered::new(2).await;
+        let mut database = crate::dayfile::open_for_tests(&Day::of(0).file(&registered.register())).await;
+        sqlx::query(sql).execute(&mut database).await.unwrap();
+        sqlx::Connection::close(database).await.unwrap();
+        let (found, why) = registered.first().await;
+        assert_eq!(found, what, "{sql}");
+        assert!(why.contains("by which a search finds them"), "{why}");
+    }
 }

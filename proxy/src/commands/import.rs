@@ -93,21 +93,20 @@ fn squid_log(config: &Config, asked: &SquidLog) -> Result<Answer, Wrong> {
     let masking = Masking::of(config).map_err(Wrong)?;
     let runtime = super::runtime()?;
     let mut register = runtime.block_on(logstore::Importer::begin(&register::settings(config))).map_err(held)?;
-    let mut known = 0;
+    let (mut filed, mut known) = (0, 0);
     let mut hand_over = |records| {
         let imported = runtime.block_on(register.take(records)).map_err(Wrong::because)?;
-        known += imported.known;
+        (filed, known) = (filed + imported.filed, known + imported.known);
         Ok(imported.filed)
     };
     let read = Importer::new(config, &masking, now, AT_ONCE, &mut hand_over).run(lines);
     // What was taken before the log, or the disk, failed is sealed all the same.
     let finished = runtime.block_on(register.finish()).map_err(Wrong::because);
+    let traced = if filed > 0 { trace(config, &asked.file, filed) } else { Ok(()) };
     let mut summary = read?;
     finished?;
+    traced?;
     summary.known = known;
-    if summary.kept > 0 {
-        trace(config, &asked.file, summary.kept)?;
-    }
     if asked.output.json {
         answer_json(&summary)?;
     } else {

@@ -5,7 +5,10 @@
 
 mod find;
 pub(super) mod format;
+mod purge;
+mod rekey;
 mod tail;
+mod verify;
 
 use super::when::{Day, instant};
 use super::{Answer, Wrong, answer, configuration, plural};
@@ -15,8 +18,8 @@ use crate::control::{self, AskError, Request};
 use crate::register;
 use crate::shown::Shown;
 use ipnet::IpNet;
-use logstore::HostFilter;
 use logstore::audit::{self, Act};
+use logstore::{HostFilter, Recovery};
 use policy::Target;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -28,6 +31,10 @@ pub(crate) fn log(path: Option<&Path>, command: &Log) -> Result<Answer, Wrong> {
     match command {
         Log::Search(asked) => search(&config, asked),
         Log::Tail(asked) => tail::tail(&config, asked),
+        Log::Verify(asked) => verify::verify(&config, asked),
+        Log::Purge(output) => purge::purge(&config, *output),
+        Log::Certificates(output) => purge::certificates(&config, *output),
+        Log::Rekey(output) => rekey::rekey(&config, *output),
     }
 }
 
@@ -200,23 +207,28 @@ fn network(text: &str) -> Result<IpNet, Wrong> {
     address.or_else(|_| text.parse()).map_err(|_| Wrong(format!("{text}: expected an address or a network")))
 }
 
-/// Has everything recorded so far filed, so that the search finds it.
-fn bring_up_to_date(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<(), Wrong> {
+/// Has everything recorded so far filed, so that the search finds it. Says whether a gate runs.
+fn bring_up_to_date(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<bool, Wrong> {
     match control::ask(&config.data_dir, &Request::Flush) {
         Ok(control::Answer::Flushed) => {}
         Err(AskError::NoGate) => {
             let recovered =
                 runtime.block_on(logstore::settle_leftovers(&register::settings(config))).map_err(Wrong::because)?;
-            if let Some(recovery) = recovered.filter(|recovery| recovery.interrupted > 0) {
+            if let Some(recovery) = recovered.as_ref().filter(|recovery| recovery.interrupted > 0) {
                 let records = plural(recovery.interrupted, "record", "records");
                 eprintln!("{records} that a crash left open, now closed as interrupted");
             }
+            if let Some(recovery) = recovered.filter(|recovery| *recovery != Recovery::default()) {
+                let keys = register::keys(config).map_err(Wrong::because)?;
+                register::note_recovery(&config.register_dir(), &keys, register::who(), recovery);
+            }
+            return Ok(false);
         }
         Ok(control::Answer::Failed { why }) => eprintln!("warning: the newest records may be missing: {why}"),
         Ok(other) => return Err(super::status::unexpected(other)),
         Err(AskError::Broken(why)) => eprintln!("warning: the newest records may be missing: {why}"),
     }
-    Ok(())
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -38,8 +38,6 @@ pub(crate) fn run(config_path: Option<&Path>) -> ExitCode {
 }
 
 fn start(config_path: Option<&Path>) -> Result<ExitCode, String> {
-    // What the gate writes is nobody else's to read, whatever its folder's mode.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let config = reload::configuration(config_path).map_err(|Refused(why)| why)?;
     let data = config.data_dir.display().to_string();
     files::private_dir(&config.data_dir)
@@ -101,8 +99,10 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
     let gate = Arc::new(Gate::new(state, register, accounts, proxy_at, console_at, room, upkeep));
     upkeep::announce(&gate)?;
     // What came back from a backup, or lay here while no gate ran, is erased before anything is served.
-    upkeep::purge(&gate).await;
+    // A failure is said in the log and in the status; the gate runs all the same.
+    let _ = upkeep::purge(&gate).await;
     upkeep::look(&gate).await;
+    upkeep::note_start(&gate, recovery);
     print!("{}", greeting(&gate, recovery));
     let wanted = gate.started_with.limits.connections;
     if room < wanted {
@@ -186,7 +186,7 @@ fn greeting(gate: &Gate, recovery: Recovery) -> String {
         line("refuses", format!("{}{article}", what.en));
     }
     line("lists", super::plural(state.in_force.index().entries(), "entry", "entries"));
-    line("register", format!("{} days, detail {}", state.config.log.retention_days, detail(&state.config)));
+    line("register", format!("{} days, detail {}", state.config.log.retention_days, state.config.log.detail.word()));
     if recovery != Recovery::default() {
         let filed = super::plural(recovery.filed, "record", "records");
         line("recovered", format!("{filed} filed, {} closed as interrupted", recovery.interrupted));
@@ -198,13 +198,4 @@ fn greeting(gate: &Gate, recovery: Recovery) -> String {
         line("next", "octroi lists update    # the full lists of Université Toulouse Capitole".into());
     }
     format!("octroi {} is open\n{out}", env!("CARGO_PKG_VERSION"))
-}
-
-fn detail(config: &Config) -> &'static str {
-    use crate::config::Detail;
-    match config.log.detail {
-        Detail::Host => "host",
-        Detail::Path => "path",
-        Detail::Url => "url",
-    }
 }

@@ -61,6 +61,9 @@ fn text(status: &Status) -> String {
         ("exchanges", format!("{}, of which {} refused", status.exchanges, status.refused)),
     ];
     rows.push(("backlog", plural(status.register.backlog, "record", "records")));
+    if let Some(master) = &status.register.master {
+        rows.push(("master key", master.clone()));
+    }
     if let Some(condition) = &status.register.condition {
         rows.extend(register(condition));
     }
@@ -72,6 +75,7 @@ fn text(status: &Status) -> String {
         rows.push(("seals", format!("given away {}, given up {}", outward.anchors_sent, outward.anchors_failed)));
     }
     rows.extend(status.register.troubles.iter().map(|trouble| ("trouble", trouble.clone())));
+    rows.extend(status.register.incidents.iter().map(|incident| ("incident", incident.clone())));
     rows.extend(status.lists.missing.iter().map(|missing| ("missing", missing.clone())));
     rows.extend(status.notes.iter().map(|note| ("note", note.clone())));
     columns(&rows.into_iter().map(|(name, value)| [name.to_owned(), value]).collect::<Vec<_>>())

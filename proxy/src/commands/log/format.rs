@@ -57,7 +57,8 @@ fn csv_line(shown: &Shown) -> String {
     format!("{}\r\n", cells.join(","))
 }
 
-fn cell(value: &Value) -> String {
+/// A cell of RFC 4180.
+pub(in crate::commands) fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => return String::new(),
         Value::String(text) => text.clone(),

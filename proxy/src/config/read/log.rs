@@ -1,15 +1,11 @@
 //! `[log]`: what the register keeps, for how long, and for what.
 
 use super::{later_texts, outward, section, texts};
-use crate::config::{Anchor, Detail, Durability, Forward, Log, Purpose};
+use crate::config::{Anchor, Detail, Durability, Forward, Log, Purpose, SIX_MONTHS, YEAR};
 use policy::Problem;
 use policy::document::Table;
 use std::path::Path;
 
-/// The day count from which a reason must be written (law: one year).
-const YEAR: u16 = 365;
-/// The shortest retention within the recommended range (six months).
-const SIX_MONTHS: u16 = 180;
 /// No record is kept longer, whatever the reason.
 const LONGEST_RETENTION: u16 = 1095;
 

@@ -1,0 +1,152 @@
+//! `octroi audit`: who did what with the register, when and why, and whether each line holds.
+//!
+//! Reading the trail asks for no purpose: it is what the use of purposes is checked by. Yet it names those who were looked
+//! for, so a reading is an act like another: the first of each account on each UTC day is noted. One line for each
+//! reading would let a screen that shows the trail drown it.
+
+use super::log::format::cell;
+use super::when::{Day, instant};
+use super::{Answer, Wrong, answer, columns, configuration, keys, no_register, plural};
+use crate::cli::{Audit, AuditFormat};
+use crate::config::Config;
+use crate::register;
+use jiff::Timestamp;
+use logstore::Keys;
+use logstore::audit::{self, Act, Checked};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A line as it is shown.
+#[derive(Serialize)]
+struct Shown<'a> {
+    line: u64,
+    /// Why it doesn't hold; none when it does.
+    broken: Option<&'a str>,
+    at: Option<&'a str>,
+    who: Option<&'a str>,
+    act: Option<&'a str>,
+    purpose: Option<&'a str>,
+    reason: Option<&'a str>,
+    scope: Option<&'a BTreeMap<String, String>>,
+    count: Option<u64>,
+}
+
+/// Shows the trail. A line that doesn't hold is a no, wherever it stands; so is a trail without what is looked for.
+pub(crate) fn audit(path: Option<&Path>, asked: &Audit) -> Result<Answer, Wrong> {
+    let config = configuration(path)?;
+    let zone = &config.time_zone;
+    let from = asked.from.as_deref().map(|text| instant("--from", text, zone, Day::Begins)).transpose()?;
+    let to = asked.to.as_deref().map(|text| instant("--to", text, zone, Day::Ends)).transpose()?;
+    if from.zip(to).is_some_and(|(from, to)| from > to) {
+        return Err(Wrong("--from is later than --to".to_owned()));
+    }
+    let Some(keys) = keys(&config)? else { return Err(Wrong(no_register(&config))) };
+    let lines = audit::checked(&config.register_dir(), &keys.public()).map_err(Wrong::because)?;
+    note(&config, &keys, &lines);
+    let wanted = |line: &&Checked| {
+        let Some(act) = &line.act else { return asked.act.is_none() };
+        let at = act.at.parse::<Timestamp>().ok();
+        // A line whose date cannot be read may be of any.
+        let within = at.is_none_or(|at| from.is_none_or(|from| at >= from) && to.is_none_or(|to| at < to));
+        within && asked.act.as_ref().is_none_or(|wanted| *wanted == act.act)
+    };
+    let shown: Vec<Shown<'_>> = lines.iter().filter(wanted).map(Shown::of).collect();
+    let format = if asked.json { AuditFormat::Json } else { asked.format };
+    answer(&text(format, &shown, &config)?)?;
+    let broken: Vec<&Checked> = lines.iter().filter(|line| line.broken.is_some()).collect();
+    for Checked { line, broken, .. } in &broken {
+        eprintln!("audit.jsonl, line {line}: {}", broken.as_deref().unwrap_or_default());
+    }
+    if !broken.is_empty() {
+        eprintln!("the trail does not hold: {}", plural(broken.len() as u64, "line", "lines"));
+        return Ok(Answer::No);
+    }
+    if shown.is_empty() {
+        eprintln!("nothing found");
+        return Ok(Answer::No);
+    }
+    Ok(Answer::Done)
+}
+
+/// Notes the reading, unless this account has read today.
+fn note(config: &Config, keys: &Keys, lines: &[Checked]) {
+    let (who, today) = (register::who(), format!("{:.10}", Timestamp::now().to_string()));
+    let read = |act: &Act| act.act == "audit" && act.who == who && act.at.starts_with(&today);
+    if lines.iter().filter_map(|line| line.act.as_ref()).any(read) {
+        return;
+    }
+    let noted = register::note(&config.register_dir(), keys, who, "audit", [], lines.len() as u64);
+    if let Err(why) = noted {
+        // Whoever looks for what went wrong must be able to read on.
+        eprintln!("warning: the trail cannot say that it was read: {why}");
+    }
+}
+
+impl<'a> Shown<'a> {
+    fn of(line: &'a Checked) -> Shown<'a> {
+        let act = line.act.as_ref();
+        Shown {
+            line: line.line,
+            broken: line.broken.as_deref(),
+            at: act.map(|act| act.at.as_str()),
+            who: act.map(|act| act.who.as_str()),
+            act: act.map(|act| act.act.as_str()),
+            purpose: act.and_then(|act| act.purpose.as_deref()),
+            reason: act.and_then(|act| act.reason.as_deref()),
+            scope: act.map(|act| &act.scope),
+            count: act.map(|act| act.count),
+        }
+    }
+
+    /// Where it stands, whether it holds, and what it says.
+    fn cells(&self, at: String) -> [String; 8] {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let scope = self.scope.map(|scope| {
+            let pairs: Vec<String> = scope.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            pairs.join(" ")
+        });
+        let act = if self.act.is_none() { "unreadable".to_owned() } else { text(self.act) };
+        let count = self.count.map(|count| count.to_string());
+        let holds = if self.broken.is_some() { "BROKEN" } else { "holds" };
+        let rest = [text(self.purpose), text(self.reason), scope.unwrap_or_default()];
+        let [purpose, reason, scope] = rest;
+        [at, text(self.who), act, holds.to_owned(), count.unwrap_or_default(), purpose, reason, scope]
+    }
+}
+
+const NAMES: [&str; 8] = ["when", "who", "act", "chain", "count", "purpose", "reason", "scope"];
+
+fn text(format: AuditFormat, shown: &[Shown<'_>], config: &Config) -> Result<String, Wrong> {
+    match format {
+        AuditFormat::Json => {
+            let lines: Result<Vec<String>, _> = shown.iter().map(serde_json::to_string).collect();
+            let lines = lines.map_err(Wrong::because)?;
+            Ok(if lines.is_empty() { "[]\n".to_owned() } else { format!("[\n{}\n]\n", lines.join(",\n")) })
+        }
+        AuditFormat::Csv => {
+            let mut csv = format!("line,{}\r\n", NAMES.join(","));
+            for line in shown {
+                let cells = line.cells(line.at.unwrap_or_default().to_owned());
+                let cells = cells.into_iter().map(|text| cell(&Value::String(text)));
+                let cells: Vec<String> = [line.line.to_string()].into_iter().chain(cells).collect();
+                csv.push_str(&cells.join(","));
+                csv.push_str("\r\n");
+            }
+            Ok(csv)
+        }
+        AuditFormat::Table => {
+            let mut rows = vec![NAMES.map(str::to_owned)];
+            rows.extend(shown.iter().map(|line| line.cells(local(line.at, config))));
+            Ok(if shown.is_empty() { String::new() } else { columns(&rows) })
+        }
+    }
+}
+
+/// An instant as people of the configuration's zone read it.
+fn local(at: Option<&str>, config: &Config) -> String {
+    let at = at.unwrap_or_default();
+    let zoned = at.parse::<Timestamp>().map(|instant| instant.to_zoned_datetime(config.time_zone.clone()));
+    zoned.map_or_else(|_| at.to_owned(), |zoned| zoned.strftime("%Y-%m-%d %H:%M:%S%:z").to_string())
+}

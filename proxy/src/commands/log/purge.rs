@@ -1,0 +1,106 @@
+//! `octroi log purge` and `octroi log certificates`: what is past its term is erased, and what attests it.
+//!
+//! Nothing is ever erased off schedule here: that is an act of two persons, which this version does not have.
+
+use super::{Answer, Wrong};
+use crate::cli::Output;
+use crate::commands::{answer, answer_json, keys, no_register, plural, status};
+use crate::config::Config;
+use crate::control::{self, AskError, Attested, Request};
+use crate::{forward, register};
+use logstore::Keys;
+use logstore::retention::{self, Certificate, ErasedDay};
+use std::fmt::Write as _;
+
+/// Erases what is due. That nothing is due is good.
+pub(super) fn purge(config: &Config, output: Output) -> Result<Answer, Wrong> {
+    let Some(keys) = keys(config)? else {
+        eprintln!("{}", no_register(config));
+        return say(None, output);
+    };
+    let attested = match control::ask(&config.data_dir, &Request::Purge) {
+        Ok(control::Answer::Purged { certificate }) => certificate.map(|attested| *attested),
+        Ok(other) => return Err(status::unexpected(other)),
+        Err(AskError::NoGate) => offline(config, &keys)?,
+        Err(why) => return Err(Wrong::because(why)),
+    };
+    if let Some(Attested { certificate, hash }) = &attested {
+        let days = certificate.days.len() as u64;
+        let scope = [("certificate", hash.clone())];
+        let noted = register::note(&config.register_dir(), &keys, register::who(), "purge asked", scope, days);
+        if let Err(why) = noted {
+            eprintln!("warning: the audit trail cannot say who asked for it: {why}");
+        }
+    }
+    say(attested, output)
+}
+
+/// Without a gate: as a start would, under the register's lock.
+fn offline(config: &Config, keys: &Keys) -> Result<Option<Attested>, Wrong> {
+    let dir = config.register_dir();
+    let runtime = super::super::runtime()?;
+    // What a crash left of a day that is due must not come back at the next start.
+    super::bring_up_to_date(config, &runtime)?;
+    register::announce(config, &dir, keys, register::who()).map_err(Wrong::because)?;
+    let purged = logstore::purge_offline(&register::settings(config), config.organisation.name.clone());
+    let purged = purged.map_err(Wrong::because)?;
+    let terms = logstore::retention::terms(&dir).map_err(Wrong::because)?;
+    forward::purge(&forward::folder(&config.data_dir), jiff::Timestamp::now().as_microsecond(), &terms)
+        .map_err(|why| Wrong(format!("copies that were forwarded to files are not erased: {why}")))?;
+    Ok(purged.map(Attested::from))
+}
+
+fn say(attested: Option<Attested>, output: Output) -> Result<Answer, Wrong> {
+    if output.json {
+        answer_json(&attested)?;
+    } else if let Some(attested) = &attested {
+        answer(&text(attested))?;
+    }
+    if attested.is_none() {
+        eprintln!(
+            "nothing is due: days go by the term announced (`[log] retention_days`), and never earlier here; that would \
+             take two persons, and a later version"
+        );
+    }
+    Ok(Answer::Done)
+}
+
+/// Shows every certificate there is.
+pub(super) fn certificates(config: &Config, output: Output) -> Result<Answer, Wrong> {
+    let all = retention::certificates(&config.register_dir()).map_err(Wrong::because)?;
+    let all: Vec<Attested> = all.into_iter().map(|(hash, certificate)| Attested { certificate, hash }).collect();
+    if output.json {
+        answer_json(&all)?;
+    } else {
+        answer(&all.iter().map(text).collect::<Vec<_>>().join("\n"))?;
+    }
+    if all.is_empty() {
+        eprintln!("no certificate: nothing was erased so far");
+        return Ok(Answer::No);
+    }
+    Ok(Answer::Done)
+}
+
+fn text(Attested { certificate, hash }: &Attested) -> String {
+    let Certificate { organisation, node, days, stores, holds, began, ended, trigger, program } = certificate;
+    let mut text = String::new();
+    let mut row = |name: &str, what: String| {
+        // Writing into a String does not fail.
+        let _ = writeln!(text, "{name:<12} {what}");
+    };
+    row("certificate", hash.clone());
+    let organisation = if organisation.is_empty() { "not named" } else { organisation };
+    row("register", format!("of {organisation}, gate {node}"));
+    row("erased", format!("{}, from {}", plural(days.len() as u64, "day", "days"), stores.join(", ")));
+    for ErasedDay { day, records, root, term_days, kept_until, .. } in days {
+        let records = records.map_or_else(|| "not sealed".to_owned(), |count| plural(count, "record", "records"));
+        let root = root.as_ref().map(|root| format!(", root {root}")).unwrap_or_default();
+        row("", format!("{day}: {records}, term {term_days} days, to {kept_until}{root}"));
+    }
+    if *holds > 0 {
+        row("holds", holds.to_string());
+    }
+    row("when", format!("{began} to {ended}"));
+    row("because of", format!("{trigger}, by octroi {program}"));
+    text
+}
