@@ -48,14 +48,33 @@ class DayFile:
         return unhide(self.hidden, f"octroi {what} {self.day}", data)
 
     def blocks(self):
-        """The blocks of a sealed day; the batches of an open one in the order in which they were filed."""
-        if self.version == 2:
-            rows = "SELECT id, data FROM block" if self.seal else "SELECT number, data FROM batch ORDER BY number"
-            for number, data in self.database.execute(rows):
-                try:
-                    yield Block(self.unhide("records", data))
-                except (InvalidTag, ValueError, LookupError, zlib.error) as why:
-                    check(False, f"{self.day}, record {number} or one behind it: its block was changed: {why!r}")
+        """The batches of an open day in the order in which they were filed."""
+        if self.seal:
+            yield from self.sealed_blocks()
+        elif self.version == 2:
+            for number, data in self.database.execute("SELECT number, data FROM batch ORDER BY number"):
+                yield self.block(data, f"{self.day}, batch {number}")
+
+    def sealed_blocks(self):
+        """The blocks of a sealed day. What searches go by stands in the clear, and must be what the block holds."""
+        users = texts(io.BytesIO(self.unhide("users", self.part["users"])), None)
+        check(users == sorted(users, key=lambda user: (user != b"\0", bare(user))), f"{self.day}: its accounts, unordered")
+        first, last = int(self.meta["first_id"]), int(self.meta["last_id"])
+        for user, opened, id, last_user, data in self.database.execute("SELECT * FROM block"):
+            where = f"{self.day}, record {id} or one behind it in its block"
+            block = self.block(data, where)
+            accounts, among = block.fields[4], users[user:last_user + 1]
+            check(accounts[:1] == among[:1] and accounts[-1:] == among[-1:] and {*accounts} <= {*among},
+                  f"{where}: hidden by user")
+            check((id, opened) == (block.ids[0], block.opened[0]), f"{where}: it stands elsewhere")
+            check(first <= min(block.ids) and max(block.ids) <= last, f"{where}: hidden by number")
+            yield block
+
+    def block(self, data, where):
+        try:
+            return Block(self.unhide("records", data))
+        except (InvalidTag, ValueError, LookupError, zlib.error) as why:
+            check(False, f"{where}: it was changed: {why!r}")
 
     def checkpoints(self):
         """The chain of the day's checkpoints."""
@@ -136,6 +155,12 @@ def texts(stream, count):
         begin, length = stream.tell(), varint(stream)
         values.append(bytes(whole[begin:stream.seek(max(length - 1, 0), io.SEEK_CUR)]))
     return values
+
+
+def bare(value):
+    """A text without its length."""
+    stream = io.BytesIO(value)
+    return stream.read() if varint(stream) else b""
 
 
 def sums(data):
