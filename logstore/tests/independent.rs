@@ -111,7 +111,7 @@ fn entry(number: u64) -> Entry {
         host: Some(format!("h{number}.example").into()),
         port: 443,
         path: None,
-        masked: (number % 5 == 0).then_some("person"),
+        masked: number.is_multiple_of(5).then_some("person"),
         verdict: Verdict { action: Action::Allow, rule: None, article: None, category: None, charter: "c".into() },
     }
 }
