@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from dayfile import Block, DayFile
 
 REGISTER, KEYS = map(pathlib.Path, sys.argv[1:3])
-SEALS, AUDIT = REGISTER / "seals.jsonl", REGISTER / "audit.jsonl"
+SEALS, AUDIT, TERMS = (REGISTER / f"{name}.jsonl" for name in ("seals", "audit", "terms"))
 DAYS = sorted(REGISTER.glob("????-??-??.sqlite"))
 
 
@@ -154,6 +154,8 @@ CASES = {
     "a byte of a batch of the open day": lambda: flip(open_day(), "SELECT number, data FROM batch"),
     "a checkpoint of the open day changed": lambda: execute(
         open_day(), "UPDATE checkpoint SET line=replace(line, 'size', 'zise')"),
+    "the certificate of a purge gone": (REGISTER / "certificates.jsonl").unlink,
+    "an announced term changed": lambda: TERMS.write_text(TERMS.read_text().replace('"days":2000', '"days":3000')),
     "an act gone": lambda: AUDIT.write_text(AUDIT.read_text().split("\n", 1)[1]),
 }
 
