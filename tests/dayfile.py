@@ -1,5 +1,5 @@
 """Reads the day files of a register without Octroi, from docs/RECORDS.md alone. Needs python3-cryptography."""
-import functools, hashlib, hmac, io, itertools, sqlite3, zlib
+import functools, hashlib, hmac, io, ipaddress, itertools, sqlite3, zlib
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -101,7 +101,8 @@ class Block:
         self.ids, self.opened = sums(fields[0]), sums(fields[2])
         closed = [began + after - 1 if after else None for began, after in zip(self.opened, varints(fields[3]))]
         numbers = {0: self.ids, 2: self.opened, 3: closed, 16: varints(fields[16]), 17: varints(fields[17])}
-        self.fields = [[*map(number, numbers[at])] if at in numbers else self.texts(fields[at]) for at in range(24)]
+        self.fields = [[*map(number, numbers[at])] if at in numbers else self.texts(fields[at], at in (6, 14))
+                       for at in range(24)]
         self.places = [place + id for place, id in zip(sums(fields[24]), self.ids)]
         self.checks = [fields[25][at:at + 2] for at in range(0, len(fields[25]), 2)]
 
@@ -118,11 +119,19 @@ class Block:
                 yield id, leaf, self.places[row] if self.places else next, self.checks[row] if self.checks else b""
                 next += 1
 
-    def texts(self, data):
-        """A field of texts: the distinct values, then which of them each record has, when there are several."""
-        stream = io.BytesIO(data)
+    def texts(self, data, addresses):
+        """A field of texts: the values as they appear; then, when there are several, for each record 0 for the next of them
+        or how recently its value was met. Addresses stand there as octets."""
+        stream, met, all = io.BytesIO(data), [], []
         values = texts(stream, varint(stream))
-        return [values[place] for place in (varints(stream.read()) if len(values) > 1 else bytes(self.rows))]
+        if addresses:
+            values = [field(str(ipaddress.ip_address(bare(value))).encode()) if value != b"\0" else value for value in values]
+        if len(values) == 1:
+            return values * self.rows
+        for back in varints(stream.read()):
+            met.append(met.pop(-back) if back else values[len(met)])
+            all.append(met[-1])
+        return all
 
 
 class Tree(dict):
@@ -144,8 +153,12 @@ class Tree(dict):
 
 def number(value):
     """A number as the canonical form has it."""
-    digits = b"%d" % value if value is not None else b""
-    return bytes((len(digits) + 1,)) + digits if digits else b"\0"
+    return field(b"%d" % value) if value is not None else b"\0"
+
+
+def field(text):
+    """A short text as the canonical form has it."""
+    return bytes((len(text) + 1,)) + text
 
 
 def texts(stream, count):

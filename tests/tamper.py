@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Tampers with a register, as somebody would who has its keys: tamper.py REGISTER KEYS CASE. For tests."""
-import base64, hashlib, json, os, pathlib, sqlite3, sys
+import base64, hashlib, ipaddress, json, os, pathlib, sqlite3, sys
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -33,7 +33,11 @@ def written(rows):
         elif at in (16, 17):
             columns.append(b"".join(leb128(plain(value)) for value in values))
         else:
-            places = b"".join(map(leb128, range(len(rows)))) if len(rows) > 1 else b""
+            if at in (6, 14):
+                octets = lambda value: ipaddress.ip_address(value[1:].decode()).packed
+                values = [field(octets(value)) if value != b"\0" else value for value in values]
+            # Every row has the next value: that some are the same needs not be said.
+            places = bytes(len(rows)) if len(rows) > 1 else b""
             columns.append(leb128(len(rows)) + b"".join(values) + places)
     columns.append(differences([row["place"] - plain(row["fields"][0]) for row in rows]))
     columns.append(b"".join(row["check"] for row in rows))

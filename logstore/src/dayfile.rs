@@ -21,6 +21,8 @@ use crate::row::Malformed;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -191,6 +193,12 @@ async fn make(connection: &mut SqliteConnection, day: Day, state: &str, key: &Ke
 async fn set(connection: &mut SqliteConnection, name: &str, value: &str) -> Result<(), sqlx::Error> {
     let set = sqlx::query("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)").bind(name).bind(value);
     set.execute(connection).await.map(drop)
+}
+
+/// Makes an empty file for its owner alone, where there is none: SQLite would go by the umask. What it keeps beside the file
+/// has the file's mode.
+fn make_private(file: &Path) -> std::io::Result<()> {
+    OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file).map(drop)
 }
 
 /// Brings what the write-ahead log of a day file holds into the file itself, before another takes its place: what is beside

@@ -37,6 +37,8 @@ const TRANSACTION: usize = 4096;
 /// How long a day file that nothing is filed in stays open.
 const IDLE: Duration = Duration::from_secs(60);
 const MINUTE: i64 = 60_000_000;
+/// Minutes between two attempts to seal a day that could not be.
+const RETRY_SEAL: i64 = 5;
 /// How long before midnight the key of the day that comes is made.
 const AHEAD: i64 = 30 * MINUTE;
 
@@ -122,6 +124,10 @@ impl Clerk {
     pub(crate) fn run(mut self) {
         let _stopping = Stopping(self.desk.clone());
         let mut tick = Instant::now();
+        // Days that were over before the start: nothing of them is on its way, so both looks that giving them away takes can
+        // be had at once.
+        self.look_at_the_clock();
+        self.look_at_the_clock();
         loop {
             let retry = (!self.shelf.due.is_empty()).then(|| Instant::now() + self.tuning.retry);
             let grown = self.shelf.young.front().map(|(at, ..)| *at + self.tuning.young);
@@ -192,6 +198,9 @@ impl Clerk {
         if minute != self.watch.minute {
             self.watch.minute = minute;
             self.checkpoint();
+            if minute % RETRY_SEAL == 0 && self.keeper.trouble().is_some() {
+                self.keeper.give(Task::SealThrough { day: self.watch.given });
+            }
         }
         let today = Day::of(now);
         if today > self.watch.today {

@@ -15,6 +15,7 @@ use crate::record::Record;
 use crate::row::{Malformed, Row};
 use crate::seal::{seal_again, seal_day};
 use crate::{SealError, Settings, StartError, clock, recovery};
+use flate2::Compression;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 
@@ -63,18 +64,21 @@ impl Importer {
         let Some(day) = records.first().map(|record| Day::of(record.opened_at)) else { return Ok(Imported::default()) };
         let given = records.len() as u64;
         let mut known = self.known(day, &records[0].node.clone()).await?;
-        let mut rows = Vec::new();
-        for record in records {
-            let mut row = Row::from(record);
-            row.id = 0;
-            match known.get_mut(&contents(&row)) {
-                Some(left) if *left > 0 => *left -= 1,
-                _ => {
-                    row.id = self.next_id;
-                    self.next_id += 1;
-                    rows.push(row);
+        let mut rows: Vec<Row> = records.into_iter().map(|record| Row { id: 0, ..Row::from(record) }).collect();
+        if !known.is_empty() {
+            let forms = contents(&rows);
+            let mut forms = forms.iter();
+            rows.retain(|_| match forms.next().and_then(|form| known.get_mut(form)) {
+                Some(left) if *left > 0 => {
+                    *left -= 1;
+                    false
                 }
-            }
+                _ => true,
+            });
+        }
+        for row in &mut rows {
+            row.id = self.next_id;
+            self.next_id += 1;
         }
         let imported = Imported { filed: rows.len() as u64, known: given - rows.len() as u64 };
         self.file(day, rows).await?;
@@ -95,10 +99,10 @@ impl Importer {
         }
         let query = crate::Search::default();
         let (records, _) = crate::search::search_day(&file, day, &self.keys, &query).await.map_err(wrong)?;
-        for record in records.into_iter().filter(|record| record.node == node) {
-            let mut row = Row::from(record);
-            row.id = 0;
-            *known.entry(contents(&row)).or_default() += 1;
+        let records = records.into_iter().filter(|record| record.node == node);
+        let rows: Vec<Row> = records.map(|record| Row { id: 0, ..Row::from(record) }).collect();
+        for form in contents(&rows) {
+            *known.entry(form).or_default() += 1;
         }
         Ok(known)
     }
@@ -163,16 +167,21 @@ impl Importer {
     }
 }
 
-/// A record's canonical form: with its identifier left out, two that are the same have the same.
-fn contents(row: &Row) -> Vec<u8> {
-    let mut form = Vec::new();
-    let block = columns::Block::read(columns::write(&[row], &[], flate2::Compression::none()));
-    if let Ok(block) = &block
-        && let Ok(whole) = block.whole()
-    {
-        whole.canonical(0, &mut form);
+/// The canonical forms of records: with their identifiers left out, two that are the same have the same.
+fn contents(rows: &[Row]) -> Vec<Vec<u8>> {
+    let mut forms = Vec::with_capacity(rows.len());
+    for part in rows.chunks(BLOCK) {
+        let block = columns::Block::read(columns::write(&part.iter().collect::<Vec<_>>(), &[], Compression::none()));
+        let whole = block.as_ref().map(columns::Block::whole);
+        for row in 0..part.len() {
+            let mut form = Vec::new();
+            if let Ok(Ok(whole)) = &whole {
+                whole.canonical(row, &mut form);
+            }
+            forms.push(form);
+        }
     }
-    form
+    forms
 }
 
 /// Erases records of a sealed day: their values are gone, their leaves stay, the day is sealed anew under another key, and

@@ -11,6 +11,7 @@ use crate::seal::{self, Sealed};
 use crate::{Settings, StartError, clock, recovery};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -47,6 +48,8 @@ pub(crate) struct Keeper {
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     sealed: broadcast::Sender<Sealed>,
     trouble: Arc<Mutex<Option<String>>>,
+    /// The register stops: days that wait to be sealed wait for the next start.
+    stopping: Arc<AtomicBool>,
 }
 
 impl Keeper {
@@ -59,11 +62,13 @@ impl Keeper {
             .map_err(|error| StartError::io(&dir, &error))?;
         let sealed = broadcast::channel(64).0;
         let trouble = Arc::new(Mutex::new(None));
+        let stopping = Arc::new(AtomicBool::new(false));
         let at = dir.clone();
-        let work = Work { dir, node, keys, clock, runtime, sealed: sealed.clone(), trouble: trouble.clone() };
+        let (sealing, told, stop) = (sealed.clone(), trouble.clone(), stopping.clone());
+        let work = Work { dir, node, keys, clock, runtime, sealed: sealing, trouble: told, stopping: stop };
         let thread = std::thread::Builder::new().name("register-keeper".into());
         let thread = thread.spawn(move || work.run(&given)).map_err(|error| StartError::io(&at, &error))?;
-        Ok(Keeper { tasks, thread: Arc::new(Mutex::new(Some(thread))), sealed, trouble })
+        Ok(Keeper { tasks, thread: Arc::new(Mutex::new(Some(thread))), sealed, trouble, stopping })
     }
 
     /// Gives it something to do, after what it was given before.
@@ -72,8 +77,9 @@ impl Keeper {
         let _ = self.tasks.send(Some(task));
     }
 
-    /// Waits until it has done what it was given, and ends it.
+    /// Ends it, when it has done what it is doing.
     pub(crate) fn finish(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
         let _ = self.tasks.send(None);
         if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = thread.join();
@@ -99,6 +105,7 @@ struct Work {
     runtime: tokio::runtime::Runtime,
     sealed: broadcast::Sender<Sealed>,
     trouble: Arc<Mutex<Option<String>>>,
+    stopping: Arc<AtomicBool>,
 }
 
 impl Work {
@@ -117,8 +124,7 @@ impl Work {
         }
     }
 
-    /// Seals the days up to this one, oldest first. One that fails is tried again when the next is due, and at the next
-    /// start; it holds up no other.
+    /// Seals the days up to this one, oldest first. One that fails holds up no other, and is tried again every few minutes.
     fn seal_through(&self, last: Day) {
         let days = match Day::all(&self.dir) {
             Ok(days) => days,
@@ -127,6 +133,9 @@ impl Work {
         let known = seal::seals(&self.dir).map(|seals| seals.into_keys().collect::<Vec<_>>()).unwrap_or_default();
         let mut trouble = None;
         for day in days.into_iter().filter(|day| *day <= last && !known.contains(&day.to_string())) {
+            if self.stopping.load(Ordering::Relaxed) {
+                break;
+            }
             match self.runtime.block_on(seal::seal_day(&self.dir, day, &self.node, &self.keys)) {
                 Ok(None) => {}
                 Ok(Some(sealed)) => {

@@ -247,6 +247,15 @@ impl<'a> Replaying<'a> {
             row.closed_at = Some(self.last_instant.max(row.opened_at));
             left.entry(Day::of(row.opened_at)).or_default().push(row);
         }
+        for (day, rows) in &mut left {
+            self.existing(*day).await?;
+            // A day file that knows it open has counted since.
+            for row in rows {
+                let filed = self.days.values().find_map(|(_, known)| known.open.get(&row.id));
+                row.bytes_sent = row.bytes_sent.max(filed.map_or(0, |filed| filed.bytes_sent));
+                row.bytes_received = row.bytes_received.max(filed.map_or(0, |filed| filed.bytes_received));
+            }
+        }
         let needed: Vec<Day> = left.keys().copied().collect();
         let mut interrupted = 0;
         for (day, rows) in left {

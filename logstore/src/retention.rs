@@ -247,7 +247,7 @@ fn destroy(dir: &Path, keys: &Keys, day: Day) -> Result<(), PurgeError> {
     let file = day.file(dir);
     let draft = file.with_extension("sealing");
     let drafts = beside(&draft).into_iter().chain([draft]);
-    for path in beside(&file).into_iter().chain(drafts).chain([dir.join("anchors").join(format!("{day}.tsr")), file]) {
+    for path in beside(&file).into_iter().chain(drafts).chain(stamps(dir, day)?).chain([file]) {
         delete(path)?;
     }
     Ok(())
@@ -267,6 +267,24 @@ fn trust(dir: &Path, now: i64, clock: &ClockState) -> Result<(), PurgeError> {
         }
         _ => Ok(()),
     }
+}
+
+/// The answers of time-stamp authorities about a day's seals.
+fn stamps(dir: &Path, day: Day) -> Result<Vec<PathBuf>, PurgeError> {
+    let folder = dir.join("anchors");
+    let wrong = |source| PurgeError::File { file: folder.clone(), source };
+    let listing = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        listing => listing.map_err(wrong)?,
+    };
+    let mut stamps = Vec::new();
+    for entry in listing {
+        let path = entry.map_err(wrong)?.path();
+        let of_day =
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&format!("{day}.")));
+        stamps.extend(of_day.then_some(path));
+    }
+    Ok(stamps)
 }
 
 /// Destroys keys of days that are past their term and have no file: nothing was recorded, or it went another way.

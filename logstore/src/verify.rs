@@ -195,6 +195,11 @@ impl Report {
         }
         let lines = reader.checkpoints().await?;
         let mut checkpoints = self.checkpoints(day, &lines, public);
+        if checkpoints.len() as u64 != seal.checkpoints {
+            let counted = format!("the seal counts {}, there are {}", seal.checkpoints, checkpoints.len());
+            self.find(format!("{day}, its checkpoints"), counted);
+            return Ok(());
+        }
         if seal.replaces.is_some() {
             // They are over leaves under a key that was destroyed: signed, and beyond proof.
             checkpoints.clear();
@@ -474,6 +479,8 @@ impl Leaves {
             let place = usize::try_from(place).ok()?;
             self.leaves.get(place).copied().flatten().map(|(_, id)| id)
         };
+        // What was erased has no number any more.
+        let id = |place: u64| id(place).filter(|id| *id != ERASED);
         match (id(from), id(to.saturating_sub(1)), to.saturating_sub(from)) {
             (Some(first), _, 1) => format!("record {first}"),
             (Some(first), Some(last), count) => {

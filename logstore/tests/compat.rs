@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// The SHA-256 over the names and contents of all files of a folder. One that was made again is another.
 const WRITTEN: [(&str, &str); 2] = [
     ("1", "22642c011591d1c60c1f50d73f511e9d73f6af91531ea70a4001f5ca4c9760c4"),
-    ("2", "28ec5b9bc69fb5da4df73cc3599b5b3ad23abe89df87e470a4dab327eaf4c577"),
+    ("2", "6783b0bad69a0fa32e1136c6fc363c2536f72091791f2560322109d7a3c2e61d"),
 ];
 
 fn folder(version: &str) -> PathBuf {
@@ -131,9 +131,8 @@ async fn the_first_form_is_searched_then_turned_into_todays_and_sealed() {
     let said = |field: &str| left.iter().map(|record| record[field].clone()).collect::<Vec<_>>();
     assert_eq!(said("outcome"), ["interrupted", "completed", "interrupted"]);
     assert_eq!(said("host"), ["h8.example", "h9.example", "h10.example"]);
-    // A weakness: 77 bytes were counted when the first was filed open. Its opening is in the journal as well, and recovery
-    // closes that one, which has counted nothing.
-    assert_eq!(said("bytes_sent"), [0, 0, 0]);
+    // 77 bytes were counted when the first was filed open; its opening is in the journal as well, which has counted nothing.
+    assert_eq!(said("bytes_sent"), [77, 0, 0]);
     assert_eq!(said("bytes_received"), [0, 5, 0]);
     assert_eq!(said("path"), [serde_json::Value::Null, serde_json::Value::Null, "/é\"\u{2028}'".into()]);
     assert!(said("closed_at").iter().all(|closed| closed.as_str().unwrap() >= "2026-03-02T18:00:00.66"));
@@ -170,8 +169,7 @@ async fn the_second_form_is_verified_searched_and_gone_on_with() {
     assert_eq!(found.len(), 27);
     let interrupted = Search { id: Some(26), ..Search::default() };
     let interrupted = logstore::search(&kept.settings().dir, &kept.keys(), &interrupted).await.unwrap();
-    // The same weakness: 77 were counted.
-    assert_eq!((interrupted[0].outcome, interrupted[0].bytes_sent), (Some(Outcome::Interrupted), 0));
+    assert_eq!((interrupted[0].outcome, interrupted[0].bytes_sent), (Some(Outcome::Interrupted), 77));
 }
 
 #[tokio::test]

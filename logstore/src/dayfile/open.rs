@@ -261,6 +261,7 @@ impl OpenDay {
 }
 
 async fn connect(file: &Path, durability: Durability) -> Result<SqliteConnection, sqlx::Error> {
+    super::make_private(file)?;
     let options = SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(true)

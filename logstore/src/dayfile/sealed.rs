@@ -38,6 +38,7 @@ impl Draft {
     pub(crate) async fn begin(file: PathBuf, day: Day, key: &DayKey) -> Result<Draft, DayError> {
         discard(&file)?;
         let wrong = |error: sqlx::Error| DayError::of(&file, &error);
+        super::make_private(&file).map_err(|error| DayError::of(&file, &error))?;
         // Nothing of it counts until it is whole and put in place: it needs no journal of its own.
         let options = SqliteConnectOptions::new()
             .filename(&file)
