@@ -9,13 +9,12 @@ use crate::cipher::{Hash, hex};
 use crate::clock::{self, ClockState};
 use crate::columns::{Block, Proof};
 use crate::day::Day;
-use crate::dayfile::open::superseded;
 use crate::dayfile::sealed::{self, BLOCK, BlockKey, Draft};
-use crate::dayfile::{DayError, Reader, State, rows, state_of};
+use crate::dayfile::{DayError, Reader, State, fold, rows, state_of};
 use crate::keys::{DayKey, Keys};
 use crate::row::{Malformed, Row};
 use crate::tree::Tree;
-use crate::{SealError, canonical};
+use crate::{SealError, canonical, crash};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -92,11 +91,10 @@ pub(crate) async fn seal_day(dir: &Path, day: Day, node: &str, keys: &Keys) -> R
         State::Empty => return Ok(None),
         State::Rows => rows::convert(dir, day, keys).await?,
         State::Open => {}
-        State::Sealed => {
-            remember(dir, day, keys).await?;
-            return Ok(None);
-        }
+        State::Sealed => return remember(dir, day).await,
     }
+    // Its log is deleted before the sealed file takes its place: nothing may be in it that is nowhere else.
+    fold(&file).await?;
     let mut reader = Reader::open(&file, day, keys).await.map_err(wrong)?;
     let checkpoints = reader.open_checkpoints().await.map_err(wrong)?;
     let lines: String = checkpoints.into_iter().flat_map(|(_, line)| [line, "\n".to_owned()]).collect();
@@ -107,19 +105,50 @@ pub(crate) async fn seal_day(dir: &Path, day: Day, node: &str, keys: &Keys) -> R
 }
 
 /// Gives the chain the seal of a day whose file has one that the chain lacks.
-async fn remember(dir: &Path, day: Day, keys: &Keys) -> Result<(), SealError> {
+async fn remember(dir: &Path, day: Day) -> Result<Option<Sealed>, SealError> {
     let file = day.file(dir);
     let wrong = |error: Malformed| DayError::of(&file, &error);
-    let mut reader = Reader::open(&file, day, keys).await.map_err(wrong)?;
-    let line = reader.meta("seal").await.map_err(wrong)?;
-    reader.close().await.map_err(wrong)?;
+    let line = seal_line_of(&file).await.map_err(wrong)?;
+    let Some(link) = Line::of(&line).and_then(|line| line.read::<Seal>()) else { return Ok(None) };
     let mut chain = Chain::open(&chain_file(dir), SEAL)?;
-    let link = Line::of(&line).and_then(|line| line.read::<Seal>());
+    chain.drop_torn(&line)?;
     // Only where it fits: anything else is for `verify` to say.
-    if link.is_some_and(|link| link.previous == hex(&chain.previous())) {
-        chain.add(&line)?;
+    if link.previous != hex(&chain.previous()) {
+        return Ok(None);
     }
-    Ok(())
+    let hash = chain.add(&line)?;
+    Ok(Some(Sealed { seal: link.body, hash: hex(&hash) }))
+}
+
+/// Takes up what a crash left between a sealed file and the chain: seals that the chain lacks are added to it, in the
+/// order in which they were made. `suspect`: days besides those that the chain doesn't know.
+pub(crate) async fn take_up(dir: &Path, suspect: &[Day]) -> Result<Vec<Sealed>, SealError> {
+    let mut taken_up = Vec::new();
+    let days = Day::all(dir).map_err(|error| SealError::Day(crate::error::words(dir, &error)))?;
+    loop {
+        let known = seals(dir)?;
+        let mut more = false;
+        for day in days.iter().filter(|day| suspect.contains(day) || !known.contains_key(&day.to_string())) {
+            // What cannot be read is for the sealing and for `verify` to say.
+            let Ok(State::Sealed) = state_of(&day.file(dir)).await else { continue };
+            let line = seal_line_of(&day.file(dir)).await.map_err(|error| DayError::of(&day.file(dir), &error))?;
+            let hash = Line::of(&line).map(|line| line.hash());
+            if known.get(&day.to_string()).is_some_and(|(known, _)| Some(*known) == hash) {
+                continue;
+            }
+            if let Some(sealed) = remember(dir, *day).await? {
+                taken_up.push(sealed);
+                more = true;
+            }
+        }
+        if !more {
+            return Ok(taken_up);
+        }
+    }
+}
+
+async fn seal_line_of(file: &Path) -> Result<String, Malformed> {
+    crate::dayfile::meta_of(file, "seal").await
 }
 
 /// Writes a sealed day again without some of its records, with others, or both, under another key, and seals it anew.
@@ -141,6 +170,7 @@ pub(crate) async fn seal_again(
     let lines = reader.checkpoints().await.map_err(wrong)?;
     let erased = reader.erased().await.map_err(wrong)?;
     let key = keys.make_day(day)?;
+    crash::point("another key made");
     let replaces = Some((hex(&old), ground.to_owned()));
     let job = Job { dir, day, node, keys, key: &key, lines: &lines, erased, replaces };
     let done = job.run(&mut Source::of(reader).await.map_err(wrong)?, erase, add).await;
@@ -151,6 +181,7 @@ pub(crate) async fn seal_again(
     };
     match (done, kept) {
         (Ok(sealed), Some(kept)) => {
+            crash::point("old key not destroyed");
             keys.destroy(day, Some(&kept))?;
             Ok(sealed)
         }
@@ -164,6 +195,8 @@ struct Source {
     parts: Parts,
     /// Records of an open day that were filed again when they ended.
     superseded: HashSet<i64>,
+    /// How many there are.
+    records: usize,
 }
 
 enum Parts {
@@ -173,15 +206,21 @@ enum Parts {
 
 impl Source {
     async fn of(mut reader: Reader) -> Result<Source, Malformed> {
+        let records;
         let (parts, superseded) = match reader.state {
-            State::Sealed => (Parts::Blocks(reader.block_keys().await?), HashSet::new()),
+            State::Sealed => {
+                records = u64::try_from(reader.number("records").await?)?;
+                (Parts::Blocks(reader.block_keys().await?), HashSet::new())
+            }
             _ => {
                 let numbers = sqlx::query_scalar("SELECT number FROM batch ORDER BY number");
                 let numbers = numbers.fetch_all(&mut reader.connection).await?;
-                (Parts::Batches(numbers), superseded(&reader.batches().await?)?)
+                let (superseded, settled) = reader.superseded().await?;
+                records = settled;
+                (Parts::Batches(numbers), superseded)
             }
         };
-        Ok(Source { reader, parts, superseded })
+        Ok(Source { reader, parts, superseded, records: usize::try_from(records)? })
     }
 
     fn len(&self) -> usize {
@@ -209,14 +248,21 @@ impl Source {
     }
 }
 
-/// Where one record is, and where it goes.
+/// Where one record is, and where it goes. Forty bytes: there is one in memory for each record of the day.
 struct Order {
-    user: u32,
     opened_at: i64,
     id: i64,
-    proof: Proof,
+    user: u32,
+    place: u32,
     part: u32,
     row: u32,
+    check: [u8; 2],
+}
+
+impl Order {
+    fn proof(&self) -> Proof {
+        Proof { place: self.place.into(), check: self.check }
+    }
 }
 
 /// All that is known of a day before its blocks are written.
@@ -225,7 +271,21 @@ struct Gathered {
     orders: Vec<Order>,
     users: Vec<Option<Arc<str>>>,
     known: HashMap<Option<Arc<str>>, u32>,
-    leaves: Vec<Option<Hash>>,
+    leaves: Leaves,
+}
+
+/// The leaves of a day.
+enum Leaves {
+    /// They come in the order of their places, and need not be kept.
+    Grown(Tree),
+    /// They come in another.
+    Kept(Vec<Option<Hash>>),
+}
+
+impl Default for Leaves {
+    fn default() -> Leaves {
+        Leaves::Grown(Tree::default())
+    }
 }
 
 impl Gathered {
@@ -238,17 +298,48 @@ impl Gathered {
     }
 
     fn leaf(&mut self, place: u64, leaf: Hash) -> Result<(), Malformed> {
+        let wrong = || Malformed::Meta("place");
+        let leaves = match &mut self.leaves {
+            Leaves::Grown(tree) if tree.size() == place => {
+                tree.push(leaf);
+                return Ok(());
+            }
+            Leaves::Grown(_) => return Err(wrong()),
+            Leaves::Kept(leaves) => leaves,
+        };
         let place = usize::try_from(place)?;
         // Nobody has a place behind all others twice over: the block lies.
-        if place > self.leaves.len() + (1 << 24) {
-            return Err(Malformed::Meta("place"));
+        if place > leaves.len() + (1 << 24) {
+            return Err(wrong());
         }
-        if self.leaves.len() <= place {
-            self.leaves.resize(place + 1, None);
+        if leaves.len() <= place {
+            leaves.resize(place + 1, None);
         }
-        match self.leaves[place].replace(leaf) {
+        match leaves[place].replace(leaf) {
             None => Ok(()),
-            Some(_) => Err(Malformed::Meta("place")),
+            Some(_) => Err(wrong()),
+        }
+    }
+
+    /// How many places are taken.
+    fn places(&self) -> u64 {
+        match &self.leaves {
+            Leaves::Grown(tree) => tree.size(),
+            Leaves::Kept(leaves) => leaves.len() as u64,
+        }
+    }
+
+    /// The tree over all leaves.
+    fn tree(&self) -> Result<Tree, Malformed> {
+        match &self.leaves {
+            Leaves::Grown(tree) => Ok(tree.clone()),
+            Leaves::Kept(leaves) => {
+                let mut tree = Tree::default();
+                for leaf in leaves {
+                    tree.push(leaf.ok_or(Malformed::Meta("place"))?);
+                }
+                Ok(tree)
+            }
         }
     }
 
@@ -299,6 +390,11 @@ impl Job<'_> {
         let mut gathered = Gathered::default();
         let mut form = Vec::with_capacity(512);
         let again = matches!(source.parts, Parts::Blocks(_));
+        if again {
+            gathered.leaves = Leaves::Kept(Vec::with_capacity(source.records));
+        }
+        // As many as there are: growing by doubling would take twice as much.
+        gathered.orders.reserve_exact(source.records + add.len());
         let old = source.reader.key.as_ref().map(|key| key.salts.clone()).ok_or(Malformed::Meta("key"))?;
         let mut next = 0;
         for part in 0..source.len() {
@@ -329,7 +425,8 @@ impl Job<'_> {
                     user: names[users.place(row)],
                     opened_at: whole.opened_at(row),
                     id,
-                    proof: Proof { place, check: [leaf[0], leaf[1]] },
+                    place: u32::try_from(place)?,
+                    check: [leaf[0], leaf[1]],
                     part: part as u32,
                     row: row as u32,
                 });
@@ -352,12 +449,12 @@ impl Job<'_> {
                 form.clear();
                 whole.canonical(row, &mut form);
                 let leaf = canonical::leaf(&self.key.salts, added.id, &form);
-                let place = gathered.leaves.len() as u64;
+                let place = gathered.places();
                 gathered.leaf(place, leaf)?;
                 let user = gathered.user(added.user.as_ref());
-                let proof = Proof { place, check: [leaf[0], leaf[1]] };
+                let (place, check) = (u32::try_from(place)?, [leaf[0], leaf[1]]);
                 let row = part[row] as u32;
-                let order = Order { user, opened_at: added.opened_at, id: added.id, proof, part: ADDED, row };
+                let order = Order { opened_at: added.opened_at, id: added.id, user, place, part: ADDED, row, check };
                 gathered.orders.push(order);
             }
         }
@@ -372,11 +469,9 @@ impl Job<'_> {
         gathered: &Gathered,
     ) -> Result<Sealed, SealError> {
         let file = self.day.file(self.dir);
-        let mut tree = Tree::default();
-        for leaf in &gathered.leaves {
-            tree.push(leaf.ok_or(Malformed::Meta("place")).map_err(|error| DayError::of(&file, &error))?);
-        }
+        let tree = gathered.tree().map_err(|error| DayError::of(&file, &error))?;
         let mut draft = Draft::begin(draft.to_path_buf(), self.day, self.key).await?;
+        crash::point("draft begun");
         let mut from = 0;
         while from < gathered.orders.len() {
             let orders = &gathered.orders[from..gathered.orders.len().min(from + AT_ONCE)];
@@ -384,10 +479,11 @@ impl Job<'_> {
             from += orders.len();
             for (orders, rows) in blocks(orders, &rows) {
                 let users = (orders[0].user, orders[orders.len() - 1].user);
-                let proofs: Vec<Proof> = orders.iter().map(|order| order.proof).collect();
+                let proofs: Vec<Proof> = orders.iter().map(Order::proof).collect();
                 draft.block(self.key, users, &rows.iter().collect::<Vec<_>>(), &proofs).await?;
             }
         }
+        crash::point("draft half written");
         draft.users(self.key, &gathered.users.iter().map(Option::as_deref).collect::<Vec<_>>()).await?;
         draft.checkpoints(self.lines).await?;
         if !self.erased.is_empty() {
@@ -424,8 +520,11 @@ impl Job<'_> {
         let line = chain.next(self.keys, &seal)?;
         draft.set("seal", &line).await?;
         let draft = draft.finish().await?;
+        crash::point("draft finished");
         sealed::put_in_place(&draft, &file)?;
+        crash::point("day renamed");
         let hash = chain.add(&line)?;
+        crash::point("seal added");
         Ok(Sealed { seal, hash: hex(&hash) })
     }
 }

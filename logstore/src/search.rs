@@ -8,7 +8,6 @@
 use crate::SearchError;
 use crate::columns::{self, Block};
 use crate::day::Day;
-use crate::dayfile::open::superseded;
 use crate::dayfile::{Reader, State};
 use crate::keys::Keys;
 use crate::record::Record;
@@ -129,12 +128,15 @@ async fn search_rows(reader: &mut Reader, query: &Search) -> Result<Vec<Row>, Ma
 }
 
 async fn search_open(reader: &mut Reader, query: &Search) -> Result<Vec<Row>, Malformed> {
-    let blocks = reader.batches().await?;
-    let superseded = superseded(&blocks)?;
-    let mut found = Vec::new();
-    for block in &blocks {
-        let rows = matching(block, query)?;
-        found.extend(rows.into_iter().filter(|row| row.outcome.is_some() || !superseded.contains(&row.id)));
+    reader.hold_still().await?;
+    let (mut found, mut after) = (Vec::new(), 0);
+    while let Some((number, block)) = reader.batch_after(after).await? {
+        found.append(&mut matching(&block, query)?);
+        after = number;
+    }
+    if found.iter().any(|row| row.outcome.is_none()) {
+        let (superseded, _) = reader.superseded().await?;
+        found.retain(|row| row.outcome.is_some() || !superseded.contains(&row.id));
     }
     Ok(found)
 }

@@ -57,6 +57,7 @@ pub(crate) async fn convert(dir: &Path, day: Day, keys: &Keys) -> Result<(), Day
     }
     reader.close().await.map_err(|error| wrong(&error))?;
     new.close().await?;
+    super::fold(&file).await?;
     for old in beside(&file) {
         let _ = std::fs::remove_file(old);
     }

@@ -19,6 +19,7 @@ const STILL: Tuning = Tuning {
     tick: Duration::from_secs(3600),
     retry: Duration::from_millis(1),
     seal_after: Duration::from_secs(7200),
+    seal_again: Duration::from_millis(1),
     clock: Clock::moved_by(&AT_NOON),
 };
 static AT_NOON: AtomicI64 = AtomicI64::new(NOON);
@@ -373,12 +374,12 @@ async fn a_full_disk_refuses_openings_by_name_and_the_register_recovers_by_itsel
     let folder = segment::folder(&settings.dir);
     crate::keys::make_folder(&folder).unwrap();
     let keys = Arc::new(keys(dir.path()));
-    let full = Segment::on(OpenOptions::new().write(true).open("/dev/full").unwrap(), &folder, 1, &keys);
+    let full = Segment::on(OpenOptions::new().write(true).open("/dev/full").unwrap(), &folder, 1, &keys, NOON);
     let lock = recovery::lock(&settings.dir).unwrap();
     // Long enough that the refusals are seen before the next trial.
     let tuning = Tuning { retry: Duration::from_millis(300), ..STILL };
     let recovered =
-        recovery::Recovered { recovery: Recovery::default(), next_id: 1, last_segment: 0, unsealed: Day::of(NOON) };
+        recovery::Recovered { recovery: Recovery::default(), next_id: 1, last_segment: 0, sealed: Vec::new() };
     let register = Register::launch(settings, tuning, keys, recovered, full, lock).unwrap();
     let refused = register.open(entry(NOON, "a.example")).await.err().unwrap();
     assert!(refused.why.ends_with("0000000000000001.journal: No space left on device (os error 28)"), "{refused}");
