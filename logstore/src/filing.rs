@@ -295,6 +295,11 @@ impl Clerk {
         }
         restore::put_back(&self.dir, day).map_err(|error| DayError::of(&name, &error))?;
         tracing::info!(file = %name.display(), "it was put back with all its records");
+        // Open again at once: what is not open cannot be saved another time. If it can't be, the next filing says so.
+        let opened = self.runtime.block_on(OpenDay::open(&self.dir, day, self.durability, &self.keys));
+        if let Ok(file) = opened {
+            self.shelf.files.insert(day, (file, Instant::now()));
+        }
         self.keeper.give(Task::DayLost { day });
         Ok(())
     }

@@ -342,5 +342,8 @@ impl Drop for Handle {
 }
 
 #[cfg(test)]
+pub(crate) use tests::copy_folder as copy_for_tests;
+
+#[cfg(test)]
 #[path = "writer/tests.rs"]
 mod tests;
