@@ -4,19 +4,21 @@
 //! Whatever cuts it, a day is either as it was or sealed: the new file is whole and on the disk before it takes the place
 //! of the old, and carries its seal, which the chain is given afterwards if a crash came between.
 
+mod gathered;
+
 use crate::chain::{self, Chain, Line};
 use crate::cipher::{Hash, hex};
 use crate::clock::{self, ClockState};
 use crate::columns::{Block, Proof};
 use crate::day::Day;
-use crate::dayfile::sealed::{self, BLOCK, BlockKey, Draft};
+use crate::dayfile::sealed::{self, BLOCK, Draft};
 use crate::dayfile::{DayError, Reader, State, fold, rows, state_of};
 use crate::keys::{DayKey, Keys};
 use crate::row::{Malformed, Row};
-use crate::tree::Tree;
 use crate::{SealError, canonical, crash};
+use gathered::{ADDED, Gathered, Leaves, Order, Parts, Source, blocks, fetch};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,8 +26,6 @@ use std::sync::Arc;
 pub(crate) const SEAL: &str = "seal";
 /// Records held in memory while blocks are written; a day with more is gone through several times.
 const AT_ONCE: usize = 400_000;
-/// A block ends with a person's last record when it has this many.
-const ENOUGH: usize = 1024;
 
 /// What a seal says of its day. Nothing about a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,172 +189,6 @@ pub(crate) async fn seal_again(
     }
 }
 
-/// Where records to be sealed come from.
-struct Source {
-    reader: Reader,
-    parts: Parts,
-    /// Records of an open day that were filed again when they ended.
-    superseded: HashSet<i64>,
-    /// How many there are.
-    records: usize,
-}
-
-enum Parts {
-    Batches(Vec<i64>),
-    Blocks(Vec<BlockKey>),
-}
-
-impl Source {
-    async fn of(mut reader: Reader) -> Result<Source, Malformed> {
-        let records;
-        let (parts, superseded) = match reader.state {
-            State::Sealed => {
-                records = u64::try_from(reader.number("records").await?)?;
-                (Parts::Blocks(reader.block_keys().await?), HashSet::new())
-            }
-            _ => {
-                let numbers = sqlx::query_scalar("SELECT number FROM batch ORDER BY number");
-                let numbers = numbers.fetch_all(&mut reader.connection).await?;
-                let (superseded, settled) = reader.superseded().await?;
-                records = settled;
-                (Parts::Batches(numbers), superseded)
-            }
-        };
-        Ok(Source { reader, parts, superseded, records: usize::try_from(records)? })
-    }
-
-    fn len(&self) -> usize {
-        match &self.parts {
-            Parts::Batches(all) => all.len(),
-            Parts::Blocks(all) => all.len(),
-        }
-    }
-
-    async fn block(&mut self, part: usize) -> Result<Block, Malformed> {
-        match &self.parts {
-            Parts::Blocks(all) => {
-                let key = *all.get(part).ok_or(Malformed::Meta("block"))?;
-                self.reader.block_at(key).await
-            }
-            Parts::Batches(all) => {
-                let number = all.get(part).ok_or(Malformed::Meta("batch"))?;
-                let data: Vec<u8> = sqlx::query_scalar("SELECT data FROM batch WHERE number=?")
-                    .bind(number)
-                    .fetch_one(&mut self.reader.connection)
-                    .await?;
-                self.reader.block(data)
-            }
-        }
-    }
-}
-
-/// Where one record is, and where it goes. Forty bytes: there is one in memory for each record of the day.
-struct Order {
-    opened_at: i64,
-    id: i64,
-    user: u32,
-    place: u32,
-    part: u32,
-    row: u32,
-    check: [u8; 2],
-}
-
-impl Order {
-    fn proof(&self) -> Proof {
-        Proof { place: self.place.into(), check: self.check }
-    }
-}
-
-/// All that is known of a day before its blocks are written.
-#[derive(Default)]
-struct Gathered {
-    orders: Vec<Order>,
-    users: Vec<Option<Arc<str>>>,
-    known: HashMap<Option<Arc<str>>, u32>,
-    leaves: Leaves,
-}
-
-/// The leaves of a day.
-enum Leaves {
-    /// They come in the order of their places, and need not be kept.
-    Grown(Tree),
-    /// They come in another.
-    Kept(Vec<Option<Hash>>),
-}
-
-impl Default for Leaves {
-    fn default() -> Leaves {
-        Leaves::Grown(Tree::default())
-    }
-}
-
-impl Gathered {
-    fn user(&mut self, user: Option<&Arc<str>>) -> u32 {
-        let next = self.users.len() as u32;
-        *self.known.entry(user.cloned()).or_insert_with(|| {
-            self.users.push(user.cloned());
-            next
-        })
-    }
-
-    fn leaf(&mut self, place: u64, leaf: Hash) -> Result<(), Malformed> {
-        let wrong = || Malformed::Meta("place");
-        let leaves = match &mut self.leaves {
-            Leaves::Grown(tree) if tree.size() == place => {
-                tree.push(leaf);
-                return Ok(());
-            }
-            Leaves::Grown(_) => return Err(wrong()),
-            Leaves::Kept(leaves) => leaves,
-        };
-        let place = usize::try_from(place)?;
-        // Nobody has a place behind all others twice over: the block lies.
-        if place > leaves.len() + (1 << 24) {
-            return Err(wrong());
-        }
-        if leaves.len() <= place {
-            leaves.resize(place + 1, None);
-        }
-        match leaves[place].replace(leaf) {
-            None => Ok(()),
-            Some(_) => Err(wrong()),
-        }
-    }
-
-    /// How many places are taken.
-    fn places(&self) -> u64 {
-        match &self.leaves {
-            Leaves::Grown(tree) => tree.size(),
-            Leaves::Kept(leaves) => leaves.len() as u64,
-        }
-    }
-
-    /// The tree over all leaves.
-    fn tree(&self) -> Result<Tree, Malformed> {
-        match &self.leaves {
-            Leaves::Grown(tree) => Ok(tree.clone()),
-            Leaves::Kept(leaves) => {
-                let mut tree = Tree::default();
-                for leaf in leaves {
-                    tree.push(leaf.ok_or(Malformed::Meta("place"))?);
-                }
-                Ok(tree)
-            }
-        }
-    }
-
-    /// Gives accounts their places in the order of their names, and records their order.
-    fn sort(&mut self) {
-        let mut by_name: Vec<u32> = (0..self.users.len() as u32).collect();
-        by_name.sort_by(|a, b| self.users[*a as usize].cmp(&self.users[*b as usize]));
-        let mut places = vec![0; by_name.len()];
-        (0..).zip(&by_name).for_each(|(place, user)| places[*user as usize] = place);
-        self.orders.iter_mut().for_each(|order| order.user = places[order.user as usize]);
-        self.users.sort();
-        self.orders.sort_unstable_by_key(|order| (order.user, order.opened_at, order.id));
-    }
-}
-
 /// One sealing.
 struct Job<'a> {
     dir: &'a Path,
@@ -366,9 +200,6 @@ struct Job<'a> {
     erased: BTreeMap<u64, Hash>,
     replaces: Option<(String, String)>,
 }
-
-/// The part that records come from that are added while sealing.
-const ADDED: u32 = u32::MAX;
 
 impl Job<'_> {
     async fn run(mut self, source: &mut Source, erase: &HashSet<i64>, add: Vec<Row>) -> Result<Sealed, SealError> {
@@ -527,40 +358,4 @@ impl Job<'_> {
         crash::point("seal added");
         Ok(Sealed { seal, hash: hex(&hash) })
     }
-}
-
-/// The records of these orders, in their order.
-async fn fetch(source: &mut Source, add: &[Row], orders: &[Order]) -> Result<Vec<Row>, Malformed> {
-    let mut by_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    for (place, order) in orders.iter().enumerate() {
-        by_part.entry(order.part).or_default().push(place);
-    }
-    let mut rows: Vec<Option<Row>> = Vec::new();
-    rows.resize_with(orders.len(), || None);
-    for (part, places) in by_part {
-        if part == ADDED {
-            places.into_iter().for_each(|place| rows[place] = add.get(orders[place].row as usize).cloned());
-            continue;
-        }
-        let block = source.block(part as usize).await?;
-        let whole = block.whole()?;
-        for place in places {
-            rows[place] = Some(whole.row(orders[place].row as usize)?);
-        }
-    }
-    rows.into_iter().map(|row| row.ok_or(Malformed::Meta("place"))).collect()
-}
-
-/// Cuts records into blocks: where one is full, or where a person ends and it has enough.
-fn blocks<'a>(orders: &'a [Order], rows: &'a [Row]) -> impl Iterator<Item = (&'a [Order], &'a [Row])> {
-    let mut from = 0;
-    std::iter::from_fn(move || {
-        let rest = orders.get(from..).filter(|rest| !rest.is_empty())?;
-        let most = rest.len().min(BLOCK);
-        let ends = |at: &usize| rest.get(*at).is_none_or(|next| next.user != rest[*at - 1].user);
-        let length = (ENOUGH..most).find(ends).unwrap_or(most);
-        let at = from;
-        from += length;
-        Some((&rest[..length], rows.get(at..at + length)?))
-    })
 }
