@@ -189,7 +189,8 @@ pub(crate) async fn undo_cut(file: &Path) -> Result<(), DayError> {
 /// Folds a file's write-ahead log into it, so that the log may be deleted. Fails while somebody reads what stands there.
 pub(crate) async fn fold(file: &Path) -> Result<(), DayError> {
     let wrong = |error: sqlx::Error| DayError::of(file, &error);
-    let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(10));
+    // A search is done in a moment; whoever reads for longer is waited for by trying again.
+    let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(1));
     let mut connection = SqliteConnection::connect_with(&options).await.map_err(wrong)?;
     let folded = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
     connection.close().await.map_err(wrong)?;

@@ -56,10 +56,13 @@ impl Keys {
     pub fn open(dir: &Path, register: &Path) -> Result<Keys, StartError> {
         make_folder(&dir.join("days")).map_err(|error| StartError::io(dir, &error))?;
         let keys = Keys { dir: dir.to_path_buf(), signer: Signer::new(&[0; KEY]) };
-        // Whoever writes a key holds it: a draft that is there now was left by a crash, and is a copy of a key.
-        let _lock = keys.lock().map_err(|error| StartError::Unwritable(error.0))?;
-        for folder in [dir, &dir.join("days"), register] {
-            delete_drafts(folder).map_err(|error| StartError::io(folder, &error))?;
+        // Whoever writes a key holds it: a draft that is there now was left by a crash, and is a copy of a key. Where
+        // nothing can be written (a copy that is looked at), nothing has to be deleted.
+        let lock = keys.lock();
+        if lock.is_ok() {
+            for folder in [dir, &dir.join("days"), register] {
+                delete_drafts(folder).map_err(|error| StartError::io(folder, &error))?;
+            }
         }
         let begun = register.join(PUBLIC);
         if begun.exists() {
@@ -261,7 +264,8 @@ impl Keys {
         Ok(self.masters()?.first().map(|master| hex(&master.name)).unwrap_or_default())
     }
 
-    fn lock(&self) -> Result<File, KeyError> {
+    /// Held by whoever writes a file with [`write_new`]: what is not whole is deleted by whoever gets it next.
+    pub(crate) fn lock(&self) -> Result<File, KeyError> {
         let path = self.dir.join("lock");
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|error| KeyError(words(&path, &error)))

@@ -114,7 +114,9 @@ pub(crate) async fn recover(settings: &Settings, keys: &Keys, now: i64) -> Resul
     let taken_up = tidy::seals(&settings.dir, keys).await?;
     let numbers = segment::list(&folder).map_err(|error| StartError::io(&folder, &error))?;
     let erased = retention::erased(&settings.dir, now)?;
-    let mut replaying = Replaying::begin(settings, keys, now)?;
+    // By certificate alone: a clock that is years ahead must not make what was just recorded seem due.
+    let attested = retention::erased(&settings.dir, i64::MIN)?;
+    let mut replaying = Replaying::begin(settings, keys, now, &attested)?;
     let mut recovery = Recovery::default();
     let mut finished = false;
     let mut damaged = Vec::new();
@@ -170,6 +172,8 @@ struct Replaying<'a> {
     keys: &'a Keys,
     node: Arc<str>,
     today: Day,
+    /// Which days were purged: what the journal may still have of them is not filed again.
+    erased: &'a dyn Fn(Day) -> bool,
     /// Days that are sealed, each with its lowest and highest identifier, and the identifiers of those asked for.
     sealed: BTreeMap<Day, (i64, i64)>,
     sealed_ids: BTreeMap<Day, HashSet<i64>>,
@@ -184,7 +188,12 @@ struct Replaying<'a> {
 }
 
 impl<'a> Replaying<'a> {
-    fn begin(settings: &'a Settings, keys: &'a Keys, now: i64) -> Result<Replaying<'a>, StartError> {
+    fn begin(
+        settings: &'a Settings,
+        keys: &'a Keys,
+        now: i64,
+        erased: &'a dyn Fn(Day) -> bool,
+    ) -> Result<Replaying<'a>, StartError> {
         let seals = seal::seals(&settings.dir).map_err(|error| StartError::Unusable(error.to_string()))?;
         let next_id = seals.values().map(|(_, seal)| seal.last_id).max().unwrap_or(0) + 1;
         Ok(Replaying {
@@ -192,6 +201,7 @@ impl<'a> Replaying<'a> {
             keys,
             node: settings.node.as_str().into(),
             today: Day::of(now),
+            erased,
             sealed: seals
                 .into_iter()
                 .filter_map(|(day, (_, seal))| Some((Day::parse(&day)?, (seal.first_id, seal.last_id))))
@@ -281,6 +291,9 @@ impl<'a> Replaying<'a> {
     /// that was sealed.
     async fn home(&mut self, id: i64, day: Day) -> Result<Home, StartError> {
         self.existing(day).await?;
+        if !self.days.contains_key(&day) && (self.erased)(day) {
+            return Ok(Home::Settled);
+        }
         if let Some((_, known)) = self.days.get(&day) {
             if known.settled.contains(&id) {
                 return Ok(Home::Settled);
@@ -377,7 +390,7 @@ impl<'a> Replaying<'a> {
         let file = day.file(&self.settings.dir);
         match self.sealed_ids.entry(day) {
             Entry::Occupied(known) => Ok(known.into_mut()),
-            // A sealed day that was purged had everything the journal can hold of it.
+            // Gone by no certificate: what the journal has is filed again.
             Entry::Vacant(none) if !file.exists() => Ok(none.insert(HashSet::new())),
             Entry::Vacant(none) => {
                 let read = async {
@@ -395,7 +408,10 @@ impl<'a> Replaying<'a> {
     }
 
     async fn existing(&mut self, day: Day) -> Result<(), StartError> {
-        if day.file(&self.settings.dir).exists() && !self.sealed.contains_key(&day) {
+        if self.days.contains_key(&day) || self.sealed.contains_key(&day) {
+            return Ok(());
+        }
+        if day.file(&self.settings.dir).exists() {
             self.open_day(day).await?;
         }
         Ok(())

@@ -267,6 +267,7 @@ fn begin(
     }
     let note = serde_json::to_vec(&certificate).map_err(io::Error::from);
     let file = note_file(dir);
+    let _lock = keys.lock()?;
     note.and_then(|note| write_new(&file, &note, true)).map_err(|source| PurgeError::File { file, source })?;
     Ok(Some((certificate, late)))
 }

@@ -34,6 +34,34 @@ async fn a_tunnel_over_three_midnights_has_four_chapters_that_add_up() {
     take_up(&world, &mut Said::default()).await;
 }
 
+/// Its write-ahead log holds what the file has not got as long as somebody reads: were it deleted, and a crash came before
+/// the sealed file is in place, that would be lost.
+#[tokio::test]
+async fn a_day_that_is_being_read_is_sealed_afterwards() {
+    let world = World::new(MIDNIGHT + 12 * HOUR);
+    let register = world.start().await;
+    let mut client = Client { world: &world, register: register.clone(), task: 0, number: 0 };
+    client.page().await;
+    register.flush().await.unwrap();
+    let file = world.today().file(&world.register());
+    let mut reader = crate::dayfile::Reader::open(&file, world.today(), &world.keys()).await.unwrap();
+    reader.hold_still().await.unwrap();
+    assert!(reader.batch_after(0).await.unwrap().is_some());
+    client.page().await;
+    assert_eq!(register.finish().await, 0);
+    let [log, _] = crate::dayfile::beside(&file);
+    assert!(std::fs::metadata(&log).unwrap().len() > 0);
+    world.set(MIDNIGHT + DAY + 12 * HOUR);
+    let register = world.start().await;
+    super::full::until("a word on the sealing", || register.seal_trouble().is_some()).await;
+    assert!(std::fs::metadata(&log).unwrap().len() > 0, "the log is deleted, the day is not sealed");
+    reader.close().await.unwrap();
+    settle_down(&register).await;
+    assert_eq!(register.finish().await, 0);
+    take_up(&world, &mut Said::default()).await;
+    assert_eq!(world.all().await.len(), 2);
+}
+
 /// Settled, counted and turned at the same instant, on several threads, again and again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_ends_in_the_very_moment_of_the_turn_is_whole() {
