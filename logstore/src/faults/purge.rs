@@ -100,6 +100,8 @@ async fn a_gate_that_is_idle_over_a_purge_starts_again_after_a_crash() {
         settle_down(&register).await;
     }
     assert!(world.all().await.is_empty());
+    // Also the empty segment that waits is of today, though nothing was written for days.
+    assert_eq!(segment::last_day(&segment::folder(&world.register())).unwrap(), Some(world.today()));
     register.open(entry(world.now(), "after.example", 1)).await.unwrap().settle(Outcome::Completed);
     let copy = tempfile::tempdir().unwrap();
     crate::writer::copy_for_tests(&world.dir, copy.path());
