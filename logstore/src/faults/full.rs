@@ -207,7 +207,10 @@ async fn a_midnight_without_room_loses_nothing() {
         let mut said = Said::default();
         said.read(&world.dir);
         said.check(&world).await;
-        assert_eq!(world.all().await.len(), 11, "two chapters of five, and a page");
+        // Two chapters of four, and a page. The one that ended when nothing could be written may have been turned before, or
+        // not: filing may have had no occasion to look at the clock.
+        let count = world.all().await.len();
+        assert!((10..=11).contains(&count), "{count}");
         assert_eq!(world.findings().await, []);
     }
 }
