@@ -124,6 +124,21 @@ impl Chain {
         Ok(())
     }
 
+    /// Takes back the beginning of this very line, which a crash tore while it was added: nobody was told of it yet.
+    pub(crate) fn drop_torn(&mut self, line: &str) -> Result<(), ChainError> {
+        let mut drop = || {
+            let tail = last_line(&mut self.file)?;
+            if tail.is_empty() || tail == line || !line.starts_with(&tail) || ends_a_line(&mut self.file)? {
+                return Ok(());
+            }
+            let length = self.file.metadata()?.len();
+            self.file.set_len(length - tail.len() as u64)?;
+            self.file.sync_data()?;
+            self.find_end()
+        };
+        drop().map_err(|source| self.wrong(source))
+    }
+
     /// What the next entry will name as the one before.
     pub(crate) fn previous(&self) -> Hash {
         self.previous

@@ -10,6 +10,7 @@
 //! records are safe here, hence `FULL`.
 
 pub(crate) mod open;
+pub(crate) mod restore;
 pub(crate) mod rows;
 pub(crate) mod sealed;
 
@@ -69,8 +70,7 @@ pub(crate) struct Reader {
 impl Reader {
     /// Opens a day's file, and its key.
     pub(crate) async fn open(file: &Path, day: Day, keys: &Keys) -> Result<Reader, Malformed> {
-        let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(10));
-        let mut connection = SqliteConnection::connect_with(&options).await?;
+        let mut connection = look(file).await?;
         let read = async {
             let state = version(&mut connection).await?;
             let meta = if state == 0 { HashMap::new() } else { all_meta(&mut connection).await? };
@@ -156,11 +156,67 @@ pub(crate) async fn state_of(file: &Path) -> Result<State, Malformed> {
     if !file.exists() {
         return Ok(State::Empty);
     }
-    let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(10));
-    let mut connection = SqliteConnection::connect_with(&options).await?;
+    let mut connection = look(file).await?;
     let state = state(&mut connection).await;
     connection.close().await?;
     state
+}
+
+/// Which key a day's file is hidden under; `None` when there is no such file, or nothing hidden in it.
+pub(crate) async fn key_name_of(file: &Path) -> Result<Option<KeyName>, Malformed> {
+    if !file.exists() {
+        return Ok(None);
+    }
+    let mut connection = look(file).await?;
+    let name = match state(&mut connection).await {
+        Ok(State::Empty | State::Rows) => Ok(None),
+        Ok(State::Open | State::Sealed) => meta(&mut connection, "key").await.map(|name| KeyName::parse(&name)),
+        Err(error) => Err(error),
+    };
+    connection.close().await?;
+    name
+}
+
+/// A value of a file's `meta`, which needs no key.
+pub(crate) async fn meta_of(file: &Path, name: &'static str) -> Result<String, Malformed> {
+    let mut connection = look(file).await?;
+    let value = meta(&mut connection, name).await;
+    connection.close().await?;
+    value
+}
+
+/// Undoes what a crash left half done while a file was made: until then it cannot even be read. Whoever calls it is the
+/// only one to write the file.
+pub(crate) async fn undo_cut(file: &Path) -> Result<(), DayError> {
+    let mut journal = file.to_path_buf().into_os_string();
+    journal.push("-journal");
+    if !Path::new(&journal).exists() || !file.exists() {
+        return Ok(());
+    }
+    let options = SqliteConnectOptions::new().filename(file);
+    let undone = async {
+        let mut connection = SqliteConnection::connect_with(&options).await?;
+        version(&mut connection).await?;
+        connection.close().await
+    };
+    undone.await.map_err(|error| DayError::of(file, &error))
+}
+
+/// Folds a file's write-ahead log into it, so that the log may be deleted. Fails while somebody reads what stands there.
+pub(crate) async fn fold(file: &Path) -> Result<(), DayError> {
+    let wrong = |error: sqlx::Error| DayError::of(file, &error);
+    // A search is done in a moment; whoever reads for longer is waited for by trying again.
+    let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(1));
+    let mut connection = SqliteConnection::connect_with(&options).await.map_err(wrong)?;
+    let folded = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
+    connection.close().await.map_err(wrong)?;
+    let (busy, _, _): (i64, i64, i64) = folded.map_err(wrong)?;
+    if busy == 0 { Ok(()) } else { Err(DayError::of(file, &"somebody is reading it")) }
+}
+
+async fn look(file: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    let options = SqliteConnectOptions::new().filename(file).read_only(true).busy_timeout(Duration::from_secs(10));
+    SqliteConnection::connect_with(&options).await
 }
 
 async fn meta(connection: &mut SqliteConnection, name: &'static str) -> Result<String, Malformed> {
@@ -199,24 +255,6 @@ async fn set(connection: &mut SqliteConnection, name: &str, value: &str) -> Resu
 /// has the file's mode.
 fn make_private(file: &Path) -> std::io::Result<()> {
     OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file).map(drop)
-}
-
-/// Brings what the write-ahead log of a day file holds into the file itself, before another takes its place: what is beside
-/// a file goes before the file does, and a crash in between must find the file whole.
-pub(crate) async fn fold(file: &Path) -> Result<(), DayError> {
-    if !beside(file).iter().any(|path| path.exists()) {
-        return Ok(());
-    }
-    let wrong = |error: sqlx::Error| DayError::of(file, &error);
-    let options = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(10));
-    let mut connection = SqliteConnection::connect_with(&options).await.map_err(wrong)?;
-    let folded: Result<(i64, i64, i64), _> =
-        sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection).await;
-    connection.close().await.map_err(wrong)?;
-    match folded.map_err(wrong)? {
-        (0, ..) => Ok(()),
-        _ => Err(DayError::of(file, &"somebody has been reading it for too long; it is tried again")),
-    }
 }
 
 /// What SQLite keeps beside a database that is open, or was when its process died.

@@ -74,6 +74,12 @@ pub enum SealError {
     NotSealed(String),
 }
 
+impl From<ChainError> for StartError {
+    fn from(error: ChainError) -> StartError {
+        StartError::Unusable(error.to_string())
+    }
+}
+
 impl From<DayError> for SealError {
     fn from(error: DayError) -> SealError {
         SealError::Day(error.0)

@@ -13,15 +13,15 @@ pub use desk::{COMMIT_BOUNDS, CommitTimes};
 pub(crate) use desk::{Desk, FOLLOWED, Finish, Flush};
 
 use crate::day::Day;
-use crate::dayfile::DayError;
 use crate::dayfile::open::{OpenDay, OpenError};
+use crate::dayfile::{DayError, restore};
 use crate::journal::Journal;
 use crate::journal::segment::{self, Segment};
 use crate::keeper::{Keeper, Task};
 use crate::keys::Keys;
 use crate::owed::Live;
 use crate::writer::Tuning;
-use crate::{Durability, Unwritable, clock};
+use crate::{Durability, Unwritable, clock, crash};
 use desk::{Handed, Stopping};
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::{HashMap, VecDeque};
@@ -37,8 +37,6 @@ const TRANSACTION: usize = 4096;
 /// How long a day file that nothing is filed in stays open.
 const IDLE: Duration = Duration::from_secs(60);
 const MINUTE: i64 = 60_000_000;
-/// Minutes between two attempts to seal a day that could not be.
-const RETRY_SEAL: i64 = 5;
 /// How long before midnight the key of the day that comes is made.
 const AHEAD: i64 = 30 * MINUTE;
 
@@ -72,13 +70,13 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch. Days before `unsealed` are sealed.
-    pub(crate) fn begin(now: i64, unsealed: Day) -> Watch {
+    /// Begins to watch. Days up to `given` are sealed, or being sealed.
+    pub(crate) fn begin(now: i64, given: Option<Day>) -> Watch {
         Watch {
             today: Day::of(now),
             minute: now.div_euclid(MINUTE),
             steps: clock::Steps::begin(),
-            given: unsealed.after(-1),
+            given: given.unwrap_or(Day::of(i64::MIN)),
             tomorrow_has_a_key: false,
         }
     }
@@ -158,9 +156,19 @@ impl Clerk {
         for day in due.chunk_by(|a, b| a.day == b.day) {
             for part in day.chunks(TRANSACTION) {
                 let day = part[0].day;
-                let filed = self.runtime.block_on(self.shelf.file_part(&self.desk, &self.node, part, || {
-                    OpenDay::open(&self.dir, day, self.durability, &self.keys)
-                }));
+                // Without it, the file is written by nobody's leave while it is sealed.
+                let filed = if day <= self.watch.given {
+                    Err(Unfiled::Sealed)
+                } else if let Err(error) = self.keep_in_place(day) {
+                    // It stays open: it is the only copy.
+                    failure = Some(error);
+                    left.extend(part.iter().map(|due| Due::new(due.live.clone(), due.settled)));
+                    continue;
+                } else {
+                    self.runtime.block_on(self.shelf.file_part(&self.desk, &self.node, part, || {
+                        OpenDay::open(&self.dir, day, self.durability, &self.keys)
+                    }))
+                };
                 let again = |due: &Due| Due::new(due.live.clone(), due.settled);
                 match filed {
                     Ok(()) => {}
@@ -198,19 +206,19 @@ impl Clerk {
         if minute != self.watch.minute {
             self.watch.minute = minute;
             self.checkpoint();
-            if minute % RETRY_SEAL == 0 && self.keeper.trouble().is_some() {
-                self.keeper.give(Task::SealThrough { day: self.watch.given });
-            }
+            self.keeper.give(Task::Look);
         }
         let today = Day::of(now);
-        if today > self.watch.today {
+        if today != self.watch.today {
             self.watch.today = today;
             self.watch.tomorrow_has_a_key = false;
+            self.journal.turn_over();
         }
         // Not only at midnight: what was on its way then arrives a moment later.
         let open = self.shelf.open_before(today);
         if !open.is_empty() {
             self.journal.turn(open.into_iter(), today);
+            crash::point("turned");
         }
         if !self.watch.tomorrow_has_a_key && Day::of(now + AHEAD) > today {
             // Made beforehand, so that nobody waits for it at midnight. If it fails, midnight tries again.
@@ -234,10 +242,19 @@ impl Clerk {
         if last <= self.watch.given {
             return;
         }
+        // Only days that there are: a clock that is years ahead may be set right, and the days to come must be open then.
+        let days = Day::all(&self.dir).unwrap_or_default();
+        let Some(last) = days.into_iter().rfind(|day| (self.watch.given.after(1)..=last).contains(day)) else { return };
         // What comes from now on is filed behind; what is on its way comes before the next tick.
         if self.desk.first_open_day() <= last {
             self.desk.close_through(last);
             return;
+        }
+        for day in self.shelf.files.range(..=last).map(|(day, _)| *day).collect::<Vec<_>>() {
+            if let Err(error) = self.keep_in_place(day) {
+                tracing::error!(%error, "a day file that lost its name cannot be put back; it is tried again");
+                return;
+            }
         }
         for (_, (file, _)) in self.shelf.files.extract_if(..=last, |_, _| true) {
             if let Err(error) = self.runtime.block_on(close_whole(file, &self.keys)) {
@@ -249,17 +266,53 @@ impl Clerk {
     }
 
     fn checkpoint(&mut self) {
-        for (file, _) in self.shelf.files.values_mut() {
-            if let Err(error) = self.runtime.block_on(file.checkpoint(&self.keys)) {
+        for day in self.shelf.files.keys().copied().collect::<Vec<_>>() {
+            let kept = self.keep_in_place(day);
+            let Some((file, _)) = self.shelf.files.get_mut(&day) else { continue };
+            let checked = kept.and_then(|()| self.runtime.block_on(file.checkpoint(&self.keys)));
+            if let Err(error) = checked {
                 tracing::warn!(%error, "a checkpoint cannot be written; the next one covers it");
             }
         }
     }
 
+    /// Sees to it that the file of a day that is open still stands under its name, and puts it back if it doesn't.
+    fn keep_in_place(&mut self, day: Day) -> Result<(), DayError> {
+        let Some((file, _)) = self.shelf.files.get_mut(&day) else {
+            // Saved before, and not put back then.
+            let name = day.file(&self.dir);
+            return restore::finish(&self.dir, day).map_err(|error| DayError::of(&name, &error));
+        };
+        if file.is_in_place() {
+            return Ok(());
+        }
+        let name = day.file(&self.dir);
+        if !self.keys.has(day, file.key_name()) {
+            // Purged with its key: that is how it should be.
+            self.shelf.files.remove(&day);
+            return Ok(());
+        }
+        tracing::error!(file = %name.display(), "a day file was deleted or replaced while it is written");
+        self.runtime.block_on(file.save(&self.dir))?;
+        if let Some((file, _)) = self.shelf.files.remove(&day) {
+            self.runtime.block_on(file.let_go());
+        }
+        restore::put_back(&self.dir, day).map_err(|error| DayError::of(&name, &error))?;
+        tracing::info!(file = %name.display(), "it was put back with all its records");
+        // Open again at once: what is not open cannot be saved another time. If it can't be, the next filing says so.
+        let opened = self.runtime.block_on(OpenDay::open(&self.dir, day, self.durability, &self.keys));
+        if let Ok(file) = opened {
+            self.shelf.files.insert(day, (file, Instant::now()));
+        }
+        self.keeper.give(Task::DayLost { day });
+        Ok(())
+    }
+
     fn close_idle(&mut self) {
         let (now, today) = (Instant::now(), self.watch.today);
         let idle = |day: &Day, used: &Instant| *day != today && now.duration_since(*used) > IDLE;
-        for (_, (file, _)) in self.shelf.files.extract_if(.., |day, (_, used)| idle(day, used)) {
+        let in_place = |file: &OpenDay| file.is_in_place();
+        for (_, (file, _)) in self.shelf.files.extract_if(.., |day, (file, used)| idle(day, used) && in_place(file)) {
             if let Err(error) = self.runtime.block_on(close_whole(file, &self.keys)) {
                 tracing::warn!(%error, "a day file did not close cleanly");
             }
@@ -272,6 +325,7 @@ impl Clerk {
         }
         let needed = self.shelf.young.front().map_or(self.shelf.current, |(_, segment, _)| *segment);
         if needed > self.shelf.deleted_before {
+            crash::point("before segments are deleted");
             match segment::delete_before(&segment::folder(&self.dir), needed) {
                 Ok(()) => self.shelf.deleted_before = needed,
                 Err(error) => {
@@ -292,7 +346,7 @@ impl Clerk {
         };
         if unfiled == 0 {
             let folder = segment::folder(&self.dir);
-            let left = Segment::create_finished(&folder, last + 1, next_id, &self.keys)
+            let left = Segment::create_finished(&folder, last + 1, next_id, &self.keys, self.tuning.clock.now())
                 .and_then(|()| segment::delete_before(&folder, last + 1).map_err(|error| error.to_string()));
             if let Err(error) = left {
                 tracing::warn!(%error, "the journal could not be emptied; the next start will do it");
@@ -305,8 +359,12 @@ impl Clerk {
     }
 
     fn close_days(&mut self) -> Result<(), DayError> {
+        for day in self.shelf.files.keys().copied().collect::<Vec<_>>() {
+            self.keep_in_place(day)?;
+        }
         let shelf = &mut self.shelf;
         let (desk, dir, durability, keys) = (&self.desk, &self.dir, self.durability, &self.keys);
+        let now = self.tuning.clock.now();
         self.runtime.block_on(async {
             // Records whose owner is stuck somewhere and will never settle them.
             for (day, open) in std::mem::take(&mut shelf.open) {
@@ -321,7 +379,7 @@ impl Clerk {
                         Err(OpenError::Sealed) => continue,
                     },
                 };
-                desk.publish(&file.interrupt_open(clock::now()).await?);
+                desk.publish(&file.interrupt_open(now).await?);
                 close_whole(file, keys).await?;
             }
             for (file, _) in std::mem::take(&mut shelf.files).into_values() {

@@ -14,7 +14,7 @@ use crate::keys::{Keys, make_folder};
 use crate::record::Record;
 use crate::row::{Malformed, Row};
 use crate::seal::{seal_again, seal_day};
-use crate::{SealError, Settings, StartError, clock, recovery};
+use crate::{SealError, Settings, StartError, clock, crash, recovery};
 use flate2::Compression;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
@@ -46,12 +46,16 @@ impl Importer {
         make_folder(&folder).map_err(|error| StartError::io(&folder, &error))?;
         let lock = recovery::lock(&settings.dir)?;
         let keys = Keys::open(&settings.keys, &settings.dir)?;
-        let recovered = recovery::recover(settings, &keys, clock::now()).await?;
+        let now = clock::now();
+        let recovered = recovery::recover(settings, &keys, now).await?;
+        // From here to the end the journal doesn't say that the register was finished: after a crash, identifiers go on
+        // behind those that were given here.
+        recovery::begin_again(settings, &recovered, &keys, now)?;
         Ok(Importer {
             settings: settings.clone(),
             keys,
             next_id: recovered.next_id,
-            last_segment: recovered.last_segment,
+            last_segment: recovered.last_segment + 1,
             open: BTreeMap::new(),
             touched: BTreeSet::new(),
             _lock: lock,
@@ -130,6 +134,7 @@ impl Importer {
         if let Some(open) = self.open.get_mut(&day) {
             for part in rows.chunks(BLOCK) {
                 open.file(part).await?;
+                crash::point("import filed");
             }
         }
         // Logs come in the order of time: an earlier day is done with.
@@ -162,7 +167,8 @@ impl Importer {
         }
         let folder = segment::folder(dir);
         let number = self.last_segment + 1;
-        Segment::create_finished(&folder, number, self.next_id, &self.keys).map_err(SealError::Day)?;
+        crash::point("import sealed");
+        Segment::create_finished(&folder, number, self.next_id, &self.keys, clock::now()).map_err(SealError::Day)?;
         segment::delete_before(&folder, number).map_err(|error| SealError::Day(crate::error::words(&folder, &error)))
     }
 }
@@ -193,6 +199,10 @@ pub async fn erase(settings: &Settings, day: &str, ids: &[i64], ground: &str, wh
     let day = Day::parse(day).ok_or_else(|| EraseError::NoDay(day.to_owned()))?;
     let lock = recovery::lock(&settings.dir)?;
     let keys = Keys::open(&settings.keys, &settings.dir)?;
+    // What a crash left may be hidden under the key that goes.
+    let now = clock::now();
+    let recovered = recovery::recover(settings, &keys, now).await?;
+    recovery::begin_again(settings, &recovered, &keys, now)?;
     let file = day.file(&settings.dir);
     let wrong = |error: Malformed| SealError::Day(crate::error::words(&file, &error));
     let mut reader = Reader::open(&file, day, &keys).await.map_err(wrong)?;

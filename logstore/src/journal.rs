@@ -45,6 +45,7 @@ struct Gathering {
     settled: Vec<Arc<Live>>,
     flushes: Vec<Flush>,
     finish: Option<Finish>,
+    turn_over: bool,
     thread: Thread,
     trouble: Option<Trouble>,
     closed: bool,
@@ -81,11 +82,26 @@ impl Journal {
             settled: Vec::new(),
             flushes: Vec::new(),
             finish: None,
+            turn_over: false,
             thread: Thread::Busy,
             trouble: None,
             closed: false,
         };
         Journal { gathering: Mutex::new(gathering), bell: Condvar::new(), desk, tuning }
+    }
+
+    /// Now, by the register's clock.
+    pub(crate) fn now(&self) -> i64 {
+        self.tuning.clock.now()
+    }
+
+    /// Has a segment be begun for the day that begins, though nothing be written: the old one's key dies with its day.
+    pub(crate) fn turn_over(&self) {
+        let mut gathering = self.lock();
+        if !gathering.closed {
+            gathering.turn_over = true;
+            self.wake(gathering, Thread::Lingering);
+        }
     }
 
     /// Ends the records that are open when a day begins, and opens their next in it, in one write.
@@ -242,7 +258,10 @@ impl Scribe {
         let mut gathering = self.journal.lock();
         let mut linger_until = None;
         loop {
-            let awaited = !gathering.opened.is_empty() || !gathering.flushes.is_empty() || gathering.finish.is_some();
+            let awaited = !gathering.opened.is_empty()
+                || !gathering.flushes.is_empty()
+                || gathering.finish.is_some()
+                || gathering.turn_over;
             if awaited {
                 break;
             }
@@ -275,6 +294,7 @@ impl Scribe {
             settled: std::mem::take(&mut gathering.settled),
             flushes: std::mem::take(&mut gathering.flushes),
             finish: gathering.finish.take(),
+            turn_over: std::mem::take(&mut gathering.turn_over),
             in_trouble: gathering.trouble.is_some(),
         }
     }
@@ -285,14 +305,16 @@ impl Scribe {
         if lot.in_trouble && lot.bytes.is_empty() {
             frame::padding(&mut lot.bytes, TRIAL);
         }
-        if lot.bytes.is_empty() {
+        if lot.bytes.is_empty() && !lot.turn_over {
             return Ok(());
         }
         let size = lot.bytes.len() as u64;
+        let now = self.journal.now();
+        // Also an empty one of another day: its key may be destroyed while it is written.
         let full = |segment: &mut Segment| {
-            !segment.is_empty()
-                && (segment.len() + size > self.journal.tuning.segment_bytes
-                    || Day::of(segment.made_at()) != Day::of(clock::now()))
+            segment.is_of_another_day(now)
+                || segment.is_gone()
+                || !segment.is_empty() && segment.len() + size > self.journal.tuning.segment_bytes
         };
         let segment = match self.segment.take_if(|segment| !full(segment)) {
             Some(segment) => self.segment.insert(segment),
@@ -300,11 +322,15 @@ impl Scribe {
                 // A full segment is given up before the next is made: were it written again after a failure, filing, which
                 // goes by the number, would think it done with and delete it under the pen.
                 self.segment = None;
-                let next = Segment::create(&self.folder, self.number + 1, lot.next_id, self.durability, &self.keys)?;
+                let number = self.number + 1;
+                let next = Segment::create(&self.folder, number, lot.next_id, self.durability, &self.keys, now)?;
                 self.number += 1;
                 self.segment.insert(next)
             }
         };
+        if lot.bytes.is_empty() {
+            return Ok(());
+        }
         let written = segment.append(&lot.bytes);
         if written.is_err() && !segment.cut_back() {
             self.segment = None;
@@ -365,6 +391,7 @@ struct Lot {
     settled: Vec<Arc<Live>>,
     flushes: Vec<Flush>,
     finish: Option<Finish>,
+    turn_over: bool,
     in_trouble: bool,
 }
 

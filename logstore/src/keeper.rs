@@ -8,17 +8,21 @@ use crate::day::Day;
 use crate::keys::Keys;
 use crate::retention::{self, Certificate, PurgeError, Purged};
 use crate::seal::{self, Sealed};
+use crate::writer::Tuning;
 use crate::{Settings, StartError, clock, recovery};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, oneshot};
 
 /// How much lower than the gate's the keeper's priority is.
 const NICE: i32 = 10;
+/// How long to wait at most before a day is tried again that could not be sealed.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// What the keeper is given to do.
 pub(crate) enum Task {
@@ -27,6 +31,18 @@ pub(crate) enum Task {
         /// The last.
         day: Day,
     },
+    /// What a crash cut: seals that the chain has been given since, a purge that was begun.
+    TakeUp {
+        /// The seals.
+        sealed: Vec<Sealed>,
+    },
+    /// A day file lost its name while it was written.
+    DayLost {
+        /// Which.
+        day: Day,
+    },
+    /// See whether every day that is sealed is still there.
+    Look,
     /// The clock was set.
     ClockStepped {
         /// By how many microseconds.
@@ -54,7 +70,7 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Starts the thread.
-    pub(crate) fn start(dir: PathBuf, node: Arc<str>, keys: Arc<Keys>, clock: Clock) -> Result<Keeper, StartError> {
+    pub(crate) fn start(dir: PathBuf, node: Arc<str>, keys: Arc<Keys>, tuning: Tuning) -> Result<Keeper, StartError> {
         let (tasks, given) = channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -64,8 +80,19 @@ impl Keeper {
         let trouble = Arc::new(Mutex::new(None));
         let stopping = Arc::new(AtomicBool::new(false));
         let at = dir.clone();
-        let (sealing, told, stop) = (sealed.clone(), trouble.clone(), stopping.clone());
-        let work = Work { dir, node, keys, clock, runtime, sealed: sealing, trouble: told, stopping: stop };
+        let work = Work {
+            dir,
+            node,
+            keys,
+            clock: tuning.clock,
+            runtime,
+            sealed: sealed.clone(),
+            trouble: trouble.clone(),
+            stopping: stopping.clone(),
+            patience: tuning.seal_again,
+            again: None,
+            missing: BTreeSet::new(),
+        };
         let thread = std::thread::Builder::new().name("register-keeper".into());
         let thread = thread.spawn(move || work.run(&given)).map_err(|error| StartError::io(&at, &error))?;
         Ok(Keeper { tasks, thread: Arc::new(Mutex::new(Some(thread))), sealed, trouble, stopping })
@@ -106,15 +133,36 @@ struct Work {
     sealed: broadcast::Sender<Sealed>,
     trouble: Arc<Mutex<Option<String>>>,
     stopping: Arc<AtomicBool>,
+    /// How long to wait after a day could not be sealed.
+    patience: Duration,
+    /// Up to which day it is tried again, when, and how long to wait after that.
+    again: Option<(Day, Instant, Duration)>,
+    /// Sealed days whose files are gone and about which it was said.
+    missing: BTreeSet<String>,
 }
 
 impl Work {
-    fn run(self, given: &Receiver<Option<Task>>) {
+    fn run(mut self, given: &Receiver<Option<Task>>) {
         // Of this thread alone, on Linux; where it can't be had, sealing competes as an equal.
         let _ = rustix::process::nice(NICE);
-        while let Ok(Some(task)) = given.recv() {
+        loop {
+            let task = match self.again {
+                None => given.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some((_, at, _)) => given.recv_timeout(at.saturating_duration_since(Instant::now())),
+            };
+            let task = match (task, self.again) {
+                (Ok(Some(task)), _) => task,
+                (Err(RecvTimeoutError::Timeout), Some((day, ..))) => Task::SealThrough { day },
+                _ => return,
+            };
             match task {
                 Task::SealThrough { day } => self.seal_through(day),
+                Task::TakeUp { sealed } => self.take_up(sealed),
+                Task::DayLost { day } => {
+                    let reason = "the day file was deleted or replaced while it was written; it was put back";
+                    self.act("incident", Some(reason), [("day", day.to_string()), ("kind", "lost file".into())], 1);
+                }
+                Task::Look => self.look(),
                 Task::ClockStepped { step } => self.note_step(step),
                 Task::Purge { organisation, answer } => {
                     // Whoever asked may have stopped waiting; it is done all the same.
@@ -124,8 +172,9 @@ impl Work {
         }
     }
 
-    /// Seals the days up to this one, oldest first. One that fails holds up no other, and is tried again every few minutes.
-    fn seal_through(&self, last: Day) {
+    /// Seals the days up to this one, oldest first. One that fails holds up no other, and is tried again: after a while,
+    /// when the next is due, at the next start.
+    fn seal_through(&mut self, last: Day) {
         let days = match Day::all(&self.dir) {
             Ok(days) => days,
             Err(error) => return self.note_trouble(Some(format!("{}: {error}", self.dir.display()))),
@@ -138,18 +187,52 @@ impl Work {
             }
             match self.runtime.block_on(seal::seal_day(&self.dir, day, &self.node, &self.keys)) {
                 Ok(None) => {}
-                Ok(Some(sealed)) => {
-                    tracing::info!(%day, records = sealed.seal.records, "a day was sealed");
-                    // Nobody may want it sent out.
-                    let _ = self.sealed.send(sealed);
-                }
+                Ok(Some(sealed)) => self.tell(sealed),
                 Err(error) => {
                     tracing::error!(%day, %error, "a day cannot be sealed; it is tried again");
                     trouble = Some(error.to_string());
                 }
             }
         }
+        self.again = trouble.as_ref().map(|_| {
+            let wait = self.again.map_or(self.patience, |(.., wait)| (wait * 2).min(LONGEST));
+            (last, Instant::now() + wait, wait)
+        });
         self.note_trouble(trouble);
+    }
+
+    /// Tells whoever sends seals out.
+    fn tell(&self, sealed: Sealed) {
+        tracing::info!(day = %sealed.seal.day, records = sealed.seal.records, "a day was sealed");
+        // Nobody may want it.
+        let _ = self.sealed.send(sealed);
+    }
+
+    fn take_up(&self, sealed: Vec<Sealed>) {
+        for sealed in sealed {
+            let scope = [("day", sealed.seal.day.clone()), ("seal", sealed.hash.clone())];
+            self.act("seal", sealed.seal.ground.as_deref(), scope, sealed.seal.records);
+            self.tell(sealed);
+        }
+        let (purged, failed) = retention::take_up(&self.dir, &self.keys);
+        purged.iter().for_each(|purged| note_purge(&self.dir, &self.keys, purged));
+        if let Some(error) = failed {
+            tracing::error!(%error, "a purge that was cut cannot be taken up; the next one does");
+        }
+    }
+
+    /// Says of each sealed day whose file is gone, and that no certificate speaks of, that it is.
+    fn look(&mut self) {
+        let (Ok(seals), Ok(days)) = (seal::seals(&self.dir), Day::all(&self.dir)) else { return };
+        let Ok(erased) = retention::erased(&self.dir, i64::MIN) else { return };
+        let gone = |day: &String| Day::parse(day).is_some_and(|day| !days.contains(&day) && !erased(day));
+        let missing: BTreeSet<String> = seals.into_keys().filter(gone).collect();
+        for day in missing.difference(&self.missing) {
+            tracing::error!(day, "a sealed day is gone: its file was deleted, and not by the register");
+            let reason = "the file of a sealed day was deleted, and not by the register";
+            self.act("incident", Some(reason), [("day", day.clone()), ("kind", "lost file".into())], 1);
+        }
+        self.missing = missing;
     }
 
     fn purge(&self, organisation: String) -> Result<Option<Purged>, PurgeError> {
@@ -182,17 +265,19 @@ pub fn purge_offline(settings: &Settings, organisation: String) -> Result<Option
 /// Destroys what is due, and notes it.
 fn purge(dir: &Path, keys: &Keys, node: &str, now: i64, organisation: String) -> Result<Option<Purged>, PurgeError> {
     let certificate = Certificate { organisation, node: node.to_owned(), ..Certificate::default() };
-    let purged = retention::purge(dir, keys, now, &clock::state(), certificate)?;
-    if let Some(purged) = &purged {
-        let days: Vec<&str> = purged.certificate.days.iter().map(|day| day.day.as_str()).collect();
-        let scope = [("days", days.join(" ")), ("certificate", hex(&purged.hash))];
-        note(dir, keys, "purge", Some("retention"), scope, purged.certificate.days.len() as u64);
-        for late in &purged.late {
-            let reason = "erased more than 48 hours after its time";
-            note(dir, keys, "incident", Some(reason), [("day", late.clone()), ("kind", "late purge".into())], 1);
-        }
+    let (purged, failed) = retention::purge(dir, keys, now, &clock::state(), certificate);
+    purged.iter().for_each(|purged| note_purge(dir, keys, purged));
+    failed.map_or(Ok(purged), Err)
+}
+
+fn note_purge(dir: &Path, keys: &Keys, purged: &Purged) {
+    let days: Vec<&str> = purged.certificate.days.iter().map(|day| day.day.as_str()).collect();
+    let scope = [("days", days.join(" ")), ("certificate", hex(&purged.hash))];
+    note(dir, keys, "purge", Some("retention"), scope, purged.certificate.days.len() as u64);
+    for late in &purged.late {
+        let reason = "erased more than 48 hours after its time";
+        note(dir, keys, "incident", Some(reason), [("day", late.clone()), ("kind", "late purge".into())], 1);
     }
-    Ok(purged)
 }
 
 fn note<const N: usize>(

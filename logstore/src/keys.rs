@@ -9,10 +9,10 @@
 //! Whoever has the records without this folder has nothing to read; whoever has the folder from before a purge has no
 //! records of that day. A day's key is drawn by lot: no other key gives it back.
 
-use crate::StartError;
 use crate::cipher::{Cipher, KEY, Keyed, PublicKey, Signer, hex, random, sha256};
 use crate::day::Day;
 use crate::error::words;
+use crate::{StartError, crash};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -56,6 +56,14 @@ impl Keys {
     pub fn open(dir: &Path, register: &Path) -> Result<Keys, StartError> {
         make_folder(&dir.join("days")).map_err(|error| StartError::io(dir, &error))?;
         let keys = Keys { dir: dir.to_path_buf(), signer: Signer::new(&[0; KEY]) };
+        // Whoever writes a key holds it: a draft that is there now was left by a crash, and is a copy of a key. Where
+        // nothing can be written (a copy that is looked at), nothing has to be deleted.
+        let lock = keys.lock();
+        if lock.is_ok() {
+            for folder in [dir, &dir.join("days"), register] {
+                delete_drafts(folder).map_err(|error| StartError::io(folder, &error))?;
+            }
+        }
         let begun = register.join(PUBLIC);
         if begun.exists() {
             keys.lost(&begun)?;
@@ -185,6 +193,11 @@ impl Keys {
         }
     }
 
+    /// Whether there is a key of that name.
+    pub(crate) fn has(&self, day: Day, name: &KeyName) -> bool {
+        self.file(day, name).exists()
+    }
+
     /// The names of the keys that a day has.
     pub(crate) fn names_of(&self, day: Day) -> Result<Vec<KeyName>, KeyError> {
         Ok(self.all()?.into_iter().filter(|(of, _)| *of == day).map(|(_, name)| name).collect())
@@ -222,11 +235,15 @@ impl Keys {
 
     /// Destroys the keys of a day, but for those kept. What they hide is gone, wherever it was copied to.
     pub(crate) fn destroy(&self, day: Day, kept: Option<&KeyName>) -> Result<u64, KeyError> {
+        let _lock = self.lock()?;
         let mut destroyed = 0;
         for name in self.names_of(day)?.into_iter().filter(|name| Some(name) != kept) {
             let file = self.file(day, &name);
             // Written over first, for what little it is worth on a file system that copies.
-            let gone = overwrite(&file).and_then(|()| std::fs::remove_file(&file));
+            let gone = overwrite(&file).and_then(|()| {
+                crash::point("key overwritten");
+                std::fs::remove_file(&file)
+            });
             gone.map_err(|error| KeyError(words(&file, &error)))?;
             destroyed += 1;
         }
@@ -243,6 +260,7 @@ impl Keys {
         let (old, next) = (self.dir.join("master"), self.dir.join("master.new"));
         if !next.exists() {
             write_new(&next, &random::<KEY>(), true).map_err(|error| KeyError(words(&next, &error)))?;
+            crash::point("another master made");
         }
         let masters = self.masters()?;
         let master = masters.last().ok_or_else(|| KeyError("no master key".into()))?;
@@ -254,9 +272,14 @@ impl Keys {
             let key = masters.iter().find_map(|master| master.unwrap(*day, &bytes));
             let key = key.ok_or_else(|| KeyError(format!("{}: opens under neither master key", file.display())))?;
             write_new(&file, &master.wrap(*day, &key), true).map_err(wrong)?;
+            crash::point("a key hidden anew");
         }
         self.sync_days()?;
-        overwrite(&old).and_then(|()| std::fs::rename(&next, &old)).map_err(|error| KeyError(words(&old, &error)))?;
+        let replaced = overwrite(&old).and_then(|()| {
+            crash::point("old master overwritten");
+            std::fs::rename(&next, &old)
+        });
+        replaced.map_err(|error| KeyError(words(&old, &error)))?;
         File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(|error| KeyError(words(&self.dir, &error)))?;
         Ok(all.len() as u64)
     }
@@ -266,7 +289,8 @@ impl Keys {
         Ok(self.masters()?.first().map(|master| hex(&master.name)).unwrap_or_default())
     }
 
-    fn lock(&self) -> Result<File, KeyError> {
+    /// Held by whoever writes a file with [`write_new`]: what is not whole is deleted by whoever gets it next.
+    pub(crate) fn lock(&self) -> Result<File, KeyError> {
         let path = self.dir.join("lock");
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         lock.and_then(|lock| lock.lock().map(|()| lock)).map_err(|error| KeyError(words(&path, &error)))
@@ -367,15 +391,20 @@ fn read_key(file: &Path) -> Result<[u8; KEY], KeyError> {
     bytes.try_into().map_err(|_| KeyError(format!("{}: a key has {KEY} bytes, this file {length}", file.display())))
 }
 
+/// What is in the name of a file that is being written.
+const DRAFT: &str = ".new-";
+
 /// Writes a whole file under another name and puts it in place; `replace`: also where there is one already.
 pub(crate) fn write_new(file: &Path, bytes: &[u8], replace: bool) -> io::Result<()> {
     let mut draft = file.as_os_str().to_owned();
-    draft.push(format!(".new-{}-{}", std::process::id(), hex(&random::<4>())));
+    draft.push(format!("{DRAFT}{}-{}", std::process::id(), hex(&random::<4>())));
     let draft = PathBuf::from(draft);
     let written = (|| {
         let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        crash::point("key draft begun");
         new.write_all(bytes)?;
         new.sync_all()?;
+        crash::point("key draft written");
         if replace {
             return std::fs::rename(&draft, file);
         }
@@ -386,6 +415,21 @@ pub(crate) fn write_new(file: &Path, bytes: &[u8], replace: bool) -> io::Result<
     })();
     let _ = std::fs::remove_file(&draft);
     written
+}
+
+/// Deletes what a crash left of [`write_new`].
+fn delete_drafts(folder: &Path) -> io::Result<()> {
+    let listing = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        listing => listing?,
+    };
+    for entry in listing {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().contains(DRAFT) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn overwrite(file: &Path) -> io::Result<()> {

@@ -14,9 +14,12 @@ mod cipher;
 mod clock;
 mod columns;
 pub mod condition;
+mod crash;
 mod day;
 mod dayfile;
 pub mod error;
+#[cfg(test)]
+mod faults;
 pub mod fields;
 mod filing;
 pub mod import;

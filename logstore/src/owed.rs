@@ -4,7 +4,6 @@
 //! in the same write of the journal. Whoever owes the record notices nothing; what is counted goes to the chapter that is
 //! open.
 
-use crate::clock;
 use crate::day::Day;
 use crate::record::{Ending, Entry, Later, Outcome, Verdict};
 use crate::row::Row;
@@ -91,7 +90,7 @@ impl OwedRecord {
             Chapter::Later(live) => live,
             Chapter::Closed => return,
         };
-        live.end(clock::now(), outcome);
+        live.end(self.handle.journal().now(), outcome);
         self.handle.journal().settle(&live);
     }
 }

@@ -7,18 +7,22 @@
 //! (a segment made, a record opened or settled), and never before the record's own opening. That is the longest the
 //! gate is known to have lived; the time of recovery would invent an exchange of hours or days.
 
+mod tidy;
+
 use crate::day::Day;
 use crate::dayfile::open::{Known, OpenDay, OpenError};
 use crate::dayfile::{DayError, Reader};
+use crate::error::words;
 use crate::filing::FOLLOWED;
 use crate::journal::frame::Frame;
 use crate::journal::segment::{self, Replay, Segment};
 use crate::keys::Keys;
 use crate::record::{Ending, Record};
 use crate::row::Row;
-use crate::{Recovery, Settings, StartError, clock, columns, seal};
+use crate::seal::Sealed;
+use crate::{Recovery, Settings, StartError, clock, columns, crash, retention, seal};
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
@@ -31,10 +35,10 @@ pub(crate) struct Recovered {
     pub(crate) next_id: i64,
     /// The number of the last segment there is; 0 without any.
     pub(crate) last_segment: u64,
-    /// The first day that is not sealed, though one before it is there; today when all before are.
-    pub(crate) unsealed: Day,
     /// What was filed settled, for whoever follows: the newest, as many as a follower may be behind.
     pub(crate) settled: VecDeque<Arc<Record>>,
+    /// Seals that a crash had kept from the chain.
+    pub(crate) sealed: Vec<Sealed>,
 }
 
 impl From<DayError> for StartError {
@@ -58,14 +62,31 @@ pub async fn settle_leftovers(settings: &Settings) -> Result<Option<Recovery>, S
         Err(other) => return Err(other),
     };
     let keys = Keys::open(&settings.keys, &settings.dir)?;
-    let recovered = recover(settings, &keys, clock::now()).await?;
+    let now = clock::now();
+    let recovered = recover(settings, &keys, now).await?;
     if recovered.recovery != Recovery::default() || segment_count(&folder)? > 1 {
         let number = recovered.last_segment + 1;
-        Segment::create_finished(&folder, number, recovered.next_id, &keys).map_err(StartError::Unwritable)?;
+        Segment::create_finished(&folder, number, recovered.next_id, &keys, now).map_err(StartError::Unwritable)?;
         segment::delete_before(&folder, number).map_err(|error| StartError::io(&folder, &error))?;
     }
     drop(lock);
     Ok(Some(recovered.recovery))
+}
+
+/// Begins an empty segment behind those that were recovered, and deletes them. It doesn't say that the register was
+/// finished: whoever takes it up after a crash looks at all days that are not sealed.
+pub(crate) fn begin_again(
+    settings: &Settings,
+    recovered: &Recovered,
+    keys: &Keys,
+    now: i64,
+) -> Result<Segment, StartError> {
+    let folder = segment::folder(&settings.dir);
+    let number = recovered.last_segment + 1;
+    let segment = Segment::create(&folder, number, recovered.next_id, settings.durability, keys, now)
+        .map_err(StartError::Unwritable)?;
+    segment::delete_before(&folder, number).map_err(|error| StartError::io(&folder, &error))?;
+    Ok(segment)
 }
 
 fn segment_count(folder: &Path) -> Result<usize, StartError> {
@@ -88,16 +109,22 @@ pub(crate) fn lock(dir: &Path) -> Result<File, StartError> {
     }
 }
 
-/// Files what the journal holds and closes what is open. The segments are left for the caller to delete.
+/// Files what the journal holds and closes what is open, once what else a crash cut is taken up. The segments are left for
+/// the caller to delete.
 pub(crate) async fn recover(settings: &Settings, keys: &Keys, now: i64) -> Result<Recovered, StartError> {
     let folder = segment::folder(&settings.dir);
+    tidy::files(&settings.dir).await?;
+    let taken_up = tidy::seals(&settings.dir, keys).await?;
     let numbers = segment::list(&folder).map_err(|error| StartError::io(&folder, &error))?;
-    let mut replaying = Replaying::begin(settings, keys, now)?;
+    let erased = retention::erased(&settings.dir, now)?;
+    // By certificate alone: a clock that is years ahead must not make what was just recorded seem due.
+    let attested = retention::erased(&settings.dir, i64::MIN)?;
+    let mut replaying = Replaying::begin(settings, keys, now, &attested)?;
     let mut recovery = Recovery::default();
     let mut finished = false;
     let mut damaged = Vec::new();
     for &number in &numbers {
-        let replay = segment::replay(&folder, number, keys).map_err(StartError::Unwritable)?;
+        let replay = segment::replay(&folder, number, keys, &erased).map_err(StartError::Unwritable)?;
         finished = replay.finished;
         recovery.torn_bytes += replay.scan.torn;
         if !replay.scan.damaged.is_empty() {
@@ -108,14 +135,18 @@ pub(crate) async fn recover(settings: &Settings, keys: &Keys, now: i64) -> Resul
         recovery.filed += replaying.file(replay).await?;
     }
     recovery.interrupted = replaying.interrupt(finished).await?;
-    let unsealed = replaying.unsealed();
     let settled = std::mem::take(&mut replaying.settled);
     let next_id = replaying.close().await?;
     // Only now: as long as a segment bears its name, it is replayed.
     for number in damaged {
         segment::set_aside(&folder, number).map_err(|error| StartError::io(&folder, &error))?;
     }
-    Ok(Recovered { recovery, next_id, last_segment: numbers.last().copied().unwrap_or(0), unsealed, settled })
+    let mut sealed = Vec::new();
+    if let Some(taken_up) = taken_up {
+        tidy::keys(&settings.dir, keys, &taken_up.several_keys).await?;
+        sealed = taken_up.sealed;
+    }
+    Ok(Recovered { recovery, next_id, last_segment: numbers.last().copied().unwrap_or(0), settled, sealed })
 }
 
 fn report_damage(replay: &Replay) {
@@ -129,17 +160,31 @@ fn report_damage(replay: &Replay) {
     }
 }
 
+/// Where a record stands.
+enum Home {
+    /// It is filed, with its ending.
+    Settled,
+    /// It is filed without one.
+    Open(Day),
+    /// It is not; where it goes.
+    Nowhere(Day),
+}
+
 /// The state between two segments.
 struct Replaying<'a> {
     settings: &'a Settings,
     keys: &'a Keys,
     node: Arc<str>,
     today: Day,
-    /// Days that are sealed, and the identifiers of those that were asked for.
-    sealed: BTreeSet<Day>,
+    /// Which days were purged: what the journal may still have of them is not filed again.
+    erased: &'a dyn Fn(Day) -> bool,
+    /// Days that are sealed, each with its lowest and highest identifier, and the identifiers of those asked for.
+    sealed: BTreeMap<Day, (i64, i64)>,
     sealed_ids: BTreeMap<Day, HashSet<i64>>,
     /// Days that were asked for and are not.
     days: BTreeMap<Day, (OpenDay, Known)>,
+    /// Whether every day that is not sealed was looked into.
+    looked_into_all: bool,
     /// Opened in the journal, not settled there so far.
     open: HashMap<i64, Row>,
     last_instant: i64,
@@ -149,7 +194,12 @@ struct Replaying<'a> {
 }
 
 impl<'a> Replaying<'a> {
-    fn begin(settings: &'a Settings, keys: &'a Keys, now: i64) -> Result<Replaying<'a>, StartError> {
+    fn begin(
+        settings: &'a Settings,
+        keys: &'a Keys,
+        now: i64,
+        erased: &'a dyn Fn(Day) -> bool,
+    ) -> Result<Replaying<'a>, StartError> {
         let seals = seal::seals(&settings.dir).map_err(|error| StartError::Unusable(error.to_string()))?;
         let next_id = seals.values().map(|(_, seal)| seal.last_id).max().unwrap_or(0) + 1;
         Ok(Replaying {
@@ -157,9 +207,14 @@ impl<'a> Replaying<'a> {
             keys,
             node: settings.node.as_str().into(),
             today: Day::of(now),
-            sealed: seals.keys().filter_map(|day| Day::parse(day)).collect(),
+            erased,
+            sealed: seals
+                .into_iter()
+                .filter_map(|(day, (_, seal))| Some((Day::parse(&day)?, (seal.first_id, seal.last_id))))
+                .collect(),
             sealed_ids: BTreeMap::new(),
             days: BTreeMap::new(),
+            looked_into_all: false,
             open: HashMap::new(),
             last_instant: 0,
             next_id,
@@ -201,9 +256,9 @@ impl<'a> Replaying<'a> {
             filed += self.file_settled(day, rows).await?;
         }
         for (day, id, ending) in endings {
-            self.existing(day).await?;
-            let known = self.days.iter_mut().find_map(|(day, (_, known))| Some((*day, known.open.remove(&id)?)));
-            if let Some((day, mut row)) = known {
+            if let Home::Open(day) = self.home(id, day).await?
+                && let Some(mut row) = self.days.get_mut(&day).and_then(|(_, known)| known.open.remove(&id))
+            {
                 row.settle(&ending);
                 filed += self.file_settled(day, vec![row]).await?;
             }
@@ -211,30 +266,76 @@ impl<'a> Replaying<'a> {
         Ok(filed)
     }
 
-    /// Files settled records that no day knows as settled; how many there were. A day that is sealed keeps what it has:
-    /// what it lacks goes to the next open one.
-    async fn file_settled(&mut self, day: Day, mut rows: Vec<Row>) -> Result<u64, StartError> {
-        let mut day = day;
-        if self.sealed.contains(&day) {
-            let ids = self.ids_of(day).await?;
-            rows.retain(|row| !ids.contains(&row.id));
-            day = self.today;
+    /// Files settled records of a day that no day knows as settled; how many there were.
+    async fn file_settled(&mut self, day: Day, rows: Vec<Row>) -> Result<u64, StartError> {
+        let mut homes: BTreeMap<Day, Vec<Row>> = BTreeMap::new();
+        for row in rows {
+            match self.home(row.id, day).await? {
+                Home::Settled => {}
+                Home::Open(day) | Home::Nowhere(day) => homes.entry(day).or_default().push(row),
+            }
         }
-        if rows.is_empty() {
-            return Ok(0);
+        let mut filed = 0;
+        for (day, rows) in homes {
+            self.open_day(day).await?;
+            let Some((file, known)) = self.days.get_mut(&day) else {
+                return Err(StartError::Unusable(words(&day.file(&self.settings.dir), &"it is sealed")));
+            };
+            for part in rows.chunks(4096) {
+                crash::point("recovery files");
+                file.file(part).await?;
+            }
+            for row in &rows {
+                known.open.remove(&row.id);
+                known.settled.insert(row.id);
+            }
+            filed += rows.len() as u64;
+            self.keep(&rows);
         }
-        self.open_day(day).await?;
-        rows.retain(|row| !self.days.values().any(|(_, known)| known.settled.contains(&row.id)));
-        let Some((file, known)) = self.days.get_mut(&day) else { return Ok(0) };
-        for part in rows.chunks(4096) {
-            file.file(part).await?;
+        Ok(filed)
+    }
+
+    /// Where a record stands that was opened on this day. It stands behind its day when the clock was set back into one
+    /// that was sealed.
+    async fn home(&mut self, id: i64, day: Day) -> Result<Home, StartError> {
+        self.existing(day).await?;
+        if !self.days.contains_key(&day) && (self.erased)(day) {
+            return Ok(Home::Settled);
         }
-        for row in &rows {
-            known.open.remove(&row.id);
-            known.settled.insert(row.id);
+        if let Some((_, known)) = self.days.get(&day) {
+            if known.settled.contains(&id) {
+                return Ok(Home::Settled);
+            }
+            if known.open.contains_key(&id) {
+                return Ok(Home::Open(day));
+            }
         }
-        self.keep(&rows);
-        Ok(rows.len() as u64)
+        if !std::mem::replace(&mut self.looked_into_all, true) {
+            let dir = &self.settings.dir;
+            for other in Day::all(dir).map_err(|error| StartError::io(dir, &error))? {
+                self.existing_if_whole(other).await;
+            }
+        }
+        for (behind, (_, known)) in &self.days {
+            if known.settled.contains(&id) {
+                return Ok(Home::Settled);
+            }
+            if known.open.contains_key(&id) {
+                return Ok(Home::Open(*behind));
+            }
+        }
+        let may_hold = |(_, (first, last)): &(&Day, &(i64, i64))| (*first..=*last).contains(&id);
+        let sealed: Vec<Day> = self.sealed.range(day..).filter(may_hold).map(|(day, _)| *day).collect();
+        for sealed in sealed {
+            if self.ids_of(sealed).await?.contains(&id) {
+                return Ok(Home::Settled);
+            }
+        }
+        let mut open = if self.sealed.contains_key(&day) { self.today.max(day) } else { day };
+        while self.sealed.contains_key(&open) {
+            open = open.after(1);
+        }
+        Ok(Home::Nowhere(open))
     }
 
     /// Closes what nobody settled, in the journal or in a day file; how many records.
@@ -263,7 +364,7 @@ impl<'a> Replaying<'a> {
         }
         let dir = &self.settings.dir;
         let mut days = Day::all(dir).map_err(|error| StartError::io(dir, &error))?;
-        days.retain(|day| !self.sealed.contains(day));
+        days.retain(|day| !self.sealed.contains_key(day));
         if finished {
             // Nothing is open anywhere. The newest day vouches for the next identifier.
             days = days.split_off(days.len().saturating_sub(1));
@@ -298,17 +399,6 @@ impl<'a> Replaying<'a> {
         self.settled.drain(..self.settled.len().saturating_sub(FOLLOWED));
     }
 
-    /// The first day that is to be sealed.
-    fn unsealed(&self) -> Day {
-        let days = Day::all(&self.settings.dir).unwrap_or_default();
-        let behind = |last: &Day| days.iter().copied().find(|day| day > last && !self.sealed.contains(day));
-        // A day that lies before one that is sealed was imported, or a crash came between: the keeper finds it by itself.
-        match self.sealed.last() {
-            Some(last) => behind(last).unwrap_or(self.today).max(last.after(1)),
-            None => days.first().copied().unwrap_or(self.today),
-        }
-    }
-
     async fn close(self) -> Result<i64, StartError> {
         for (file, _) in self.days.into_values() {
             file.close().await?;
@@ -324,7 +414,7 @@ impl<'a> Replaying<'a> {
         let file = day.file(&self.settings.dir);
         match self.sealed_ids.entry(day) {
             Entry::Occupied(known) => Ok(known.into_mut()),
-            // A sealed day that was erased had everything the journal can hold of it.
+            // Gone by no certificate: what the journal has is filed again.
             Entry::Vacant(none) if !file.exists() => Ok(none.insert(HashSet::new())),
             Entry::Vacant(none) => {
                 let read = async {
@@ -342,10 +432,20 @@ impl<'a> Replaying<'a> {
     }
 
     async fn existing(&mut self, day: Day) -> Result<(), StartError> {
-        if day.file(&self.settings.dir).exists() && !self.sealed.contains(&day) {
+        if self.days.contains_key(&day) || self.sealed.contains_key(&day) {
+            return Ok(());
+        }
+        if day.file(&self.settings.dir).exists() {
             self.open_day(day).await?;
         }
         Ok(())
+    }
+
+    /// The same for a day that is only looked into: one that is broken has nothing to say.
+    async fn existing_if_whole(&mut self, day: Day) {
+        if let Err(error) = self.existing(day).await {
+            tracing::error!(%error, "a day file cannot be read");
+        }
     }
 
     async fn open_day(&mut self, day: Day) -> Result<(), StartError> {
@@ -359,7 +459,16 @@ impl<'a> Replaying<'a> {
             }
             // Its seal is in its file, and a crash came before the chain had it.
             Err(OpenError::Sealed) => {
-                self.sealed.insert(day);
+                let file = day.file(&self.settings.dir);
+                let read = async {
+                    let reader = Reader::open(&file, day, self.keys).await?;
+                    let span = (reader.number("first_id")?, reader.number("last_id")?);
+                    reader.close().await?;
+                    Ok::<_, crate::row::Malformed>(span)
+                };
+                let span = read.await.map_err(|error| DayError::of(&file, &error))?;
+                self.next_id = self.next_id.max(span.1.saturating_add(1));
+                self.sealed.insert(day, span);
             }
             Err(OpenError::Other(error)) => return Err(error.into()),
         }

@@ -9,12 +9,12 @@ use crate::chain::{self, ChainError};
 use crate::cipher::{Hash, hex};
 use crate::clock::{self, ClockState};
 use crate::day::Day;
-use crate::dayfile::beside;
 use crate::error::words;
 use crate::journal::segment;
-use crate::keys::{KeyError, Keys};
-use crate::seal;
+use crate::keys::{KeyError, Keys, write_new};
+use crate::{crash, seal};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -190,119 +190,222 @@ pub(crate) fn due(dir: &Path, now: i64) -> Result<Vec<Day>, PurgeError> {
     Ok(days.into_iter().filter(|day| is_due(now, *day, &terms)).collect())
 }
 
-/// Destroys the days that are due at `now` with their keys, and journal segments put aside as damaged that were last
-/// written in one of them; writes the certificate. `None` when nothing is due.
+/// Whether a day was erased, or is due to be: what is hidden under its key is gone as it should be.
+pub(crate) fn erased(dir: &Path, now: i64) -> Result<impl Fn(Day) -> bool + use<>, ChainError> {
+    let terms = terms(dir)?;
+    let certificates = chain::text(&certificates_file(dir))?;
+    let certificates = chain::entries::<Certificate>(&certificates, CERTIFICATE).into_iter();
+    let erased: BTreeSet<String> = certificates.flat_map(|(_, link)| link.body.days).map(|day| day.day).collect();
+    Ok(move |day: Day| is_due(now, day, &terms) || erased.contains(&day.to_string()))
+}
+
+/// What a purge comes to: what it has done, and the first thing it could not do.
+pub(crate) type Outcome = (Option<Purged>, Option<PurgeError>);
+
+/// Destroys the days that are due at `now` with their keys, the journal of those days, and what was put aside in one of
+/// them; writes the certificate. Nothing in it when nothing is due.
 ///
-/// Stops at the first failure: what is left is due at the next call. Blocks on the file system.
-pub(crate) fn purge(
+/// A day that cannot be destroyed holds up no other, and stays due. What is begun is noted first: a purge that a crash
+/// cuts is taken up again, and attested, by the next. Blocks on the file system.
+pub(crate) fn purge(dir: &Path, keys: &Keys, now: i64, clock: &ClockState, certificate: Certificate) -> Outcome {
+    match begin(dir, keys, now, clock, certificate) {
+        Ok(None) => (None, None),
+        Ok(Some((certificate, late))) => carry_out(dir, keys, certificate, late),
+        Err(error) => (None, Some(error)),
+    }
+}
+
+/// Takes up a purge that a crash has cut.
+pub(crate) fn take_up(dir: &Path, keys: &Keys) -> Outcome {
+    match begun(dir) {
+        Ok(None) => (None, None),
+        Ok(Some(certificate)) => carry_out(dir, keys, certificate, Vec::new()),
+        Err(error) => (None, Some(error)),
+    }
+}
+
+/// What is due, noted before anything is destroyed; the days of it that are late.
+fn begin(
     dir: &Path,
     keys: &Keys,
     now: i64,
     clock: &ClockState,
     mut certificate: Certificate,
-) -> Result<Option<Purged>, PurgeError> {
-    let began = clock::now();
+) -> Result<Option<(Certificate, Vec<String>)>, PurgeError> {
     let terms = terms(dir)?;
-    purge_damaged(&segment::folder(dir), now, &terms)?;
-    purge_keys(dir, keys, now, &terms)?;
+    let before = begun(dir)?;
     let due = due(dir, now)?;
-    if due.is_empty() {
+    let is_due = |day: Day| is_due(now, day, &terms);
+    // Of a day without a file: nothing was recorded in it, or a purge was cut that long ago.
+    let written = segment::last_day(&segment::folder(dir)).ok().flatten();
+    let idle = |day: &Day| is_due(*day) && Some(*day) != written;
+    let keys_alone = keys.all()?.into_iter().map(|(day, _)| day).filter(idle).any(|day| !due.contains(&day));
+    if due.is_empty() && before.is_none() && !keys_alone && damaged(dir, is_due)?.is_empty() {
         return Ok(None);
     }
     trust(dir, now, clock)?;
+    damaged(dir, is_due)?.into_iter().try_for_each(delete)?;
+    let folder = segment::folder(dir);
+    let journal = segment::made_on(&folder, is_due).map_err(|source| PurgeError::File { file: folder, source })?;
+    journal.into_iter().try_for_each(delete)?;
+    for (day, _) in keys.all()?.into_iter().filter(|(day, _)| idle(day) && !due.contains(day)) {
+        keys.destroy(day, None)?;
+    }
+    if due.is_empty() && before.is_none() {
+        return Ok(None);
+    }
     let seals = seal::seals(dir).map_err(|error| match error {
         crate::SealError::Chain(error) => PurgeError::Chain(error),
         other => PurgeError::File { file: seal::chain_file(dir), source: io::Error::other(other) },
     })?;
+    certificate.began = clock::rfc3339(clock::now());
+    certificate.trigger = "retention".into();
+    certificate.program = env!("CARGO_PKG_VERSION").into();
+    certificate.stores = ["day file", "day key", "journal"].map(str::to_owned).into();
+    if let Some(before) = before {
+        (certificate.days, certificate.began) = (before.days, before.began);
+    }
     let mut late = Vec::new();
     for day in &due {
         let days = term(now, day.begins(), &terms).unwrap_or_default();
-        let sealed = seals.get(&day.to_string());
+        let name = day.to_string();
+        if day.after(i64::from(days) + 1 + LATE) < Day::of(now) {
+            late.push(name.clone());
+        }
+        if certificate.days.iter().any(|begun| begun.day == name) {
+            continue;
+        }
+        let sealed = seals.get(&name);
         certificate.days.push(ErasedDay {
-            day: day.to_string(),
+            day: name,
             records: sealed.map(|(_, seal)| seal.records),
             root: sealed.map(|(_, seal)| seal.root.clone()),
             seal: sealed.map(|(hash, _)| hex(hash)),
             term_days: days,
             kept_until: day.after(i64::from(days)).to_string(),
         });
-        if due_since(now, *day, &terms).is_some_and(|since| since.after(LATE) < Day::of(now)) {
-            late.push(day.to_string());
-        }
-        destroy(dir, keys, *day)?;
     }
-    certificate.stores = ["day file", "day key", "journal"].map(str::to_owned).into();
-    certificate.began = clock::rfc3339(began);
-    certificate.ended = clock::rfc3339(clock::now());
-    certificate.trigger = "retention".into();
-    certificate.program = env!("CARGO_PKG_VERSION").into();
-    let hash = chain::append(&certificates_file(dir), CERTIFICATE, keys, &certificate)?;
-    Ok(Some(Purged { certificate, hash, late }))
+    let note = serde_json::to_vec(&certificate).map_err(io::Error::from);
+    let file = note_file(dir);
+    let _lock = keys.lock()?;
+    note.and_then(|note| write_new(&file, &note, true)).map_err(|source| PurgeError::File { file, source })?;
+    Ok(Some((certificate, late)))
 }
 
-/// Destroys a day: the key first, so that copies die too; then its files, the day itself last, so that a purge that was
-/// cut is taken up again by its name.
+/// Where a purge is noted that has begun.
+fn note_file(dir: &Path) -> PathBuf {
+    dir.join("purging.json")
+}
+
+/// The purge that was begun and not ended.
+fn begun(dir: &Path) -> Result<Option<Certificate>, PurgeError> {
+    let file = note_file(dir);
+    let text = match std::fs::read(&file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(|source| PurgeError::File { file: file.clone(), source })?,
+    };
+    let note = serde_json::from_slice(&text).map_err(io::Error::from);
+    note.map(Some).map_err(|source| PurgeError::File { file, source })
+}
+
+/// Destroys the days of a certificate and adds it, with those that could be, to the chain.
+fn carry_out(dir: &Path, keys: &Keys, mut certificate: Certificate, mut late: Vec<String>) -> Outcome {
+    crash::point("purge noted");
+    let mut failed = None;
+    certificate.days.retain(|erased| {
+        let destroyed = Day::parse(&erased.day).map_or(Ok(()), |day| destroy(dir, keys, day));
+        let done = destroyed.is_ok();
+        failed = failed.take().or(destroyed.err());
+        done
+    });
+    late.retain(|late| certificate.days.iter().any(|day| day.day == *late));
+    crash::point("before the certificate");
+    match attest(dir, keys, &mut certificate) {
+        Ok(None) => (None, failed),
+        Ok(Some(hash)) => (Some(Purged { certificate, hash, late }), failed),
+        Err(error) => (None, Some(error)),
+    }
+}
+
+/// Adds a certificate to the chain, unless a crash came when it was there, and takes the note away; its hash.
+fn attest(dir: &Path, keys: &Keys, certificate: &mut Certificate) -> Result<Option<Hash>, PurgeError> {
+    let file = certificates_file(dir);
+    let text = chain::text(&file)?;
+    let last = chain::entries::<Certificate>(&text, CERTIFICATE).pop();
+    let hash = match last {
+        Some((hash, link)) if link.body.began == certificate.began => Some(hash),
+        _ if certificate.days.is_empty() => None,
+        _ => {
+            certificate.ended = clock::rfc3339(clock::now());
+            Some(chain::append(&file, CERTIFICATE, keys, certificate)?)
+        }
+    };
+    crash::point("after the certificate");
+    delete(note_file(dir))?;
+    Ok(hash)
+}
+
+/// Destroys a day: the key first, so that copies die too; then everything that bears its name, the day itself last, so
+/// that a purge that was cut is taken up again by its name.
 fn destroy(dir: &Path, keys: &Keys, day: Day) -> Result<(), PurgeError> {
     keys.destroy(day, None)?;
-    let file = day.file(dir);
-    let draft = file.with_extension("sealing");
-    let drafts = beside(&draft).into_iter().chain([draft]);
-    for path in beside(&file).into_iter().chain(drafts).chain(stamps(dir, day)?).chain([file]) {
-        delete(path)?;
+    crash::point("day key destroyed");
+    let (file, begins) = (day.file(dir), format!("{day}."));
+    // Beside the file, and time stamps of its seals.
+    for folder in [dir.to_path_buf(), dir.join("anchors")] {
+        let wrong = |source| PurgeError::File { file: folder.clone(), source };
+        let listing = match std::fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            listing => listing.map_err(wrong)?,
+        };
+        for entry in listing {
+            let path = entry.map_err(wrong)?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            if path == file || !name.is_some_and(|name| name.starts_with(&begins)) {
+                continue;
+            }
+            if path.is_dir() && !path.is_symlink() {
+                std::fs::remove_dir_all(&path).map_err(|source| PurgeError::File { file: path, source })?;
+            } else {
+                delete(path)?;
+            }
+        }
     }
-    Ok(())
+    delete(dir.join("anchors").join(format!("{day}.tsr")))?;
+    crash::point("day half deleted");
+    delete(file)
 }
 
 /// Refuses a clock that nothing bears out: one that jumped years ahead must not erase a register. Either something keeps
-/// it, or the register was written on one of the days before.
+/// it, or the register was written on the days before. After days without records, it must have been written again on as
+/// many days as the clock is believed for: a clock that stays wrong bears witness to itself.
 fn trust(dir: &Path, now: i64, clock: &ClockState) -> Result<(), PurgeError> {
     if clock.synchronised {
         return Ok(());
     }
     let days = Day::all(dir).map_err(|source| PurgeError::File { file: dir.to_path_buf(), source })?;
-    let today = Day::of(now);
-    match days.into_iter().rfind(|day| *day < today) {
-        Some(newest) if newest.after(WITNESS) < today => {
-            Err(PurgeError::Clock { now: clock::rfc3339(now), newest: newest.to_string() })
+    let (mut behind, mut witnesses) = (Day::of(now), 0);
+    for day in days.into_iter().rev().filter(|day| *day < Day::of(now)) {
+        if day.after(WITNESS) < behind {
+            return Err(PurgeError::Clock { now: clock::rfc3339(now), newest: day.to_string() });
         }
-        _ => Ok(()),
-    }
-}
-
-/// The answers of time-stamp authorities about a day's seals.
-fn stamps(dir: &Path, day: Day) -> Result<Vec<PathBuf>, PurgeError> {
-    let folder = dir.join("anchors");
-    let wrong = |source| PurgeError::File { file: folder.clone(), source };
-    let listing = match std::fs::read_dir(&folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        listing => listing.map_err(wrong)?,
-    };
-    let mut stamps = Vec::new();
-    for entry in listing {
-        let path = entry.map_err(wrong)?.path();
-        let of_day =
-            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&format!("{day}.")));
-        stamps.extend(of_day.then_some(path));
-    }
-    Ok(stamps)
-}
-
-/// Destroys keys of days that are past their term and have no file: nothing was recorded, or it went another way.
-fn purge_keys(dir: &Path, keys: &Keys, now: i64, terms: &[Term]) -> Result<(), PurgeError> {
-    for (day, _) in keys.all()? {
-        if is_due(now, day, terms) && !day.file(dir).exists() {
-            keys.destroy(day, None)?;
+        (behind, witnesses) = (day, witnesses + 1);
+        if witnesses == WITNESS {
+            break;
         }
     }
     Ok(())
 }
 
-fn purge_damaged(folder: &Path, now: i64, terms: &[Term]) -> Result<(), PurgeError> {
-    let wrong = |source| PurgeError::File { file: folder.to_path_buf(), source };
-    let listing = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+/// Segments put aside as damaged that were last written on one of the days asked for.
+fn damaged(dir: &Path, is_asked: impl Fn(Day) -> bool) -> Result<Vec<PathBuf>, PurgeError> {
+    let folder = segment::folder(dir);
+    let wrong = |source| PurgeError::File { file: folder.clone(), source };
+    let listing = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         listing => listing.map_err(wrong)?,
     };
+    let mut damaged = Vec::new();
     for entry in listing {
         let path = entry.map_err(wrong)?.path();
         if path.extension().is_none_or(|end| end != "damaged") {
@@ -310,11 +413,11 @@ fn purge_damaged(folder: &Path, now: i64, terms: &[Term]) -> Result<(), PurgeErr
         }
         let written = std::fs::metadata(&path).and_then(|data| data.modified()).map_err(wrong)?;
         let micros = written.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
-        if is_due(now, Day::of(i64::try_from(micros).unwrap_or(i64::MAX)), terms) {
-            delete(path)?;
+        if is_asked(Day::of(i64::try_from(micros).unwrap_or(i64::MAX))) {
+            damaged.push(path);
         }
     }
-    Ok(())
+    Ok(damaged)
 }
 
 fn delete(file: PathBuf) -> Result<(), PurgeError> {

@@ -4,21 +4,22 @@
 //! Whatever cuts it, a day is either as it was or sealed: the new file is whole and on the disk before it takes the place
 //! of the old, and carries its seal, which the chain is given afterwards if a crash came between.
 
+mod gathered;
+
 use crate::audit::{self, Act};
 use crate::chain::{self, Chain, ChainError, Line};
 use crate::cipher::{Hash, hex};
 use crate::clock::{self, ClockState};
 use crate::columns::{Block, Proof};
 use crate::day::Day;
-use crate::dayfile::open::superseded;
-use crate::dayfile::sealed::{self, BLOCK, BlockKey, Draft};
+use crate::dayfile::sealed::{self, BLOCK, Draft};
 use crate::dayfile::{DayError, Reader, State, fold, rows, state_of};
 use crate::keys::{DayKey, Keys};
 use crate::row::{Malformed, Row};
-use crate::tree::Tree;
-use crate::{SealError, canonical};
+use crate::{SealError, canonical, crash};
+use gathered::{ADDED, Gathered, Leaves, Order, Parts, Source, blocks, fetch};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,8 +27,6 @@ use std::sync::Arc;
 pub(crate) const SEAL: &str = "seal";
 /// Records held in memory while blocks are written; a day with more is gone through several times.
 const AT_ONCE: usize = 400_000;
-/// A block ends with a person's last record when it has this many.
-const ENOUGH: usize = 1024;
 
 /// What a seal says of its day. Nothing about a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,11 +92,10 @@ pub(crate) async fn seal_day(dir: &Path, day: Day, node: &str, keys: &Keys) -> R
         State::Empty => return Ok(None),
         State::Rows => rows::convert(dir, day, keys).await?,
         State::Open => {}
-        State::Sealed => {
-            remember(dir, day, keys).await?;
-            return Ok(None);
-        }
+        State::Sealed => return remember(dir, day).await,
     }
+    // Its log is deleted before the sealed file takes its place: nothing may be in it that is nowhere else.
+    fold(&file).await?;
     let mut reader = Reader::open(&file, day, keys).await.map_err(wrong)?;
     let checkpoints = reader.open_checkpoints().await.map_err(wrong)?;
     let lines: String = checkpoints.into_iter().flat_map(|(_, line)| [line, "\n".to_owned()]).collect();
@@ -108,19 +106,50 @@ pub(crate) async fn seal_day(dir: &Path, day: Day, node: &str, keys: &Keys) -> R
 }
 
 /// Gives the chain the seal of a day whose file has one that the chain lacks.
-async fn remember(dir: &Path, day: Day, keys: &Keys) -> Result<(), SealError> {
+async fn remember(dir: &Path, day: Day) -> Result<Option<Sealed>, SealError> {
     let file = day.file(dir);
     let wrong = |error: Malformed| DayError::of(&file, &error);
-    let reader = Reader::open(&file, day, keys).await.map_err(wrong)?;
-    let line = reader.meta("seal").map_err(wrong)?.to_owned();
-    reader.close().await.map_err(wrong)?;
+    let line = seal_line_of(&file).await.map_err(wrong)?;
+    let Some(link) = Line::of(&line).and_then(|line| line.read::<Seal>()) else { return Ok(None) };
     let mut chain = Chain::open(&chain_file(dir), SEAL)?;
-    let link = Line::of(&line).and_then(|line| line.read::<Seal>());
+    chain.drop_torn(&line)?;
     // Only where it fits: anything else is for `verify` to say.
-    if link.is_some_and(|link| link.previous == hex(&chain.previous())) {
-        chain.add(&line)?;
+    if link.previous != hex(&chain.previous()) {
+        return Ok(None);
     }
-    Ok(())
+    let hash = chain.add(&line)?;
+    Ok(Some(Sealed { seal: link.body, hash: hex(&hash) }))
+}
+
+/// Takes up what a crash left between a sealed file and the chain: seals that the chain lacks are added to it, in the
+/// order in which they were made. `suspect`: days besides those that the chain doesn't know.
+pub(crate) async fn take_up(dir: &Path, suspect: &[Day]) -> Result<Vec<Sealed>, SealError> {
+    let mut taken_up = Vec::new();
+    let days = Day::all(dir).map_err(|error| SealError::Day(crate::error::words(dir, &error)))?;
+    loop {
+        let known = seals(dir)?;
+        let mut more = false;
+        for day in days.iter().filter(|day| suspect.contains(day) || !known.contains_key(&day.to_string())) {
+            // What cannot be read is for the sealing and for `verify` to say.
+            let Ok(State::Sealed) = state_of(&day.file(dir)).await else { continue };
+            let line = seal_line_of(&day.file(dir)).await.map_err(|error| DayError::of(&day.file(dir), &error))?;
+            let hash = Line::of(&line).map(|line| line.hash());
+            if known.get(&day.to_string()).is_some_and(|(known, _)| Some(*known) == hash) {
+                continue;
+            }
+            if let Some(sealed) = remember(dir, *day).await? {
+                taken_up.push(sealed);
+                more = true;
+            }
+        }
+        if !more {
+            return Ok(taken_up);
+        }
+    }
+}
+
+async fn seal_line_of(file: &Path) -> Result<String, Malformed> {
+    crate::dayfile::meta_of(file, "seal").await
 }
 
 /// Writes a sealed day again without some of its records, with others, or both, under another key, and seals it anew.
@@ -142,6 +171,7 @@ pub(crate) async fn seal_again(
     let lines = reader.checkpoints().await.map_err(wrong)?;
     let erased = reader.erased().await.map_err(wrong)?;
     let key = keys.make_day(day)?;
+    crash::point("another key made");
     let replaces = Some((hex(&old), ground.to_owned()));
     let job = Job { dir, day, node, keys, key: &key, lines: &lines, erased, replaces };
     let done = job.run(&mut Source::of(reader).await.map_err(wrong)?, erase, add).await;
@@ -152,116 +182,11 @@ pub(crate) async fn seal_again(
     };
     match (done, kept) {
         (Ok(sealed), Some(kept)) => {
+            crash::point("old key not destroyed");
             keys.destroy(day, Some(&kept))?;
             Ok(sealed)
         }
         (done, _) => done,
-    }
-}
-
-/// Where records to be sealed come from.
-struct Source {
-    reader: Reader,
-    parts: Parts,
-    /// Records of an open day that were filed again when they ended.
-    superseded: HashSet<i64>,
-}
-
-enum Parts {
-    Batches(Vec<i64>),
-    Blocks(Vec<BlockKey>),
-}
-
-impl Source {
-    async fn of(mut reader: Reader) -> Result<Source, Malformed> {
-        let (parts, superseded) = match reader.state {
-            State::Sealed => (Parts::Blocks(reader.block_keys().await?), HashSet::new()),
-            _ => {
-                let numbers = sqlx::query_scalar("SELECT number FROM batch ORDER BY number");
-                let numbers = numbers.fetch_all(&mut reader.connection).await?;
-                (Parts::Batches(numbers), superseded(&reader.batches().await?)?)
-            }
-        };
-        Ok(Source { reader, parts, superseded })
-    }
-
-    fn len(&self) -> usize {
-        match &self.parts {
-            Parts::Batches(all) => all.len(),
-            Parts::Blocks(all) => all.len(),
-        }
-    }
-
-    async fn block(&mut self, part: usize) -> Result<Block, Malformed> {
-        match &self.parts {
-            Parts::Blocks(all) => {
-                let key = *all.get(part).ok_or(Malformed::Meta("block"))?;
-                self.reader.block_at(key).await
-            }
-            Parts::Batches(all) => {
-                let number = all.get(part).ok_or(Malformed::Meta("batch"))?;
-                let data: Vec<u8> = sqlx::query_scalar("SELECT data FROM batch WHERE number=?")
-                    .bind(number)
-                    .fetch_one(&mut self.reader.connection)
-                    .await?;
-                self.reader.block(data)
-            }
-        }
-    }
-}
-
-/// Where one record is, and where it goes.
-struct Order {
-    user: u32,
-    opened_at: i64,
-    id: i64,
-    proof: Proof,
-    part: u32,
-    row: u32,
-}
-
-/// All that is known of a day before its blocks are written.
-#[derive(Default)]
-struct Gathered {
-    orders: Vec<Order>,
-    users: Vec<Option<Arc<str>>>,
-    known: HashMap<Option<Arc<str>>, u32>,
-    leaves: Vec<Option<Hash>>,
-}
-
-impl Gathered {
-    fn user(&mut self, user: Option<&Arc<str>>) -> u32 {
-        let next = self.users.len() as u32;
-        *self.known.entry(user.cloned()).or_insert_with(|| {
-            self.users.push(user.cloned());
-            next
-        })
-    }
-
-    fn leaf(&mut self, place: u64, leaf: Hash) -> Result<(), Malformed> {
-        let place = usize::try_from(place)?;
-        // Nobody has a place behind all others twice over: the block lies.
-        if place > self.leaves.len() + (1 << 24) {
-            return Err(Malformed::Meta("place"));
-        }
-        if self.leaves.len() <= place {
-            self.leaves.resize(place + 1, None);
-        }
-        match self.leaves[place].replace(leaf) {
-            None => Ok(()),
-            Some(_) => Err(Malformed::Meta("place")),
-        }
-    }
-
-    /// Gives accounts their places in the order of their names, and records their order.
-    fn sort(&mut self) {
-        let mut by_name: Vec<u32> = (0..self.users.len() as u32).collect();
-        by_name.sort_by(|a, b| self.users[*a as usize].cmp(&self.users[*b as usize]));
-        let mut places = vec![0; by_name.len()];
-        (0..).zip(&by_name).for_each(|(place, user)| places[*user as usize] = place);
-        self.orders.iter_mut().for_each(|order| order.user = places[order.user as usize]);
-        self.users.sort();
-        self.orders.sort_unstable_by_key(|order| (order.user, order.opened_at, order.id));
     }
 }
 
@@ -276,9 +201,6 @@ struct Job<'a> {
     erased: BTreeMap<u64, Hash>,
     replaces: Option<(String, String)>,
 }
-
-/// The part that records come from that are added while sealing.
-const ADDED: u32 = u32::MAX;
 
 impl Job<'_> {
     async fn run(mut self, source: &mut Source, erase: &HashSet<i64>, add: Vec<Row>) -> Result<Sealed, SealError> {
@@ -300,6 +222,11 @@ impl Job<'_> {
         let mut gathered = Gathered::default();
         let mut form = Vec::with_capacity(512);
         let again = matches!(source.parts, Parts::Blocks(_));
+        if again {
+            gathered.leaves = Leaves::Kept(Vec::with_capacity(source.records));
+        }
+        // As many as there are: growing by doubling would take twice as much.
+        gathered.orders.reserve_exact(source.records + add.len());
         let old = source.reader.key.as_ref().map(|key| key.salts.clone()).ok_or(Malformed::Meta("key"))?;
         let mut next = 0;
         for part in 0..source.len() {
@@ -330,7 +257,8 @@ impl Job<'_> {
                     user: names[users.place(row)],
                     opened_at: whole.opened_at(row),
                     id,
-                    proof: Proof { place, check: [leaf[0], leaf[1]] },
+                    place: u32::try_from(place)?,
+                    check: [leaf[0], leaf[1]],
                     part: part as u32,
                     row: row as u32,
                 });
@@ -353,12 +281,12 @@ impl Job<'_> {
                 form.clear();
                 whole.canonical(row, &mut form);
                 let leaf = canonical::leaf(&self.key.salts, added.id, &form);
-                let place = gathered.leaves.len() as u64;
+                let place = gathered.places();
                 gathered.leaf(place, leaf)?;
                 let user = gathered.user(added.user.as_ref());
-                let proof = Proof { place, check: [leaf[0], leaf[1]] };
+                let (place, check) = (u32::try_from(place)?, [leaf[0], leaf[1]]);
                 let row = part[row] as u32;
-                let order = Order { user, opened_at: added.opened_at, id: added.id, proof, part: ADDED, row };
+                let order = Order { opened_at: added.opened_at, id: added.id, user, place, part: ADDED, row, check };
                 gathered.orders.push(order);
             }
         }
@@ -373,11 +301,9 @@ impl Job<'_> {
         gathered: &Gathered,
     ) -> Result<Sealed, SealError> {
         let file = self.day.file(self.dir);
-        let mut tree = Tree::default();
-        for leaf in &gathered.leaves {
-            tree.push(leaf.ok_or(Malformed::Meta("place")).map_err(|error| DayError::of(&file, &error))?);
-        }
+        let tree = gathered.tree().map_err(|error| DayError::of(&file, &error))?;
         let mut draft = Draft::begin(draft.to_path_buf(), self.day, self.key).await?;
+        crash::point("draft begun");
         let mut from = 0;
         while from < gathered.orders.len() {
             let orders = &gathered.orders[from..gathered.orders.len().min(from + AT_ONCE)];
@@ -385,10 +311,11 @@ impl Job<'_> {
             from += orders.len();
             for (orders, rows) in blocks(orders, &rows) {
                 let users = (orders[0].user, orders[orders.len() - 1].user);
-                let proofs: Vec<Proof> = orders.iter().map(|order| order.proof).collect();
+                let proofs: Vec<Proof> = orders.iter().map(Order::proof).collect();
                 draft.block(self.key, users, &rows.iter().collect::<Vec<_>>(), &proofs).await?;
             }
         }
+        crash::point("draft half written");
         draft.users(self.key, &gathered.users.iter().map(Option::as_deref).collect::<Vec<_>>()).await?;
         draft.checkpoints(self.lines).await?;
         if !self.erased.is_empty() {
@@ -425,63 +352,26 @@ impl Job<'_> {
         let line = chain.next(self.keys, &seal)?;
         draft.set("seal", &line).await?;
         let draft = draft.finish().await?;
-        fold(&file).await?;
+        crash::point("draft finished");
         sealed::put_in_place(&draft, &file)?;
+        crash::point("day renamed");
         let hash = hex(&chain.add(&line)?);
-        self.note(&seal, &hash)?;
+        crash::point("seal added");
+        note(self.dir, self.keys, &seal, &hash)?;
         Ok(Sealed { seal, hash })
     }
 }
 
-impl Job<'_> {
-    /// Notes the seal in the audit trail too: a chain of seals that is cut off at its end is found out by it.
-    fn note(&self, seal: &Seal, hash: &str) -> Result<(), ChainError> {
-        let act = Act {
-            at: String::new(),
-            who: "octroi".into(),
-            act: "seal".into(),
-            purpose: None,
-            reason: seal.ground.clone(),
-            scope: BTreeMap::from([("day".into(), seal.day.clone()), ("seal".into(), hash.to_owned())]),
-            count: seal.records,
-        };
-        audit::add(self.dir, self.keys, act)
-    }
-}
-
-/// The records of these orders, in their order.
-async fn fetch(source: &mut Source, add: &[Row], orders: &[Order]) -> Result<Vec<Row>, Malformed> {
-    let mut by_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    for (place, order) in orders.iter().enumerate() {
-        by_part.entry(order.part).or_default().push(place);
-    }
-    let mut rows: Vec<Option<Row>> = Vec::new();
-    rows.resize_with(orders.len(), || None);
-    for (part, places) in by_part {
-        if part == ADDED {
-            places.into_iter().for_each(|place| rows[place] = add.get(orders[place].row as usize).cloned());
-            continue;
-        }
-        let block = source.block(part as usize).await?;
-        let whole = block.whole()?;
-        let read = whole.rows()?;
-        for place in places {
-            rows[place] = Some(read.row(orders[place].row as usize)?);
-        }
-    }
-    rows.into_iter().map(|row| row.ok_or(Malformed::Meta("place"))).collect()
-}
-
-/// Cuts records into blocks: where one is full, or where a person ends and it has enough.
-fn blocks<'a>(orders: &'a [Order], rows: &'a [Row]) -> impl Iterator<Item = (&'a [Order], &'a [Row])> {
-    let mut from = 0;
-    std::iter::from_fn(move || {
-        let rest = orders.get(from..).filter(|rest| !rest.is_empty())?;
-        let most = rest.len().min(BLOCK);
-        let ends = |at: &usize| rest.get(*at).is_none_or(|next| next.user != rest[*at - 1].user);
-        let length = (ENOUGH..most).find(ends).unwrap_or(most);
-        let at = from;
-        from += length;
-        Some((&rest[..length], rows.get(at..at + length)?))
-    })
+/// Notes a seal in the audit trail too: a chain of seals that is cut off at its end is found out by it.
+fn note(dir: &Path, keys: &Keys, seal: &Seal, hash: &str) -> Result<(), ChainError> {
+    let act = Act {
+        at: String::new(),
+        who: "octroi".into(),
+        act: "seal".into(),
+        purpose: None,
+        reason: seal.ground.clone(),
+        scope: BTreeMap::from([("day".into(), seal.day.clone()), ("seal".into(), hash.to_owned())]),
+        count: seal.records,
+    };
+    audit::add(dir, keys, act)
 }

@@ -8,7 +8,6 @@
 use crate::SearchError;
 use crate::columns::{self, Block};
 use crate::day::Day;
-use crate::dayfile::open::superseded;
 use crate::dayfile::{Reader, State};
 use crate::keys::Keys;
 use crate::record::Record;
@@ -137,14 +136,15 @@ async fn search_rows(reader: &mut Reader, query: &Search) -> Result<Vec<Record>,
 }
 
 async fn search_open(reader: &mut Reader, query: &Search) -> Result<Vec<Record>, Malformed> {
-    let blocks = reader.batches().await?;
-    let superseded = superseded(&blocks)?;
-    let mut found = Vec::new();
-    for block in &blocks {
-        matching(block, query, &mut found)?;
+    reader.hold_still().await?;
+    let (mut found, mut after) = (Vec::new(), 0);
+    while let Some((number, block)) = reader.batch_after(after).await? {
+        matching(&block, query, &mut found)?;
+        after = number;
     }
-    if !superseded.is_empty() {
-        found.retain(|record: &Record| record.outcome.is_some() || !superseded.contains(&record.id));
+    if found.iter().any(|record| record.outcome.is_none()) {
+        let (superseded, _) = reader.superseded().await?;
+        found.retain(|record| record.outcome.is_some() || !superseded.contains(&record.id));
     }
     Ok(found)
 }

@@ -247,8 +247,10 @@ impl Report {
         let checkpoints = self.checkpoints(day, &lines, public);
         let key = reader.key.as_ref().ok_or(Malformed::Meta("key"))?.salts.clone();
         let mut leaves = Leaves::new(0);
-        for block in reader.batches().await? {
+        let mut after = 0;
+        while let Some((number, block)) = reader.batch_after(after).await? {
             leaves.append(&block, &key)?;
+            after = number;
         }
         if let Some((what, why)) = leaves.broken_before(&checkpoints) {
             self.find(format!("{day}, {what}"), why);

@@ -12,7 +12,7 @@ use crate::owed::OwedRecord;
 use crate::record::{Entry, Record};
 use crate::retention::{PurgeError, Purged};
 use crate::seal::Sealed;
-use crate::{SealError, StartError, Unwritable, recovery};
+use crate::{SealError, StartError, Unwritable, crash, recovery};
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -95,6 +95,8 @@ pub(crate) struct Tuning {
     pub(crate) retry: Duration,
     /// How long after its end a day is sealed: a clock set back by less finds it still open.
     pub(crate) seal_after: Duration,
+    /// How long to wait after a day could not be sealed; twice as long each time, up to an hour.
+    pub(crate) seal_again: Duration,
     /// Which day it is.
     pub(crate) clock: Clock,
 }
@@ -108,6 +110,7 @@ impl Default for Tuning {
             tick: Duration::from_secs(1),
             retry: Duration::from_secs(1),
             seal_after: Duration::from_secs(2 * 60 * 60),
+            seal_again: Duration::from_secs(60),
             clock: Clock::default(),
         }
     }
@@ -137,11 +140,10 @@ impl Register {
         crate::keys::make_folder(&folder).map_err(|error| StartError::io(&folder, &error))?;
         let lock = recovery::lock(&settings.dir)?;
         let keys = Arc::new(Keys::open(&settings.keys, &settings.dir)?);
-        let recovered = recovery::recover(&settings, &keys, tuning.clock.now()).await?;
-        let number = recovered.last_segment + 1;
-        let segment = Segment::create(&folder, number, recovered.next_id, settings.durability, &keys)
-            .map_err(StartError::Unwritable)?;
-        segment::delete_before(&folder, number).map_err(|error| StartError::io(&folder, &error))?;
+        let now = tuning.clock.now();
+        let recovered = recovery::recover(&settings, &keys, now).await?;
+        crash::point("recovered");
+        let segment = recovery::begin_again(&settings, &recovered, &keys, now)?;
         let recovery = recovered.recovery;
         Ok((Register::launch(settings, tuning, keys, recovered, segment, lock)?, recovery))
     }
@@ -162,9 +164,18 @@ impl Register {
         let desk = Arc::new(Desk::new(std::mem::take(&mut recovered.settled)));
         let now = tuning.clock.now();
         let over = Day::of(now.saturating_sub(i64::try_from(tuning.seal_after.as_micros()).unwrap_or(i64::MAX)));
-        desk.close_through(recovered.unsealed.min(over).after(-1));
+        // Not further than there are days: the clock may be years ahead, and be set right.
+        let days = Day::all(&dir).map_err(failed)?;
+        let given = days.into_iter().rfind(|day| *day < over);
+        if let Some(given) = given {
+            desk.close_through(given);
+        }
         let journal = Arc::new(Journal::new(recovered.next_id, desk.clone(), tuning));
-        let keeper = Keeper::start(dir.clone(), node.clone(), keys.clone(), tuning.clock)?;
+        let keeper = Keeper::start(dir.clone(), node.clone(), keys.clone(), tuning)?;
+        keeper.give(Task::TakeUp { sealed: recovered.sealed });
+        if let Some(day) = given {
+            keeper.give(Task::SealThrough { day });
+        }
         let clerk = Clerk {
             desk: desk.clone(),
             journal: journal.clone(),
@@ -177,7 +188,7 @@ impl Register {
             lock,
             runtime,
             shelf: Shelf::default(),
-            watch: Watch::begin(now, recovered.unsealed),
+            watch: Watch::begin(now, given),
         };
         let scribe = Scribe {
             journal: journal.clone(),
@@ -345,6 +356,9 @@ impl Drop for Handle {
         self.journal.close(Finish(None));
     }
 }
+
+#[cfg(test)]
+pub(crate) use tests::copy_folder as copy_for_tests;
 
 #[cfg(test)]
 #[path = "writer/tests.rs"]

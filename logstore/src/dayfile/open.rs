@@ -1,5 +1,6 @@
 //! The day that is written: batches of records, and the minutes' checkpoints over them.
 
+use super::restore::Identity;
 use super::{DayError, RECORDS, Reader, State};
 use crate::chain::{self, Line, NOTHING};
 use crate::cipher::{Hash, hex};
@@ -10,7 +11,7 @@ use crate::keys::{DayKey, KeyName, Keys};
 use crate::record::Outcome;
 use crate::row::{Malformed, Row};
 use crate::tree::Tree;
-use crate::{Durability, canonical};
+use crate::{Durability, canonical, crash};
 use flate2::Compression;
 use serde::{Deserialize, Serialize};
 use sqlx::Connection as _;
@@ -22,9 +23,11 @@ use std::time::Duration;
 
 /// A day file open for writing.
 pub(crate) struct OpenDay {
-    day: Day,
-    file: PathBuf,
-    connection: SqliteConnection,
+    pub(super) day: Day,
+    pub(super) file: PathBuf,
+    /// Which file was opened under that name.
+    pub(super) identity: Identity,
+    pub(super) connection: SqliteConnection,
     key: DayKey,
     next_batch: i64,
     /// Over the records settled, in the order in which they were filed.
@@ -75,6 +78,7 @@ impl OpenDay {
     pub(crate) async fn open(dir: &Path, day: Day, durability: Durability, keys: &Keys) -> Result<OpenDay, OpenError> {
         let file = day.file(dir);
         let wrong = |error: &dyn std::fmt::Display| OpenError::Other(DayError::of(&file, error));
+        super::undo_cut(&file).await?;
         if super::state_of(&file).await.map_err(|error| wrong(&error))? == State::Rows {
             super::rows::convert(dir, day, keys).await?;
         }
@@ -100,6 +104,7 @@ impl OpenDay {
         let mut open = OpenDay {
             day,
             file: file.clone(),
+            identity: Identity::of(&file).map_err(|error| wrong(&error))?,
             connection,
             key,
             next_batch: 1,
@@ -159,12 +164,14 @@ impl OpenDay {
         let refs: Vec<&Row> = rows.iter().collect();
         let text = columns::write(&refs, &[], Compression::none());
         let data = self.key.cipher.hide(&self.day.place(RECORDS), &text);
+        crash::point("before a batch");
         sqlx::query("INSERT INTO batch (number, data) VALUES (?, ?)")
             .bind(self.next_batch)
             .bind(data)
             .execute(&mut self.connection)
             .await
             .map_err(|error| DayError::of(&self.file, &error))?;
+        crash::point("after a batch");
         self.next_batch += 1;
         self.grow(text).map_err(|error| DayError::of(&self.file, &error))
     }
@@ -185,6 +192,11 @@ impl OpenDay {
         Ok(())
     }
 
+    /// The name of the key it is hidden under.
+    pub(crate) fn key_name(&self) -> &KeyName {
+        &self.key.name
+    }
+
     /// Signs how far the day has come, if it has come any further.
     pub(crate) async fn checkpoint(&mut self, keys: &Keys) -> Result<(), DayError> {
         let (size, number, previous) = self.checked;
@@ -198,6 +210,7 @@ impl OpenDay {
             root: hex(&self.tree.root()),
             clock: clock::state(),
         };
+        crash::point("before a checkpoint");
         let line = chain::sign(keys, CHECKPOINT, number + 1, &previous, &checkpoint)
             .map_err(|error| DayError::of(&self.file, &error))?;
         let hash = Line::of(&line).map_or(NOTHING, |line| line.hash());
@@ -207,6 +220,7 @@ impl OpenDay {
             .execute(&mut self.connection)
             .await
             .map_err(|error| DayError::of(&self.file, &error))?;
+        crash::point("after a checkpoint");
         self.checked = (checkpoint.size, number + 1, hash);
         Ok(())
     }
@@ -276,11 +290,56 @@ async fn connect(file: &Path, durability: Durability) -> Result<SqliteConnection
 }
 
 impl Reader {
-    /// The batches of an open day, oldest first.
-    pub(crate) async fn batches(&mut self) -> Result<Vec<Block>, Malformed> {
-        let all: Vec<Vec<u8>> =
-            sqlx::query_scalar("SELECT data FROM batch ORDER BY number").fetch_all(&mut self.connection).await?;
-        all.into_iter().map(|data| self.block(data)).collect()
+    /// The first batch of an open day behind this number, and its number: one after the other, so that a day of any size
+    /// can be gone through.
+    pub(crate) async fn batch_after(&mut self, number: i64) -> Result<Option<(i64, Block)>, Malformed> {
+        let next: Option<(i64, Vec<u8>)> =
+            sqlx::query_as("SELECT number, data FROM batch WHERE number>? ORDER BY number LIMIT 1")
+                .bind(number)
+                .fetch_optional(&mut self.connection)
+                .await?;
+        next.map(|(number, data)| Ok((number, self.block(data)?))).transpose()
+    }
+
+    /// From now on, what is read is of this instant, whatever is filed meanwhile.
+    pub(crate) async fn hold_still(&mut self) -> Result<(), Malformed> {
+        sqlx::raw_sql("BEGIN").execute(&mut self.connection).await?;
+        Ok(())
+    }
+
+    /// The records of an open day that were filed open and have been filed settled since, and how many records were filed
+    /// settled.
+    pub(crate) async fn superseded(&mut self) -> Result<(HashSet<i64>, u64), Malformed> {
+        let (mut open, mut settled, mut after) = (HashSet::new(), 0, 0);
+        while let Some((number, block)) = self.batch_after(after).await? {
+            let outcome = block.texts(columns::OUTCOME)?;
+            let has_open = (0..outcome.distinct()).any(|place| outcome.value(place).is_none());
+            if has_open {
+                for (row, id) in block.numbers(columns::ID)?.iter().enumerate() {
+                    if outcome.value(outcome.place(row)).is_none() {
+                        open.insert(*id);
+                    } else {
+                        settled += 1;
+                    }
+                }
+            } else {
+                settled += block.len() as u64;
+            }
+            after = number;
+        }
+        let (mut superseded, mut after) = (HashSet::new(), 0);
+        while superseded.len() < open.len()
+            && let Some((number, block)) = self.batch_after(after).await?
+        {
+            let outcome = block.texts(columns::OUTCOME)?;
+            for (row, id) in block.numbers(columns::ID)?.iter().enumerate() {
+                if open.contains(id) && outcome.value(outcome.place(row)).is_some() {
+                    superseded.insert(*id);
+                }
+            }
+            after = number;
+        }
+        Ok((superseded, settled))
     }
 
     /// The checkpoints of an open day, oldest first: the size and the line of each.
@@ -288,34 +347,4 @@ impl Reader {
         let all = sqlx::query_as("SELECT size, line FROM checkpoint ORDER BY size").fetch_all(&mut self.connection);
         Ok(all.await?)
     }
-}
-
-/// The rows that were filed open and have been filed settled since.
-pub(crate) fn superseded(blocks: &[Block]) -> Result<HashSet<i64>, Malformed> {
-    let mut open = HashSet::new();
-    for block in blocks {
-        let outcome = block.texts(columns::OUTCOME)?;
-        let has_open = (0..outcome.distinct()).any(|place| outcome.value(place).is_none());
-        if !has_open && open.is_empty() {
-            continue;
-        }
-        for (row, id) in block.numbers(columns::ID)?.iter().enumerate() {
-            if outcome.value(outcome.place(row)).is_none() {
-                open.insert(*id);
-            }
-        }
-    }
-    if open.is_empty() {
-        return Ok(open);
-    }
-    let mut superseded = HashSet::new();
-    for block in blocks {
-        let outcome = block.texts(columns::OUTCOME)?;
-        for (row, id) in block.numbers(columns::ID)?.iter().enumerate() {
-            if open.contains(id) && outcome.value(outcome.place(row)).is_some() {
-                superseded.insert(*id);
-            }
-        }
-    }
-    Ok(superseded)
 }

@@ -1,12 +1,12 @@
 //! A sealed day: blocks of records clustered by person and time, each with its place in the day's tree.
 
 use super::{DayError, RECORDS, Reader, USERS, beside};
-use crate::canonical;
 use crate::cipher::Hash;
 use crate::columns::{self, Block, Proof};
 use crate::day::Day;
 use crate::keys::DayKey;
 use crate::row::{Malformed, Row};
+use crate::{canonical, crash};
 use flate2::{Compression, Decompress, FlushDecompress, Status};
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
@@ -128,6 +128,7 @@ pub(crate) fn put_in_place(draft: &Path, file: &Path) -> Result<(), DayError> {
             _ => {}
         }
     }
+    crash::point("old log deleted");
     std::fs::rename(draft, file).map_err(wrong)?;
     let folder = file.parent().unwrap_or(Path::new("."));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(wrong)

@@ -102,9 +102,6 @@ impl Desk {
 
     /// Hands over what a write to the segment has committed.
     pub(crate) fn hand(&self, segment: u64, opened: Vec<Arc<Live>>, settled: Vec<Arc<Live>>, mut flushes: Vec<Flush>) {
-        if opened.is_empty() && settled.is_empty() && flushes.is_empty() {
-            return;
-        }
         let mut inbox = self.lock();
         if inbox.stopped {
             drop(inbox);

@@ -5,10 +5,10 @@ use crate::cipher::random;
 use crate::day::Day;
 use crate::error::words;
 use crate::keys::{DayKey, KeyName, Keys};
-use crate::{Durability, clock};
+use crate::{Durability, crash};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 8] = *b"octjrnl2";
@@ -34,10 +34,14 @@ fn path(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:016}{SUFFIX}"))
 }
 
-/// The numbers of the segments there are, lowest first.
+/// The numbers of the segments there are, lowest first; none when there is no such folder.
 pub(crate) fn list(folder: &Path) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
+    let listing = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(numbers),
+        listing => listing?,
+    };
+    for entry in listing {
         let name = entry?.file_name();
         numbers.extend(name.to_str().and_then(|name| name.strip_suffix(SUFFIX)?.parse::<u64>().ok()));
     }
@@ -51,6 +55,30 @@ pub(crate) fn delete_before(folder: &Path, number: u64) -> io::Result<()> {
         std::fs::remove_file(path(folder, old))?;
     }
     Ok(())
+}
+
+/// The segments that were made on one of the days asked for, but for the last, which may be being written.
+pub(crate) fn made_on(folder: &Path, is_asked: impl Fn(Day) -> bool) -> io::Result<Vec<PathBuf>> {
+    let mut made = Vec::new();
+    let numbers = list(folder)?;
+    for number in numbers.iter().take(numbers.len().saturating_sub(1)) {
+        let path = path(folder, *number);
+        if day_of(&path)?.is_some_and(&is_asked) {
+            made.push(path);
+        }
+    }
+    Ok(made)
+}
+
+/// The day the last segment was made on, which its key is of.
+pub(crate) fn last_day(folder: &Path) -> io::Result<Option<Day>> {
+    list(folder)?.last().map_or(Ok(None), |last| day_of(&path(folder, *last)))
+}
+
+fn day_of(path: &Path) -> io::Result<Option<Day>> {
+    let mut head = Vec::with_capacity(HEADER);
+    File::open(path)?.take(HEADER as u64).read_to_end(&mut head)?;
+    Ok(read_header(&head).map(|header| Day::of(header.made_at)))
 }
 
 /// Puts a damaged segment aside for whoever wants to look; nothing reads it again.
@@ -112,13 +140,20 @@ impl Segment {
         next_id: i64,
         durability: Durability,
         keys: &Keys,
+        now: i64,
     ) -> Result<Segment, String> {
-        Segment::make(folder, number, next_id, durability, 0, keys)
+        Segment::make(folder, number, next_id, durability, 0, keys, now)
     }
 
     /// Makes the segment that says: finished, nothing is owed; `next_id` is where to go on.
-    pub(crate) fn create_finished(folder: &Path, number: u64, next_id: i64, keys: &Keys) -> Result<(), String> {
-        Segment::make(folder, number, next_id, Durability::Power, FINISHED, keys).map(drop)
+    pub(crate) fn create_finished(
+        folder: &Path,
+        number: u64,
+        next_id: i64,
+        keys: &Keys,
+        now: i64,
+    ) -> Result<(), String> {
+        Segment::make(folder, number, next_id, Durability::Power, FINISHED, keys, now).map(drop)
     }
 
     fn make(
@@ -128,9 +163,9 @@ impl Segment {
         durability: Durability,
         flags: u32,
         keys: &Keys,
+        made_at: i64,
     ) -> Result<Segment, String> {
         let path = path(folder, number);
-        let made_at = clock::now();
         let day = Day::of(made_at);
         let key = keys.day_or_new(day).map_err(|error| error.to_string())?;
         let hiding = Hiding { day, key, nonce: random(), count: 0 };
@@ -146,6 +181,7 @@ impl Segment {
         let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = opened.map_err(|error| words(&path, &error))?;
         let mut segment = Segment { file, path, made_at, good: 0, durability, hiding };
+        crash::point("segment named");
         let written = segment.write(&header).and_then(|()| match durability {
             // The name must survive too.
             Durability::Power => File::open(folder)?.sync_all(),
@@ -155,11 +191,18 @@ impl Segment {
             let _ = std::fs::remove_file(&segment.path);
             return Err(words(&segment.path, &error));
         }
+        crash::point("segment made");
         Ok(segment)
     }
 
-    pub(crate) fn made_at(&self) -> i64 {
-        self.made_at
+    /// Whether it is of another day: what is written belongs under a key of its own day.
+    pub(crate) fn is_of_another_day(&self, now: i64) -> bool {
+        Day::of(self.made_at) != Day::of(now)
+    }
+
+    /// Whether somebody deleted it: what is written to it would be read by nobody.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.file.metadata().is_ok_and(|data| data.is_file() && data.nlink() == 0)
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -174,7 +217,10 @@ impl Segment {
     /// Appends and commits. On failure nothing counts as written: see [`Segment::cut_back`].
     pub(crate) fn append(&mut self, frames: &[u8]) -> Result<(), String> {
         let hidden = self.hiding.hide(frames);
-        self.write(&hidden).map_err(|error| words(&self.path, &error))
+        crash::point("before an append");
+        let written = self.write(&hidden).map_err(|error| words(&self.path, &error));
+        crash::point("after an append");
+        written
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -194,8 +240,8 @@ impl Segment {
     }
 
     #[cfg(test)]
-    pub(crate) fn on(file: File, folder: &Path, number: u64, keys: &Keys) -> Segment {
-        let (path, made_at) = (path(folder, number), clock::now());
+    pub(crate) fn on(file: File, folder: &Path, number: u64, keys: &Keys, made_at: i64) -> Segment {
+        let path = path(folder, number);
         let day = Day::of(made_at);
         let hiding = Hiding { day, key: keys.day_or_new(day).expect("a key"), nonce: random(), count: 0 };
         Segment { file, path, made_at, good: 0, durability: Durability::Process, hiding }
@@ -215,8 +261,9 @@ pub(crate) struct Replay {
     pub(crate) scan: Scan,
 }
 
-/// Reads a segment. Fails when its key cannot be had: what it hides is not lost, but not to be passed over.
-pub(crate) fn replay(folder: &Path, number: u64, keys: &Keys) -> Result<Replay, String> {
+/// Reads a segment. Fails when its key cannot be had: what it hides is not lost, but not to be passed over; unless its
+/// day was `erased`: then it is gone as it should be.
+pub(crate) fn replay(folder: &Path, number: u64, keys: &Keys, erased: impl Fn(Day) -> bool) -> Result<Replay, String> {
     let path = path(folder, number);
     let bytes = std::fs::read(&path).map_err(|error| words(&path, &error))?;
     let Some(header) = read_header(&bytes) else {
@@ -235,6 +282,7 @@ pub(crate) fn replay(folder: &Path, number: u64, keys: &Keys) -> Result<Replay, 
         None => frame::scan(frames, &|_, _| None),
         // Nothing was written but the header: no key is needed, and it may be gone with its day.
         Some(_) if frames.is_empty() => Scan::default(),
+        Some((name, _)) if erased(day) && !keys.has(day, name) => Scan::default(),
         Some((name, of_segment)) => {
             let key = keys.day(day, name).map_err(|error| words(&path, &error))?;
             frame::scan(frames, &|count, hidden| {
