@@ -54,7 +54,7 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
     // One more than is shown, to know whether there are more.
     let limit = asked.limit.saturating_add(1);
     let found = runtime.block_on(find::newest(&config.register_dir(), &keys, &filter, &pseudonyms, limit));
-    let mut records = found.map_err(Wrong::because)?;
+    let (mut records, unread) = found.map_err(Wrong::because)?;
     let cut = records.len() > asked.limit;
     if cut {
         // They come oldest first.
@@ -71,11 +71,14 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
         let newest = plural(asked.limit as u64, "record", "records");
         eprintln!("there are more: only the newest {newest} shown (--limit)");
     }
+    for day in &unread {
+        eprintln!("not searched: {day}");
+    }
     if shown.is_empty() {
         eprintln!("nothing found");
         return Ok(Answer::No);
     }
-    Ok(Answer::Done)
+    Ok(if unread.is_empty() { Answer::Done } else { Answer::No })
 }
 
 /// The purpose and reason given, if names are to be shown. A purpose that is not declared is refused, and that it was
