@@ -287,7 +287,7 @@ fn begin(
     for day in &due {
         let days = term(now, day.begins(), &terms).unwrap_or_default();
         let name = day.to_string();
-        if day.after(i64::from(days) + 1 + LATE) < Day::of(now) {
+        if due_since(now, *day, &terms).is_some_and(|since| since.after(LATE) < Day::of(now)) {
             late.push(name.clone());
         }
         if certificate.days.iter().any(|begun| begun.day == name) {
