@@ -249,15 +249,20 @@ async fn proof(dir: &Path, keys: &Keys) -> Result<()> {
     Ok(())
 }
 
-/// The first day is due under a term of a year: erased as a gate does it.
+/// The oldest day that is left is made due by a shorter term, and erased as a gate does it.
 async fn purge(settings: &Settings, first: i64) -> Result<()> {
     let (register, _) = logstore::Register::start(settings.clone()).await?;
     let today = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros() as i64;
     let term = u16::try_from(today.div_euclid(DAY) - first - 1)?;
-    logstore::announce(&settings.dir, register.keys(), term)?;
-    let began = Instant::now();
-    let purged = register.purge("bench".into()).await?.ok_or("nothing was due")?;
-    row("a day erased, attested", format!("{:.1} ms ({} day)", millis(began.elapsed()), purged.certificate.days.len()));
+    for term in (1..=term).rev() {
+        logstore::announce(&settings.dir, register.keys(), term)?;
+        let began = Instant::now();
+        if let Some(purged) = register.purge("bench".into()).await? {
+            let days = purged.certificate.days.len();
+            row("a day erased, attested", format!("{:.1} ms ({days} day)", millis(began.elapsed())));
+            break;
+        }
+    }
     register.finish().await;
     Ok(())
 }
