@@ -5,7 +5,7 @@
 mod register;
 mod sheet;
 
-use super::{Answer, Wrong, answer, answer_json, configuration};
+use super::{Answer, Wrong, answer, answer_json, configuration_with_warnings};
 use crate::cli::{Doctor, Part};
 use crate::config::Config;
 use serde::Serialize;
@@ -21,7 +21,7 @@ struct Examined {
 
 /// Looks at one part, or at all there are. Something bad is a no.
 pub(crate) fn doctor(path: Option<&Path>, asked: &Doctor) -> Result<Answer, Wrong> {
-    let config = configuration(path)?;
+    let config = configuration_with_warnings(path)?;
     let parts = asked.part.map_or_else(|| vec![Part::Register], |part| vec![part]);
     let examined: Vec<Examined> = parts.into_iter().map(|part| examine(&config, part)).collect();
     if asked.output.json {
