@@ -134,6 +134,27 @@ pub(crate) fn clock(clock: &ClockState) -> String {
     format!("{kept}, offset {offset_us} µs, error {error_us} µs at most ({source})")
 }
 
+/// Every act that the audit trail knows of, by name.
+pub(crate) const ACTS: [&str; 17] = [
+    "search",
+    "search refused",
+    "verify",
+    "audit",
+    "purge",
+    "purge asked",
+    "incident",
+    "retention",
+    "seal",
+    "anchor",
+    "import",
+    "erase",
+    "rekey",
+    "start",
+    "stop",
+    "recovery",
+    "clock step",
+];
+
 /// Who acts when nobody asked for it.
 pub(crate) const OWN: &str = "octroi";
 
