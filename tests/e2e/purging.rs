@@ -119,5 +119,19 @@ fn a_term_beyond_a_year_is_refused_without_a_reason_and_said_with_one() {
     assert!(gate.say(&["doctor"]).contains("dossier 12"));
     let gate = Setup::new().config("[log]\nretention_days = 90").start();
     wait::until("the warning of the start", LIMIT, || gate.printed().contains("six months").then_some(()));
-    assert!(gate.say(&["doctor"]).contains("inférieur à la fourchette de six mois à un an recommandée par la CNIL"));
+    assert!(gate.say(&["doctor"]).contains("soit moins que la fourchette de six mois à un an recommandée par la CNIL"));
+}
+
+#[test]
+fn a_term_that_the_file_has_and_the_gate_has_not_is_said() {
+    let gate = setup().start();
+    let purge = || String::from_utf8_lossy(&gate.octroi(&["log", "purge"]).stderr).into_owned();
+    assert!(!purge().contains("announced"), "both have the same");
+    announce(&gate, 90);
+    let said = purge();
+    assert!(said.contains("announced: 365 days; the file says 90: `octroi reload`"), "{said}");
+    assert!(!said.contains("six months"), "warnings are for whoever looks at the configuration: {said}");
+    let reload = gate.octroi(&["reload"]);
+    assert!(String::from_utf8_lossy(&reload.stderr).contains("six months"), "such as a reload");
+    assert!(!purge().contains("announced"));
 }
