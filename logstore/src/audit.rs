@@ -58,20 +58,27 @@ pub fn add(dir: &Path, keys: &Keys, mut act: Act) -> Result<(), ChainError> {
 
 /// Reads the trail; none when nothing was ever done. Nothing is checked: see [`verify`](crate::verify()).
 pub fn read(dir: &Path) -> Result<Trail, ChainError> {
-    let mut trail = Trail::default();
-    for (line, number) in chain::text(&file(dir))?.lines().zip(1..) {
-        // Before there was a chain, a line was an act and nothing else.
-        let act = match Line::of(line) {
-            Some(parts) => parts.read::<Act>().map(|link| link.body),
-            None => serde_json::from_str(line).ok(),
-        };
-        match act {
+    let (mut trail, mut begun) = (Trail::default(), false);
+    for (line, number) in chain::lines(&chain::text(&file(dir))?).zip(1..) {
+        match read_line(line, &mut begun) {
             Some(act) => trail.acts.push(act),
             None if line.is_empty() => {}
             None => trail.unreadable.push(number),
         }
     }
     Ok(trail)
+}
+
+/// The act of a line. Before there was a chain, a line was an act and nothing else; behind its first entry it is none.
+fn read_line(line: &str, begun: &mut bool) -> Option<Act> {
+    match Line::of(line) {
+        Some(parts) => {
+            *begun = true;
+            parts.read::<Act>().map(|link| link.body)
+        }
+        None if *begun => None,
+        None => serde_json::from_str(line).ok(),
+    }
 }
 
 /// A line of the trail.
@@ -93,13 +100,11 @@ pub fn checked(dir: &Path, public: &PublicKey) -> Result<Vec<Checked>, ChainErro
     let text = chain::text(&file(dir))?;
     let broken = chain::check(&text, ACT, public).err();
     let mut lines = Vec::new();
+    let mut begun = false;
     let mut before: Option<String> = None;
-    for (text, line) in text.lines().zip(1..).filter(|(text, _)| !text.is_empty()) {
+    for (text, line) in chain::lines(&text).zip(1..).filter(|(text, _)| !text.is_empty()) {
         let parts = Line::of(text);
-        let act = match &parts {
-            Some(parts) => parts.read::<Act>().map(|link| link.body),
-            None => serde_json::from_str(text).ok(),
-        };
+        let act = read_line(text, &mut begun);
         let why = match (&broken, &parts) {
             (Some(broken), _) if broken.line == line => Some(broken.why.clone()),
             (Some(broken), Some(parts)) if broken.line < line => {

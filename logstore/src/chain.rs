@@ -49,7 +49,12 @@ pub(crate) struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
+    /// A line without its end. JSON holds no bare control character: a line that does is none of ours, however a reader
+    /// cuts lines.
     pub(crate) fn of(text: &'a str) -> Option<Line<'a>> {
+        if text.bytes().any(|byte| byte < 0x20) {
+            return None;
+        }
         let rest = text.strip_prefix(HEAD)?.strip_suffix(TAIL)?;
         let (entry, signature) = rest.rsplit_once(MIDDLE)?;
         Some(Line { entry, signature })
@@ -77,6 +82,18 @@ pub(crate) fn sign<T: Serialize>(
     let entry = serde_json::to_string(&link)?;
     let signature = keys.signer().sign(entry.as_bytes());
     Ok(format!("{HEAD}{entry}{MIDDLE}{signature}{TAIL}"))
+}
+
+/// How far a chain has come, as the folder of keys knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    /// The number of its last entry.
+    pub(crate) number: u64,
+    /// The hash of that.
+    pub(crate) hash: String,
+    /// The day it is about, of a checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) day: Option<String>,
 }
 
 /// A chain open to be added to, held against other processes.
@@ -117,7 +134,7 @@ impl Chain {
                     // As it will stand there once something is added.
                     whole.push('\n');
                 }
-                let number = whole.lines().rev().find_map(|line| Line::of(line)?.read::<serde_json::Value>());
+                let number = lines(&whole).rev().find_map(|line| Line::of(line)?.read::<serde_json::Value>());
                 (number.map_or(1, |link| link.number + 1), sha256(loose(&whole).as_bytes()))
             }
         };
@@ -149,8 +166,9 @@ impl Chain {
         sign(keys, self.kind, self.next, &self.previous, body).map_err(|source| self.wrong(source))
     }
 
-    /// Adds a line that [`Chain::next`] made. When this returns, it is on the disk.
-    pub(crate) fn add(&mut self, line: &str) -> Result<Hash, ChainError> {
+    /// Adds a line that [`Chain::next`] made. When this returns, it is on the disk, and the folder of keys knows how far the
+    /// chain has come: what is cut off its end is missed.
+    pub(crate) fn add(&mut self, keys: &Keys, line: &str) -> Result<Hash, ChainError> {
         let mut bytes = Vec::with_capacity(line.len() + 2);
         let ended = ends_a_line(&mut self.file).map_err(|source| self.wrong(source))?;
         if !ended {
@@ -169,6 +187,7 @@ impl Chain {
         }
         self.next += 1;
         self.previous = Line::of(line).map_or(NOTHING, |line| line.hash());
+        keys.note_head(self.kind, &Head { number: self.next - 1, hash: hex(&self.previous), day: None });
         Ok(self.previous)
     }
 
@@ -181,7 +200,7 @@ impl Chain {
 pub(crate) fn append<T: Serialize>(path: &Path, kind: &'static str, keys: &Keys, body: &T) -> Result<Hash, ChainError> {
     let mut chain = Chain::open(path, kind)?;
     let line = chain.next(keys, body)?;
-    chain.add(&line)
+    chain.add(keys, &line)
 }
 
 /// The whole text of a chain; empty when there is none.
@@ -194,13 +213,34 @@ pub(crate) fn text(path: &Path) -> Result<String, ChainError> {
     }
 }
 
-/// Every entry that can be read, oldest first, with the hash of each. Nothing is checked: see [`check`].
-pub(crate) fn entries<T: for<'de> Deserialize<'de>>(text: &str, kind: &str) -> Vec<(Hash, Link<T>)> {
-    let lines = text.lines().filter_map(Line::of);
+/// The lines of a chain, without their ends: cut in one way, by whoever reads them.
+pub(crate) fn lines(text: &str) -> impl DoubleEndedIterator<Item = &str> {
+    text.strip_suffix('\n').unwrap_or(text).split('\n')
+}
+
+/// Every entry that is signed by this key, oldest first, with the hash of each. Whether they follow on each other is not
+/// looked at: see [`check`].
+pub(crate) fn entries<T: for<'de> Deserialize<'de>>(
+    text: &str,
+    kind: &str,
+    public: &PublicKey,
+) -> Vec<(Hash, Link<T>)> {
+    let lines = lines(text).filter_map(Line::of);
+    let lines = lines.filter(|line| public.verifies(line.entry.as_bytes(), line.signature));
     lines
         .filter_map(|line| Some((line.hash(), line.read()?)))
         .filter(|(_, link): &(_, Link<T>)| link.kind == kind)
         .collect()
+}
+
+/// Whether a chain has the entry that the folder of keys knows as its last; why not.
+pub(crate) fn check_head(text: &str, kind: &str, keys: &Keys) -> Result<(), String> {
+    let Some(head) = keys.head(kind) else { return Ok(()) };
+    let has = |line: Line<'_>| hex(&line.hash()) == head.hash;
+    match lines(text).filter_map(Line::of).any(has) {
+        true => Ok(()),
+        false => Err(format!("it is cut off, or an older copy: entry {} was added to it and is gone", head.number)),
+    }
 }
 
 /// Why a line of a chain doesn't hold.
@@ -242,11 +282,16 @@ pub(crate) fn check(text: &str, kind: &str, public: &PublicKey) -> Result<u64, B
             };
             return broken(why);
         }
+        if link.number != number + 1 {
+            return broken(format!("it has number {} where {} is due", link.number, number + 1));
+        }
         (number, previous, loose_from) = (link.number, parts.hash(), at);
     }
     let rest = &text[loose_from..];
-    if !rest.trim().is_empty() && number > 0 {
-        let line = text[..loose_from].lines().count() as u64 + 1;
+    // The trail is older than chains: until something is added to it, its lines are answered for by nobody.
+    let begins = number == 0 && kind == crate::audit::ACT;
+    if !rest.trim().is_empty() && !begins {
+        let line = text[..loose_from].split_inclusive('\n').count() as u64 + 1;
         return Err(Broken { line, why: "it is no entry of a chain, and none answers for it".into() });
     }
     Ok(number)

@@ -2,7 +2,6 @@
 
 use crate::audit::{self, ACT};
 use crate::chain;
-use crate::cipher::PublicKey;
 use crate::clock::{self, ClockState};
 use crate::day::Day;
 use crate::keys::Keys;
@@ -54,9 +53,9 @@ pub struct ChainState {
 pub fn condition(dir: &Path, keys: &Keys, now: i64) -> Result<Condition, PurgeError> {
     let wrong = |source| PurgeError::File { file: dir.to_path_buf(), source };
     let days = Day::all(dir).map_err(wrong)?;
-    let seals = seal::seals(dir).unwrap_or_default();
-    let due = retention::due(dir, now)?;
-    let terms = retention::terms(dir)?;
+    let seals = seal::seals(dir, &keys.public()).unwrap_or_default();
+    let due = retention::due(dir, &keys.public(), now)?;
+    let terms = retention::terms(dir, &keys.public())?;
     let today = Day::of(now);
     let late = due.first().map_or(0, |day| {
         let since = retention::due_since(now, *day, &terms).unwrap_or(today);
@@ -74,12 +73,12 @@ pub fn condition(dir: &Path, keys: &Keys, now: i64) -> Result<Condition, PurgeEr
         late_days: u64::try_from(late).unwrap_or(0),
         bytes: days.iter().map(|day| std::fs::metadata(day.file(dir)).map_or(0, |data| data.len())).sum(),
         free_bytes: free,
-        chains: chains(dir, &keys.public()),
+        chains: chains(dir, keys),
         clock: clock::state(),
     })
 }
 
-fn chains(dir: &Path, public: &PublicKey) -> Vec<ChainState> {
+fn chains(dir: &Path, keys: &Keys) -> Vec<ChainState> {
     let files = [
         (seal::chain_file(dir), SEAL),
         (retention::certificates_file(dir), CERTIFICATE),
@@ -88,15 +87,16 @@ fn chains(dir: &Path, public: &PublicKey) -> Vec<ChainState> {
     ];
     let state = |(file, kind): (std::path::PathBuf, &str)| {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let checked =
-            chain::text(&file).map_err(|error| error.to_string()).map(|text| chain::check(&text, kind, public));
-        match checked {
-            Ok(Ok(entries)) => ChainState { file: name, entries, broken: None },
-            Ok(Err(broken)) => {
+        let text = match chain::text(&file) {
+            Ok(text) => text,
+            Err(error) => return ChainState { file: name, entries: 0, broken: Some(error.to_string()) },
+        };
+        match chain::check(&text, kind, &keys.public()) {
+            Ok(entries) => ChainState { file: name, entries, broken: chain::check_head(&text, kind, keys).err() },
+            Err(broken) => {
                 let why = format!("line {}: {}", broken.line, broken.why);
                 ChainState { file: name, entries: broken.line.saturating_sub(1), broken: Some(why) }
             }
-            Err(why) => ChainState { file: name, entries: 0, broken: Some(why) },
         }
     };
     files.into_iter().map(state).collect()

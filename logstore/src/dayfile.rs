@@ -76,7 +76,9 @@ impl Reader {
             let meta = if state == 0 { HashMap::new() } else { all_meta(&mut connection).await? };
             let state = state_of_version(state, meta.get("state").map(String::as_str))?;
             let key = match state {
-                State::Empty | State::Rows => None,
+                State::Empty => None,
+                State::Rows if keys.accepts_first_form(day) => None,
+                State::Rows => return Err(Malformed::FirstForm),
                 State::Open | State::Sealed => {
                     let name = meta.get("key").and_then(|name| KeyName::parse(name)).ok_or(Malformed::Meta("key"))?;
                     Some(keys.day(day, &name)?)

@@ -170,7 +170,7 @@ impl World {
     /// is due is gone.
     pub(crate) async fn holds(&self) {
         self.holds_so_far().await;
-        let seals = crate::seal::seals(&self.register()).unwrap();
+        let seals = crate::seal::seals(&self.register(), &self.keys().public()).unwrap();
         for day in Day::all(&self.register()).unwrap() {
             let over = Day::of(self.now() - 2 * HOUR);
             assert!(seals.contains_key(&day.to_string()) || day >= over, "{day} is over and not sealed");
@@ -195,7 +195,10 @@ impl World {
             assert!(days.contains(&day) || idle, "the key {name:?} of {day} is left alone");
         }
         for name in names(&self.disk().join("keys")) {
-            assert!(["days", "lock", "master", "seal.key", "seal.pub"].contains(&name.as_str()), "{name} is left over");
+            assert!(
+                ["days", "first-form", "heads", "lock", "master", "seal.key", "seal.pub"].contains(&name.as_str()),
+                "{name} is left over"
+            );
         }
         for name in names(&self.disk().join("keys/days")) {
             assert_eq!(name.len(), "2026-11-23.0123456789abcdef".len(), "{name} is left over");

@@ -179,7 +179,9 @@ impl Work {
             Ok(days) => days,
             Err(error) => return self.note_trouble(Some(format!("{}: {error}", self.dir.display()))),
         };
-        let known = seal::seals(&self.dir).map(|seals| seals.into_keys().collect::<Vec<_>>()).unwrap_or_default();
+        let known = seal::seals(&self.dir, &self.keys.public())
+            .map(|seals| seals.into_keys().collect::<Vec<_>>())
+            .unwrap_or_default();
         let mut trouble = None;
         for day in days.into_iter().filter(|day| *day <= last && !known.contains(&day.to_string())) {
             if self.stopping.load(Ordering::Relaxed) {
@@ -223,8 +225,8 @@ impl Work {
 
     /// Says of each sealed day whose file is gone, and that no certificate speaks of, that it is.
     fn look(&mut self) {
-        let (Ok(seals), Ok(days)) = (seal::seals(&self.dir), Day::all(&self.dir)) else { return };
-        let Ok(erased) = retention::erased(&self.dir, i64::MIN) else { return };
+        let (Ok(seals), Ok(days)) = (seal::seals(&self.dir, &self.keys.public()), Day::all(&self.dir)) else { return };
+        let Ok(erased) = retention::erased(&self.dir, &self.keys.public(), i64::MIN) else { return };
         let gone = |day: &String| Day::parse(day).is_some_and(|day| !days.contains(&day) && !erased(day));
         let missing: BTreeSet<String> = seals.into_keys().filter(gone).collect();
         for day in missing.difference(&self.missing) {

@@ -4,11 +4,14 @@
 //! | --- | --- |
 //! | `master` | 32 random bytes: hides the keys of the days. To be kept safe somewhere else |
 //! | `seal.key`, `seal.pub` | what seals, acts and certificates are signed with (Ed25519), and what they are checked with |
+//! | `heads/` | how far each chain of the register has come: what is cut off its end is missed |
+//! | `first-form` | the days that stood there in the clear when this version first ran: no other is taken |
 //! | `days/2026-11-23.0123456789abcdef` | the key of a day, hidden under the master key; destroyed with the day |
 //!
 //! Whoever has the records without this folder has nothing to read; whoever has the folder from before a purge has no
 //! records of that day. A day's key is drawn by lot: no other key gives it back.
 
+use crate::chain::Head;
 use crate::cipher::{Cipher, KEY, Keyed, PublicKey, Signer, hex, random, sha256};
 use crate::day::Day;
 use crate::error::words;
@@ -188,7 +191,7 @@ impl Keys {
     pub(crate) fn day_or_new(&self, day: Day) -> Result<DayKey, KeyError> {
         let _lock = self.lock()?;
         match self.names_of(day)?.first() {
-            Some(name) => self.day(day, name),
+            Some(name) => self.read_day(day, name),
             None => self.make_day_locked(day),
         }
     }
@@ -284,6 +287,45 @@ impl Keys {
         Ok(all.len() as u64)
     }
 
+    /// Notes how far a chain has come. Not on the disk at once: what is noted is behind the chain, never ahead of it.
+    pub(crate) fn note_head(&self, kind: &str, head: &Head) {
+        let file = self.dir.join("heads").join(kind);
+        let draft = file.with_extension(format!("new-{}-{}", std::process::id(), hex(&random::<4>())));
+        let noted = make_folder(&self.dir.join("heads"))
+            .and_then(|()| std::fs::write(&draft, serde_json::to_vec(head)?))
+            .and_then(|()| std::fs::rename(&draft, &file));
+        if let Err(error) = noted {
+            let _ = std::fs::remove_file(&draft);
+            tracing::warn!(%error, kind, "how far a chain has come cannot be noted beside the keys");
+        }
+    }
+
+    /// How far a chain had come when it was last added to.
+    pub(crate) fn head(&self, kind: &str) -> Option<Head> {
+        serde_json::from_slice(&std::fs::read(self.dir.join("heads").join(kind)).ok()?).ok()
+    }
+
+    /// Whether a day file of the first form, in the clear and proved by nothing, may stand for this day: until the register
+    /// was turned into the form of today, and then for the days that it had.
+    pub(crate) fn accepts_first_form(&self, day: Day) -> bool {
+        match std::fs::read_to_string(self.dir.join(FIRST_FORM)) {
+            Ok(days) => days.lines().any(|of| of == day.to_string()),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        }
+    }
+
+    /// Whether a journal in the clear may still be there.
+    pub(crate) fn accepts_clear_journal(&self) -> bool {
+        !self.dir.join(FIRST_FORM).exists()
+    }
+
+    /// Notes the days that stand there in the first form: from now on no other is taken.
+    pub(crate) fn end_first_form(&self, days: &[Day]) -> Result<(), KeyError> {
+        let file = self.dir.join(FIRST_FORM);
+        let text: String = days.iter().map(|day| format!("{day}\n")).collect();
+        write_new(&file, text.as_bytes(), false).map_err(|error| KeyError(words(&file, &error)))
+    }
+
     /// The name of the master key in force, to know one copy from another.
     pub fn master_name(&self) -> Result<String, KeyError> {
         Ok(self.masters()?.first().map(|master| hex(&master.name)).unwrap_or_default())
@@ -305,6 +347,9 @@ impl Keys {
         File::open(&dir).and_then(|dir| dir.sync_all()).map_err(|error| KeyError(words(&dir, &error)))
     }
 }
+
+/// The days that stood there in the first form when the register was turned into that of today.
+const FIRST_FORM: &str = "first-form";
 
 /// The public key, beside the private one and in the register.
 const PUBLIC: &str = "seal.pub";

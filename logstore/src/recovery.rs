@@ -11,7 +11,7 @@ mod tidy;
 
 use crate::day::Day;
 use crate::dayfile::open::{Known, OpenDay, OpenError};
-use crate::dayfile::{DayError, Reader};
+use crate::dayfile::{DayError, Reader, State, state_of};
 use crate::error::words;
 use crate::filing::FOLLOWED;
 use crate::journal::frame::Frame;
@@ -116,9 +116,9 @@ pub(crate) async fn recover(settings: &Settings, keys: &Keys, now: i64) -> Resul
     tidy::files(&settings.dir).await?;
     let taken_up = tidy::seals(&settings.dir, keys).await?;
     let numbers = segment::list(&folder).map_err(|error| StartError::io(&folder, &error))?;
-    let erased = retention::erased(&settings.dir, now)?;
+    let erased = retention::erased(&settings.dir, &keys.public(), now)?;
     // By certificate alone: a clock that is years ahead must not make what was just recorded seem due.
-    let attested = retention::erased(&settings.dir, i64::MIN)?;
+    let attested = retention::erased(&settings.dir, &keys.public(), i64::MIN)?;
     let mut replaying = Replaying::begin(settings, keys, now, &attested)?;
     let mut recovery = Recovery::default();
     let mut finished = false;
@@ -141,12 +141,27 @@ pub(crate) async fn recover(settings: &Settings, keys: &Keys, now: i64) -> Resul
     for number in damaged {
         segment::set_aside(&folder, number).map_err(|error| StartError::io(&folder, &error))?;
     }
+    if keys.accepts_clear_journal() {
+        end_first_form(&settings.dir, keys).await?;
+    }
     let mut sealed = Vec::new();
     if let Some(taken_up) = taken_up {
         tidy::keys(&settings.dir, keys, &taken_up.several_keys).await?;
         sealed = taken_up.sealed;
     }
     Ok(Recovered { recovery, next_id, last_segment: numbers.last().copied().unwrap_or(0), settled, sealed })
+}
+
+/// From now on no day file and no journal in the clear is taken, but for the days that are there.
+async fn end_first_form(dir: &Path, keys: &Keys) -> Result<(), StartError> {
+    let mut first = Vec::new();
+    for day in Day::all(dir).map_err(|error| StartError::io(dir, &error))? {
+        // One that cannot be read is none that will be taken.
+        if matches!(state_of(&day.file(dir)).await, Ok(State::Rows)) {
+            first.push(day);
+        }
+    }
+    keys.end_first_form(&first).map_err(|error| StartError::Unwritable(error.0))
 }
 
 fn report_damage(replay: &Replay) {
@@ -200,7 +215,8 @@ impl<'a> Replaying<'a> {
         now: i64,
         erased: &'a dyn Fn(Day) -> bool,
     ) -> Result<Replaying<'a>, StartError> {
-        let seals = seal::seals(&settings.dir).map_err(|error| StartError::Unusable(error.to_string()))?;
+        let seals =
+            seal::seals(&settings.dir, &keys.public()).map_err(|error| StartError::Unusable(error.to_string()))?;
         let next_id = seals.values().map(|(_, seal)| seal.last_id).max().unwrap_or(0) + 1;
         Ok(Replaying {
             settings,

@@ -6,7 +6,7 @@
 //! otherwise (RGPD art. 5(1)(a)).
 
 use crate::chain::{self, ChainError};
-use crate::cipher::{Hash, hex};
+use crate::cipher::{Hash, PublicKey, hex};
 use crate::clock::{self, ClockState};
 use crate::day::Day;
 use crate::error::words;
@@ -42,6 +42,14 @@ pub enum PurgeError {
     /// A chain cannot be read or written.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// The chain of terms doesn't hold.
+    #[error("nothing is erased: {}: {why}. Put the file back from a copy, or find out who changed it", file.display())]
+    Terms {
+        /// Its file.
+        file: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// A key cannot be destroyed.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -162,39 +170,41 @@ pub(crate) fn due_since(now: i64, day: Day, terms: &[Term]) -> Option<Day> {
 
 /// Notes the term that is announced from now on, if it is another than before.
 pub fn announce(dir: &Path, keys: &Keys, days: u16) -> Result<(), ChainError> {
-    let file = terms_file(dir);
-    if terms(dir)?.last().is_none_or(|last| last.days != days) {
-        chain::append(&file, TERM, keys, &Term { from: clock::now(), days })?;
+    let (file, now) = (terms_file(dir), clock::now());
+    // One that was announced by a clock that was ahead is not in force.
+    if terms(dir, &keys.public())?.last().is_none_or(|last| last.days != days || last.from > now) {
+        chain::append(&file, TERM, keys, &Term { from: now, days })?;
     }
     Ok(())
 }
 
-/// The terms that were announced, oldest first.
-pub fn terms(dir: &Path) -> Result<Vec<Term>, ChainError> {
+/// The terms that were announced and signed by this key, oldest first.
+pub fn terms(dir: &Path, public: &PublicKey) -> Result<Vec<Term>, ChainError> {
     let text = chain::text(&terms_file(dir))?;
-    let mut terms: Vec<Term> = chain::entries(&text, TERM).into_iter().map(|(_, link)| link.body).collect();
+    let mut terms: Vec<Term> = chain::entries(&text, TERM, public).into_iter().map(|(_, link)| link.body).collect();
     terms.sort_by_key(|term| term.from);
     Ok(terms)
 }
 
-/// The certificates written so far with the hash of each, in hexadecimal digits; oldest first. Nothing is checked.
-pub fn certificates(dir: &Path) -> Result<Vec<(String, Certificate)>, ChainError> {
+/// The certificates written so far with the hash of each, in hexadecimal digits; oldest first: those that
+/// this key has signed.
+pub fn certificates(dir: &Path, public: &PublicKey) -> Result<Vec<(String, Certificate)>, ChainError> {
     let text = chain::text(&certificates_file(dir))?;
-    Ok(chain::entries(&text, CERTIFICATE).into_iter().map(|(hash, link)| (hex(&hash), link.body)).collect())
+    Ok(chain::entries(&text, CERTIFICATE, public).into_iter().map(|(hash, link)| (hex(&hash), link.body)).collect())
 }
 
 /// The days that are due, oldest first.
-pub(crate) fn due(dir: &Path, now: i64) -> Result<Vec<Day>, PurgeError> {
-    let terms = terms(dir)?;
+pub(crate) fn due(dir: &Path, public: &PublicKey, now: i64) -> Result<Vec<Day>, PurgeError> {
+    let terms = terms(dir, public)?;
     let days = Day::all(dir).map_err(|source| PurgeError::File { file: dir.to_path_buf(), source })?;
     Ok(days.into_iter().filter(|day| is_due(now, *day, &terms)).collect())
 }
 
 /// Whether a day was erased, or is due to be: what is hidden under its key is gone as it should be.
-pub(crate) fn erased(dir: &Path, now: i64) -> Result<impl Fn(Day) -> bool + use<>, ChainError> {
-    let terms = terms(dir)?;
+pub(crate) fn erased(dir: &Path, public: &PublicKey, now: i64) -> Result<impl Fn(Day) -> bool + use<>, ChainError> {
+    let terms = terms(dir, public)?;
     let certificates = chain::text(&certificates_file(dir))?;
-    let certificates = chain::entries::<Certificate>(&certificates, CERTIFICATE).into_iter();
+    let certificates = chain::entries::<Certificate>(&certificates, CERTIFICATE, public).into_iter();
     let erased: BTreeSet<String> = certificates.flat_map(|(_, link)| link.body.days).map(|day| day.day).collect();
     Ok(move |day: Day| is_due(now, day, &terms) || erased.contains(&day.to_string()))
 }
@@ -217,7 +227,7 @@ pub(crate) fn purge(dir: &Path, keys: &Keys, now: i64, clock: &ClockState, certi
 
 /// Takes up a purge that a crash has cut.
 pub(crate) fn take_up(dir: &Path, keys: &Keys) -> Outcome {
-    match begun(dir) {
+    match begun(keys) {
         Ok(None) => (None, None),
         Ok(Some(certificate)) => carry_out(dir, keys, certificate, Vec::new()),
         Err(error) => (None, Some(error)),
@@ -232,9 +242,17 @@ fn begin(
     clock: &ClockState,
     mut certificate: Certificate,
 ) -> Result<Option<(Certificate, Vec<String>)>, PurgeError> {
-    let terms = terms(dir)?;
-    let before = begun(dir)?;
-    let due = due(dir, now)?;
+    // Nothing is destroyed on the word of a chain that somebody has touched.
+    let file = terms_file(dir);
+    let text = chain::text(&file)?;
+    let broken =
+        chain::check(&text, TERM, &keys.public()).map_err(|broken| format!("line {}: {}", broken.line, broken.why));
+    if let Err(why) = broken.and_then(|_| chain::check_head(&text, TERM, keys)) {
+        return Err(PurgeError::Terms { file, why });
+    }
+    let terms = terms(dir, &keys.public())?;
+    let before = begun(keys)?;
+    let due = due(dir, &keys.public(), now)?;
     let is_due = |day: Day| is_due(now, day, &terms);
     // Of a day without a file: nothing was recorded in it, or a purge was cut that long ago.
     let written = segment::last_day(&segment::folder(dir)).ok().flatten();
@@ -254,7 +272,7 @@ fn begin(
     if due.is_empty() && before.is_none() {
         return Ok(None);
     }
-    let seals = seal::seals(dir).map_err(|error| match error {
+    let seals = seal::seals(dir, &keys.public()).map_err(|error| match error {
         crate::SealError::Chain(error) => PurgeError::Chain(error),
         other => PurgeError::File { file: seal::chain_file(dir), source: io::Error::other(other) },
     })?;
@@ -269,7 +287,7 @@ fn begin(
     for day in &due {
         let days = term(now, day.begins(), &terms).unwrap_or_default();
         let name = day.to_string();
-        if day.after(i64::from(days) + 1 + LATE) < Day::of(now) {
+        if due_since(now, *day, &terms).is_some_and(|since| since.after(LATE) < Day::of(now)) {
             late.push(name.clone());
         }
         if certificate.days.iter().any(|begun| begun.day == name) {
@@ -286,20 +304,21 @@ fn begin(
         });
     }
     let note = serde_json::to_vec(&certificate).map_err(io::Error::from);
-    let file = note_file(dir);
+    let file = note_file(keys);
     let _lock = keys.lock()?;
     note.and_then(|note| write_new(&file, &note, true)).map_err(|source| PurgeError::File { file, source })?;
     Ok(Some((certificate, late)))
 }
 
-/// Where a purge is noted that has begun.
-fn note_file(dir: &Path) -> PathBuf {
-    dir.join("purging.json")
+/// Where a purge is noted that has begun: beside the keys, so that whoever can write the register alone can't have one
+/// taken up that nobody began.
+fn note_file(keys: &Keys) -> PathBuf {
+    keys.dir().join("purging.json")
 }
 
 /// The purge that was begun and not ended.
-fn begun(dir: &Path) -> Result<Option<Certificate>, PurgeError> {
-    let file = note_file(dir);
+fn begun(keys: &Keys) -> Result<Option<Certificate>, PurgeError> {
+    let file = note_file(keys);
     let text = match std::fs::read(&file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         text => text.map_err(|source| PurgeError::File { file: file.clone(), source })?,
@@ -331,7 +350,7 @@ fn carry_out(dir: &Path, keys: &Keys, mut certificate: Certificate, mut late: Ve
 fn attest(dir: &Path, keys: &Keys, certificate: &mut Certificate) -> Result<Option<Hash>, PurgeError> {
     let file = certificates_file(dir);
     let text = chain::text(&file)?;
-    let last = chain::entries::<Certificate>(&text, CERTIFICATE).pop();
+    let last = chain::entries::<Certificate>(&text, CERTIFICATE, &keys.public()).pop();
     let hash = match last {
         Some((hash, link)) if link.body.began == certificate.began => Some(hash),
         _ if certificate.days.is_empty() => None,
@@ -341,7 +360,7 @@ fn attest(dir: &Path, keys: &Keys, certificate: &mut Certificate) -> Result<Opti
         }
     };
     crash::point("after the certificate");
-    delete(note_file(dir))?;
+    delete(note_file(keys))?;
     Ok(hash)
 }
 

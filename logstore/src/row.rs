@@ -155,8 +155,12 @@ pub(crate) enum Malformed {
     Key(#[from] KeyError),
     #[error(transparent)]
     Closed(#[from] Closed),
+    #[error("a day file in the clear stands where the register had none: somebody else put it there")]
+    FirstForm,
     #[error("a block whose field `{0}` cannot be read")]
     Block(&'static str),
+    #[error("record {0} stands there twice")]
+    Twice(i64),
     #[error("record {0} is still open")]
     Open(i64),
     #[error("`{0}` is not there, or is not what it should be")]

@@ -8,7 +8,7 @@ mod gathered;
 
 use crate::audit::{self, Act};
 use crate::chain::{self, Chain, ChainError, Line};
-use crate::cipher::{Hash, hex};
+use crate::cipher::{Hash, PublicKey, hex};
 use crate::clock::{self, ClockState};
 use crate::columns::{Block, Proof};
 use crate::day::Day;
@@ -76,9 +76,9 @@ pub(crate) fn chain_file(dir: &Path) -> PathBuf {
 }
 
 /// The seals in force, by day: the last of each. Nothing is checked.
-pub(crate) fn seals(dir: &Path) -> Result<BTreeMap<String, (Hash, Seal)>, SealError> {
+pub(crate) fn seals(dir: &Path, public: &PublicKey) -> Result<BTreeMap<String, (Hash, Seal)>, SealError> {
     let text = chain::text(&chain_file(dir))?;
-    let all = chain::entries::<Seal>(&text, SEAL).into_iter();
+    let all = chain::entries::<Seal>(&text, SEAL, public).into_iter();
     Ok(all.map(|(hash, link)| (link.body.day.clone(), (hash, link.body))).collect())
 }
 
@@ -92,7 +92,7 @@ pub(crate) async fn seal_day(dir: &Path, day: Day, node: &str, keys: &Keys) -> R
         State::Empty => return Ok(None),
         State::Rows => rows::convert(dir, day, keys).await?,
         State::Open => {}
-        State::Sealed => return remember(dir, day).await,
+        State::Sealed => return remember(dir, day, keys).await,
     }
     // Its log is deleted before the sealed file takes its place: nothing may be in it that is nowhere else.
     fold(&file).await?;
@@ -106,7 +106,7 @@ pub(crate) async fn seal_day(dir: &Path, day: Day, node: &str, keys: &Keys) -> R
 }
 
 /// Gives the chain the seal of a day whose file has one that the chain lacks.
-async fn remember(dir: &Path, day: Day) -> Result<Option<Sealed>, SealError> {
+async fn remember(dir: &Path, day: Day, keys: &Keys) -> Result<Option<Sealed>, SealError> {
     let file = day.file(dir);
     let wrong = |error: Malformed| DayError::of(&file, &error);
     let line = seal_line_of(&file).await.map_err(wrong)?;
@@ -117,17 +117,17 @@ async fn remember(dir: &Path, day: Day) -> Result<Option<Sealed>, SealError> {
     if link.previous != hex(&chain.previous()) {
         return Ok(None);
     }
-    let hash = chain.add(&line)?;
+    let hash = chain.add(keys, &line)?;
     Ok(Some(Sealed { seal: link.body, hash: hex(&hash) }))
 }
 
 /// Takes up what a crash left between a sealed file and the chain: seals that the chain lacks are added to it, in the
 /// order in which they were made. `suspect`: days besides those that the chain doesn't know.
-pub(crate) async fn take_up(dir: &Path, suspect: &[Day]) -> Result<Vec<Sealed>, SealError> {
+pub(crate) async fn take_up(dir: &Path, suspect: &[Day], keys: &Keys) -> Result<Vec<Sealed>, SealError> {
     let mut taken_up = Vec::new();
     let days = Day::all(dir).map_err(|error| SealError::Day(crate::error::words(dir, &error)))?;
     loop {
-        let known = seals(dir)?;
+        let known = seals(dir, &keys.public())?;
         let mut more = false;
         for day in days.iter().filter(|day| suspect.contains(day) || !known.contains_key(&day.to_string())) {
             // What cannot be read is for the sealing and for `verify` to say.
@@ -137,7 +137,7 @@ pub(crate) async fn take_up(dir: &Path, suspect: &[Day]) -> Result<Vec<Sealed>, 
             if known.get(&day.to_string()).is_some_and(|(known, _)| Some(*known) == hash) {
                 continue;
             }
-            if let Some(sealed) = remember(dir, *day).await? {
+            if let Some(sealed) = remember(dir, *day, keys).await? {
                 taken_up.push(sealed);
                 more = true;
             }
@@ -166,7 +166,7 @@ pub(crate) async fn seal_again(
 ) -> Result<Sealed, SealError> {
     let file = day.file(dir);
     let wrong = |error: Malformed| DayError::of(&file, &error);
-    let (old, _) = seals(dir)?.remove(&day.to_string()).ok_or(SealError::NotSealed(day.to_string()))?;
+    let (old, _) = seals(dir, &keys.public())?.remove(&day.to_string()).ok_or(SealError::NotSealed(day.to_string()))?;
     let mut reader = Reader::open(&file, day, keys).await.map_err(wrong)?;
     let lines = reader.checkpoints().await.map_err(wrong)?;
     let erased = reader.erased().await.map_err(wrong)?;
@@ -208,6 +208,9 @@ impl Job<'_> {
         let wrong = |error: Malformed| DayError::of(&file, &error);
         let mut gathered = self.gather(source, erase, &add).await.map_err(wrong)?;
         gathered.sort();
+        if let Some(id) = gathered.twice() {
+            return Err(wrong(Malformed::Twice(id)).into());
+        }
         let draft = file.with_extension("sealing");
         let written = self.write(&draft, source, &add, &gathered).await;
         if written.is_err() {
@@ -355,7 +358,7 @@ impl Job<'_> {
         crash::point("draft finished");
         sealed::put_in_place(&draft, &file)?;
         crash::point("day renamed");
-        let hash = hex(&chain.add(&line)?);
+        let hash = hex(&chain.add(self.keys, &line)?);
         crash::point("seal added");
         note(self.dir, self.keys, &seal, &hash)?;
         Ok(Sealed { seal, hash })

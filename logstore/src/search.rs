@@ -47,7 +47,8 @@ pub enum HostFilter {
     WithSubdomains(String),
 }
 
-/// Finds records, ordered by `opened_at`, then `id`. Without day files there is nothing to find, which is no error.
+/// Finds records, ordered by `opened_at`, then `id`. Without day files there is nothing to find, which is no error; a day
+/// that cannot be read is: [`visit`] passes over it.
 ///
 /// Cancel safety: dropping it stops the search.
 pub async fn search(dir: &Path, keys: &Keys, query: &Search) -> Result<Vec<Record>, SearchError> {
@@ -56,10 +57,14 @@ pub async fn search(dir: &Path, keys: &Keys, query: &Search) -> Result<Vec<Recor
         found.push(record);
         ControlFlow::Continue(())
     });
-    visited.await.map(|()| found)
+    match visited.await?.into_iter().next() {
+        None => Ok(found),
+        Some(unread) => Err(unread),
+    }
 }
 
 /// Shows each record that is looked for, in the same order, until the visitor has seen enough. Holds those of one day.
+/// A day that cannot be read takes no other with it: the days that could not be are returned.
 ///
 /// Cancel safety: dropping it stops the search.
 pub async fn visit(
@@ -67,7 +72,7 @@ pub async fn visit(
     keys: &Keys,
     query: &Search,
     mut visitor: impl FnMut(Record) -> ControlFlow<()>,
-) -> Result<(), SearchError> {
+) -> Result<Vec<SearchError>, SearchError> {
     let mut days = Day::all(dir).map_err(|source| SearchError::Folder { dir: dir.to_path_buf(), source })?;
     // A clock that was set back files a record under a day after its own.
     days.retain(|day| {
@@ -76,6 +81,7 @@ pub async fn visit(
     if query.newest_first {
         days.reverse();
     }
+    let mut unread = Vec::new();
     let mut left = query.limit.unwrap_or(u64::MAX);
     for day in days {
         if left == 0 {
@@ -83,7 +89,13 @@ pub async fn visit(
         }
         let file = day.file(dir);
         let wrong = |error: Malformed| SearchError::Day { why: error.to_string(), file: file.clone() };
-        let (records, mut order) = search_day(&file, day, keys, query).await.map_err(wrong)?;
+        let (records, mut order) = match search_day(&file, day, keys, query).await {
+            Ok(found) => found,
+            Err(error) => {
+                unread.push(wrong(error));
+                continue;
+            }
+        };
         order.sort_unstable();
         if query.newest_first {
             order.reverse();
@@ -97,14 +109,14 @@ pub async fn visit(
             if let Some(record) = records[place].take()
                 && visitor(record).is_break()
             {
-                return Ok(());
+                return Ok(unread);
             }
         }
         if only {
             break;
         }
     }
-    Ok(())
+    Ok(unread)
 }
 
 /// What is found, and where each stands: its opening, its identifier, its place in the list.

@@ -3,13 +3,14 @@
 //!
 //! What a third party needs to do the same is in `docs/RECORDS.md`; `tests/verify.py` does it without this program.
 
+mod clear;
+
 use crate::audit::{self, ACT, Act};
-use crate::chain::{self, Line};
+use crate::chain::{self, Head, Line};
 use crate::cipher::{Hash, PublicKey, hex};
-use crate::columns::{self, Block};
+use crate::columns::Block;
 use crate::day::Day;
 use crate::dayfile::open::{CHECKPOINT, Checkpoint};
-use crate::dayfile::sealed::BlockKey;
 use crate::dayfile::{Reader, State};
 use crate::keys::Keys;
 use crate::retention::{self, CERTIFICATE, Certificate, TERM};
@@ -17,6 +18,7 @@ use crate::row::Malformed;
 use crate::seal::{self, SEAL, Seal};
 use crate::tree::Tree;
 use crate::{ChainError, canonical, clock};
+use clear::Clear;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -37,6 +39,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What is worth knowing and proves nothing, a sentence each.
     pub notes: Vec<String>,
+    /// The newest checkpoint, as the folder of keys knows it, until it is met.
+    #[serde(skip)]
+    newest: Option<Head>,
 }
 
 /// Something that doesn't hold.
@@ -57,11 +62,11 @@ pub async fn verify(
     public: &PublicKey,
     mut progress: impl FnMut(&str),
 ) -> Result<Report, ChainError> {
-    let mut report = Report::default();
-    let seals = report.chain::<Seal>(&seal::chain_file(dir), SEAL, public)?;
-    let certificates = report.chain::<Certificate>(&retention::certificates_file(dir), CERTIFICATE, public)?;
-    report.chain::<retention::Term>(&retention::terms_file(dir), TERM, public)?;
-    let acts = report.chain::<Act>(&audit::file(dir), ACT, public)?;
+    let mut report = Report { newest: keys.head(CHECKPOINT), ..Report::default() };
+    let seals = report.chain::<Seal>(&seal::chain_file(dir), SEAL, keys, public)?;
+    let certificates = report.chain::<Certificate>(&retention::certificates_file(dir), CERTIFICATE, keys, public)?;
+    report.chain::<retention::Term>(&retention::terms_file(dir), TERM, keys, public)?;
+    let acts = report.chain::<Act>(&audit::file(dir), ACT, keys, public)?;
     report.missing_seals(&seals, &acts);
 
     let erased: BTreeSet<&str> =
@@ -92,6 +97,14 @@ pub async fn verify(
             report.find(name, error.to_string());
         }
     }
+    if let Some(Head { day: Some(day), number, .. }) = report.newest.take()
+        && !erased.contains(day.as_str())
+    {
+        report.find(
+            day,
+            format!("its checkpoint {number} is gone: the day was cut off, or an older copy stands in its place"),
+        );
+    }
     Ok(report)
 }
 
@@ -105,17 +118,23 @@ impl Report {
         &mut self,
         file: &Path,
         kind: &str,
+        keys: &Keys,
         public: &PublicKey,
     ) -> Result<Vec<(Hash, T)>, ChainError> {
         let text = chain::text(file)?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
         match chain::check(&text, kind, public) {
-            Ok(entries) => self.entries += entries,
+            Ok(entries) => {
+                self.entries += entries;
+                if let Err(why) = chain::check_head(&text, kind, keys) {
+                    self.find(name.into_owned(), why);
+                }
+            }
             Err(broken) => {
-                let name = file.file_name().unwrap_or_default().to_string_lossy();
                 self.find(format!("{name}, line {}{}", broken.line, of_day(&text, broken.line)), broken.why);
             }
         }
-        Ok(chain::entries(&text, kind).into_iter().map(|(hash, link)| (hash, link.body)).collect())
+        Ok(chain::entries(&text, kind, public).into_iter().map(|(hash, link)| (hash, link.body)).collect())
     }
 
     /// Seals that the audit trail speaks of and the chain has not: its end was cut off.
@@ -266,101 +285,18 @@ impl Report {
         if let Err(broken) = chain::check(lines, CHECKPOINT, public) {
             self.find(format!("{day}, checkpoint {}", broken.line), broken.why);
         }
-        let all = chain::entries::<Checkpoint>(lines, CHECKPOINT).into_iter();
+        let all = chain::entries::<Checkpoint>(lines, CHECKPOINT, public);
+        if self.newest.as_ref().is_some_and(|newest| all.iter().any(|(hash, _)| hex(hash) == newest.hash)) {
+            self.newest = None;
+        }
+        let all = all.into_iter();
         all.map(|(_, link)| link.body).filter(|checkpoint| checkpoint.day == day.to_string()).collect()
-    }
-}
-
-/// What stands in the clear beside blocks, so that a search finds them: it proves nothing, and must say what they say.
-#[derive(Default)]
-struct Clear {
-    /// The lowest and highest identifier, then opening.
-    ids: Option<(i64, i64)>,
-    opened: Option<(i64, i64)>,
-    users: BTreeSet<usize>,
-    /// What was found first.
-    first: Option<(String, &'static str)>,
-}
-
-impl Clear {
-    /// Looks at a block and its place.
-    fn look(
-        &mut self,
-        block: &Block,
-        key: BlockKey,
-        last_user: i64,
-        users: &[Option<String>],
-    ) -> Result<(), Malformed> {
-        let broken = self.broken_place(block, key, last_user, users)?;
-        if let (Some(which), None) = (broken, &self.first) {
-            self.first = Some((format!(", the block that begins with record {}", key.2), which));
-        }
-        Ok(())
-    }
-
-    /// What of a block's place is not as its records say.
-    fn broken_place(
-        &mut self,
-        block: &Block,
-        key: BlockKey,
-        last_user: i64,
-        users: &[Option<String>],
-    ) -> Result<Option<&'static str>, Malformed> {
-        let (ids, opened) = (block.numbers(columns::ID)?, block.numbers(columns::OPENED_AT)?);
-        let names = block.texts(columns::USER)?;
-        let place = |name: Option<&str>| users.binary_search_by(|known| known.as_deref().cmp(&name)).ok();
-        let mut found = Vec::new();
-        for name in 0..names.distinct() {
-            let Some(place) = place(names.value(name)) else { return Ok(Some("the list of accounts")) };
-            found.push(place as i64);
-            self.users.insert(place);
-        }
-        let user = |row: usize| found.get(names.place(row)).copied();
-        let last = block.len().checked_sub(1).ok_or(Malformed::Block("its length"))?;
-        if user(0) != Some(key.0)
-            || user(last) != Some(last_user)
-            || found.iter().any(|user| !(key.0..=last_user).contains(user))
-        {
-            return Ok(Some("the place of its accounts"));
-        }
-        if (opened[0], ids[0]) != (key.1, key.2) {
-            return Ok(Some("its first record"));
-        }
-        for (span, values) in [(&mut self.ids, ids), (&mut self.opened, opened)] {
-            for value in values {
-                let (low, high) = span.get_or_insert((*value, *value));
-                (*low, *high) = ((*low).min(*value), (*high).max(*value));
-            }
-        }
-        Ok(None)
-    }
-
-    /// What is not as the records say: of a block's place, or of the day's own figures.
-    fn broken(mut self, reader: &Reader, users: usize) -> Result<Option<(String, &'static str)>, Malformed> {
-        if let Some(first) = self.first.take() {
-            return Ok(Some(first));
-        }
-        let (first_id, last_id) = self.ids.unwrap_or_default();
-        let (first_opened, last_opened) = self.opened.unwrap_or_default();
-        let figures = [
-            ("first_id", first_id),
-            ("last_id", last_id),
-            ("first_opened", first_opened),
-            ("last_opened", last_opened),
-        ];
-        for (name, figure) in figures {
-            if reader.number(name)? != figure {
-                return Ok(Some((String::new(), name)));
-            }
-        }
-        // An account too many shifts nobody's place, and is nobody's either.
-        Ok((self.users.len() != users).then(|| (String::new(), "the list of accounts")))
     }
 }
 
 /// The day that a line of a chain speaks of, in brackets.
 fn of_day(text: &str, line: u64) -> String {
-    let line = text.lines().nth(usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX));
+    let line = chain::lines(text).nth(usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX));
     let link = line.and_then(Line::of).and_then(|line| line.read::<serde_json::Value>());
     let day = link.as_ref().and_then(|link| link.body["day"].as_str());
     day.map(|day| format!(" ({day})")).unwrap_or_default()

@@ -279,7 +279,7 @@ impl Register {
     /// The seals in force of the days that are there or were, by the time they were made. Nothing is checked. Blocks on
     /// the file system.
     pub fn seals(&self) -> Result<Vec<Sealed>, SealError> {
-        let seals = crate::seal::seals(&self.handle.dir)?.into_values();
+        let seals = crate::seal::seals(&self.handle.dir, &self.handle.keys.public())?.into_values();
         let mut seals: Vec<_> = seals.map(|(hash, seal)| Sealed { seal, hash: hex(&hash) }).collect();
         seals.sort_by(|a, b| a.seal.sealed_at.cmp(&b.seal.sealed_at));
         Ok(seals)

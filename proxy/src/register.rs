@@ -5,7 +5,7 @@ use crate::control::Attested;
 use jiff::{SignedDuration, Timestamp};
 use logstore::audit::{self, Act};
 use logstore::pseudonym::Pseudonyms;
-use logstore::{ClockState, Keys, Purged, Recovery, Settings, StartError};
+use logstore::{ClockState, Keys, PublicKey, Purged, Recovery, Settings, StartError};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -35,7 +35,7 @@ pub(crate) fn is_begun(config: &Config) -> bool {
 /// Notes the term that the configuration announces, if it is another than before: from now on it is what people are told.
 pub(crate) fn announce(config: &Config, dir: &Path, keys: &Keys, who: String) -> Result<(), logstore::ChainError> {
     let days = config.log.retention_days;
-    let before = logstore::retention::terms(dir)?.last().map(|term| term.days);
+    let before = logstore::retention::terms(dir, &keys.public())?.last().map(|term| term.days);
     logstore::announce(dir, keys, days)?;
     if before == Some(days) {
         return Ok(());
@@ -51,6 +51,14 @@ pub(crate) fn announce(config: &Config, dir: &Path, keys: &Keys, who: String) ->
     )
 }
 
+/// What its signatures are checked with: beside the keys, or else, when these are lost, in the register itself.
+pub(crate) fn public(config: &Config) -> Result<PublicKey, String> {
+    let files = [config.keys_dir().join("seal.pub"), config.register_dir().join("seal.pub")];
+    let read = |file: &std::path::PathBuf| PublicKey::of_pem(&std::fs::read_to_string(file).ok()?);
+    let missing = || format!("{}: the public key of the register is not there", files[0].display());
+    files.iter().find_map(read).ok_or_else(missing)
+}
+
 /// What stands for people and addresses.
 pub(crate) fn pseudonyms(config: &Config) -> Result<Pseudonyms, StartError> {
     let key = config.keys_dir().join("pseudonyms");
@@ -61,6 +69,15 @@ pub(crate) fn pseudonyms(config: &Config) -> Result<Pseudonyms, StartError> {
             .and_then(|()| std::fs::copy(&before, &key))
             .and_then(|_| std::fs::remove_file(&before));
         moved.map_err(|error| StartError::Unwritable(format!("{}: {error}", key.display())))?;
+    }
+    let begun = config.register_dir().join("seal.pub");
+    if begun.exists() && !key.exists() {
+        return Err(StartError::Unusable(format!(
+            "{}: the key of pseudonyms is not there, and {} says that the register was begun: put it back from its safe copy; \
+             another would give everybody another pseudonym",
+            key.display(),
+            begun.display()
+        )));
     }
     Pseudonyms::open(&key)
 }
@@ -135,9 +152,10 @@ pub(crate) fn clock(clock: &ClockState) -> String {
 }
 
 /// Every act that the audit trail knows of, by name.
-pub(crate) const ACTS: [&str; 17] = [
+pub(crate) const ACTS: [&str; 18] = [
     "search",
     "search refused",
+    "tail",
     "verify",
     "audit",
     "purge",

@@ -122,7 +122,8 @@ pub(crate) async fn purge(gate: &Gate) -> Result<Option<Purged>, String> {
     let (folder, now) = (forward::folder(&gate.started_with.data_dir), gate.now().as_microsecond());
     let register = gate.register.clone();
     let copies = move || {
-        let terms = logstore::retention::terms(register.dir()).map_err(|error| error.to_string())?;
+        let terms =
+            logstore::retention::terms(register.dir(), &register.keys().public()).map_err(|error| error.to_string())?;
         forward::purge(&folder, now, &terms).map_err(|error| format!("{}: {error}", folder.display()))
     };
     let copies = tokio::task::spawn_blocking(copies).await.map_err(|panic| panic.to_string()).flatten();

@@ -160,6 +160,40 @@ fn the_trail_tells_every_act() {
 }
 
 #[test]
+fn a_look_under_pseudonyms_leaves_its_act_or_does_not_take_place() {
+    let gate = Setup::new().start();
+    Curl::through(&gate).get("http://blocked.test/");
+    let record = gate.log_of(1).pop().expect("a record");
+    let id = record.id.to_string();
+    let (shown, _) = answered(&gate, &["log", "search", "--id", &id]);
+    let client = shown[0]["client_ip"].as_str().expect("a pseudonym");
+    answered(&gate, &["log", "search", "--client", client]);
+    refused(&gate, &["log", "search", "--host", "nowhere.test", "--limit", "7"], 1);
+    let searches: Vec<Value> = acts(&gate, "search").into_iter().filter(|act| act["purpose"].is_null()).collect();
+    let said: Vec<(&Value, u64)> =
+        searches.iter().map(|act| (&act["scope"], act["count"].as_u64().expect("a number"))).collect();
+    let [by_id, by_client, by_host] = [
+        serde_json::json!({ "id": id, "limit": "100" }),
+        serde_json::json!({ "client": client, "limit": "100" }),
+        serde_json::json!({ "host": "nowhere.test", "limit": "7" }),
+    ];
+    assert_eq!(said, [(&by_id, 1), (&by_client, 1), (&by_host, 0)]);
+    assert!(searches.iter().all(|act| act["reason"].is_null()), "{searches:?}");
+    // Where the trail was, nothing can be written.
+    let (trail, aside) = (gate.path("data/register/audit.jsonl"), gate.path("aside"));
+    fs::rename(&trail, &aside).expect("it was there");
+    fs::create_dir(&trail).expect("the folder is writable");
+    for args in [&["log", "search"][..], &["log", "search", "--id", &id], &["log", "tail"]] {
+        let said = refused(&gate, args, 2);
+        assert!(said.contains("nothing is shown, because the audit trail cannot be written"), "{args:?}: {said}");
+        assert!(!said.contains("blocked.test") && !said.contains("following"), "{args:?}: {said}");
+    }
+    fs::remove_dir(&trail).expect("it is empty");
+    fs::rename(&aside, &trail).expect("put back");
+    gate.say(&["log", "search"]);
+}
+
+#[test]
 fn a_line_of_the_trail_that_was_changed_is_marked() {
     let mut gate = Setup::new().start();
     gate.log();

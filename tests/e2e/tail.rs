@@ -113,6 +113,17 @@ fn only_what_is_looked_for_is_told() {
         let refused = gate.octroi(&["log", "tail", by_name[0], by_name[1]]);
         assert_eq!(refused.status.code(), Some(2), "{refused:?}");
     }
+    // Each has left its act when it began; who was refused, none.
+    let acts: Value = serde_json::from_str(&gate.say(&["audit", "--act", "tail", "--json"])).expect("JSON");
+    let scopes: Vec<&Value> = acts.as_array().expect("a list").iter().map(|act| &act["scope"]).collect();
+    let filters = [
+        serde_json::json!({}),
+        serde_json::json!({ "host": "other.test" }),
+        serde_json::json!({ "user": "p-0000000000" }),
+        serde_json::json!({ "user": user, "client": client }),
+    ];
+    assert_eq!(scopes, filters.iter().collect::<Vec<_>>());
+    assert!(acts[0]["who"].is_string() && acts[0]["purpose"].is_null() && acts[0]["count"] == 0, "{acts}");
 }
 
 #[test]

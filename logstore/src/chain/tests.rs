@@ -32,7 +32,8 @@ fn what_was_added_holds_and_reads_back() {
     let dir = tempfile::tempdir().unwrap();
     let (text, keys) = written(dir.path());
     assert_eq!(check(&text, "test", &keys.public()), Ok(5));
-    let read: Vec<String> = entries::<Body>(&text, "test").into_iter().map(|(_, link)| link.body.text).collect();
+    let read: Vec<String> =
+        entries::<Body>(&text, "test", &keys.public()).into_iter().map(|(_, link)| link.body.text).collect();
     assert_eq!(read, ["a", "b\"\\\n", "c", "d", "\",\"signature\":\"x"]);
     assert_eq!(check("", "test", &keys.public()), Ok(0));
 }
@@ -129,5 +130,30 @@ proptest! {
     fn no_text_is_too_strange_to_be_checked(text in "(\\{\"entry\":|\\PC|\n|\",\"signature\":\"|\"\\}){0,20}") {
         let dir = tempfile::tempdir().unwrap();
         let _ = check(&text, "test", &keys(dir.path()).public());
+    }
+}
+
+#[test]
+fn a_line_is_a_line_to_every_reader() {
+    let dir = tempfile::tempdir().unwrap();
+    let (text, keys) = written(dir.path());
+    let forged = "{\"entry\":{\"kind\":\"test\",\"number\":6,\"previous\":\"\",\"key\":\"\",\"text\":\"x\"},\"signature\":\"AAAA\"}";
+    for end in ["\n", "\r\n", "\r", "\u{85}\n"] {
+        let with = format!("{text}{forged}{end}");
+        assert_eq!(entries::<Body>(&with, "test", &keys.public()).len(), 5, "{end:?}");
+        assert_eq!(check(&with, "test", &keys.public()).unwrap_err().line, 6, "{end:?}");
+        assert!(check(&format!("{forged}{end}"), "test", &keys.public()).is_err(), "{end:?}");
+    }
+}
+
+#[test]
+fn what_is_cut_off_the_end_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (text, keys) = written(dir.path());
+    assert_eq!(check_head(&text, "test", &keys), Ok(()));
+    let cut: String = text.lines().take(4).map(|line| format!("{line}\n")).collect();
+    for cut in [cut.as_str(), ""] {
+        assert_eq!(check(cut, "test", &keys.public()).map_err(|broken| broken.why), Ok(cut.lines().count() as u64));
+        assert!(check_head(cut, "test", &keys).unwrap_err().contains("entry 5"));
     }
 }

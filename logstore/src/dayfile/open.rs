@@ -2,7 +2,7 @@
 
 use super::restore::Identity;
 use super::{DayError, RECORDS, Reader, State};
-use crate::chain::{self, Line, NOTHING};
+use crate::chain::{self, Head, Line, NOTHING};
 use crate::cipher::{Hash, hex};
 use crate::clock::{self, ClockState};
 use crate::columns::{self, Block};
@@ -221,6 +221,8 @@ impl OpenDay {
             .await
             .map_err(|error| DayError::of(&self.file, &error))?;
         crash::point("after a checkpoint");
+        let head = Head { number: number + 1, hash: hex(&hash), day: Some(checkpoint.day) };
+        keys.note_head(CHECKPOINT, &head);
         self.checked = (checkpoint.size, number + 1, hash);
         Ok(())
     }

@@ -93,7 +93,7 @@ async fn a_day_that_finds_no_room_is_sealed_when_there_is() {
         for _ in 0..4 {
             let _ = register.flush().await;
         }
-        let seals = || crate::seal::seals(&world.register()).unwrap().len();
+        let seals = || crate::seal::seals(&world.register(), &world.keys().public()).unwrap().len();
         until("a word on the sealing", || register.seal_trouble().is_some() || seals() == 1).await;
         if let Some(trouble) = register.seal_trouble() {
             assert!(trouble.contains(world.disk().to_str().unwrap()), "{trouble}");

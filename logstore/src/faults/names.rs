@@ -69,7 +69,7 @@ async fn awkward_names_go_through_everything() {
     settle_down(&register).await;
     assert_eq!(register.finish().await, 0);
     world.holds().await;
-    assert!(crate::seal::seals(&world.register()).unwrap().contains_key("2026-11-23"));
+    assert!(crate::seal::seals(&world.register(), &world.keys().public()).unwrap().contains_key("2026-11-23"));
     assert_eq!(world.all().await.len(), expected.len());
     for (name, record) in names.iter().zip(&expected) {
         for query in [

@@ -1,6 +1,6 @@
 //! A segment: one file of the journal, made once, appended to, deleted whole.
 
-use super::frame::{self, Scan};
+use super::frame::{self, Form, Scan};
 use crate::cipher::random;
 use crate::day::Day;
 use crate::error::words;
@@ -17,6 +17,8 @@ const HEADER: usize = 56;
 /// The first form, in the clear: without key and nonce.
 const CLEAR_MAGIC: [u8; 8] = *b"octjrnl1";
 const CLEAR_HEADER: usize = 40;
+/// No journal comes so far: a name with such a number is somebody's who wants it to end.
+const LAST: u64 = 1 << 62;
 /// Frames that are hidden together, at most: what is damaged costs no more.
 const TOGETHER: usize = 4 << 20;
 /// What frames are hidden as.
@@ -43,7 +45,10 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<u64>> {
     };
     for entry in listing {
         let name = entry?.file_name();
-        numbers.extend(name.to_str().and_then(|name| name.strip_suffix(SUFFIX)?.parse::<u64>().ok()));
+        numbers.extend(
+            name.to_str()
+                .and_then(|name| name.strip_suffix(SUFFIX)?.parse::<u64>().ok().filter(|number| *number < LAST)),
+        );
     }
     numbers.sort_unstable();
     Ok(numbers)
@@ -266,30 +271,30 @@ pub(crate) struct Replay {
 pub(crate) fn replay(folder: &Path, number: u64, keys: &Keys, erased: impl Fn(Day) -> bool) -> Result<Replay, String> {
     let path = path(folder, number);
     let bytes = std::fs::read(&path).map_err(|error| words(&path, &error))?;
-    let Some(header) = read_header(&bytes) else {
-        // A crash while it was made, or damage: frames in the clear, if any, are found all the same.
-        return Ok(Replay {
-            path,
-            made_at: None,
-            next_id: None,
-            finished: false,
-            scan: frame::scan(&bytes, &|_, _| None),
-        });
+    // Frames in the clear are taken from a register that was never of today's form, and then even without a header.
+    let clear = keys.accepts_clear_journal();
+    let unread = if clear { Form::Clear } else { Form::Hidden(&|_, _| None) };
+    let header = read_header(&bytes).filter(|header| header.key.is_some() || clear);
+    let Some(header) = header else {
+        // A crash while it was made, or damage, or somebody else's.
+        let scan = frame::scan(&bytes, unread);
+        return Ok(Replay { path, made_at: None, next_id: None, finished: false, scan });
     };
     let frames = bytes.get(header.length..).unwrap_or_default();
     let day = Day::of(header.made_at);
     let scan = match &header.key {
-        None => frame::scan(frames, &|_, _| None),
+        None => frame::scan(frames, Form::Clear),
         // Nothing was written but the header: no key is needed, and it may be gone with its day.
         Some(_) if frames.is_empty() => Scan::default(),
         Some((name, _)) if erased(day) && !keys.has(day, name) => Scan::default(),
         Some((name, of_segment)) => {
             let key = keys.day(day, name).map_err(|error| words(&path, &error))?;
-            frame::scan(frames, &|count, hidden| {
+            let reveal = |count: u32, hidden: &[u8]| {
                 let mut hidden = hidden.to_vec();
                 let frames = key.journal.open_in_place(nonce(*of_segment, count), &day.place(FRAMES), &mut hidden);
                 frames.ok().map(<[u8]>::to_vec)
-            })
+            };
+            frame::scan(frames, Form::Hidden(&reveal))
         }
     };
     let finished = header.flags & FINISHED != 0 && scan.frames.is_empty();
@@ -322,7 +327,7 @@ fn read_header(bytes: &[u8]) -> Option<Header> {
     };
     Some(Header {
         length,
-        next_id: i64::from_le_bytes(*next_id),
+        next_id: i64::from_le_bytes(*next_id).clamp(1, i64::MAX >> 1),
         made_at: i64::from_le_bytes(*made_at),
         flags: u32::from_le_bytes(*flags),
         key,

@@ -54,7 +54,7 @@ pub(super) async fn seals(dir: &Path, keys: &Keys) -> Result<Option<TakenUp>, St
         *by_day.entry(day).or_default() += 1;
     }
     let several_keys: Vec<Day> = by_day.into_iter().filter(|(_, count)| *count > 1).map(|(day, _)| day).collect();
-    match seal::take_up(dir, &several_keys).await {
+    match seal::take_up(dir, &several_keys, keys).await {
         Ok(sealed) => Ok(Some(TakenUp { sealed, several_keys })),
         Err(error) => {
             tracing::error!(%error, "a seal that a crash cut cannot be taken up");

@@ -192,7 +192,10 @@ fn what_cannot_be_deleted_is_named() {
     std::fs::create_dir(register.join("2026-01-01.sqlite")).unwrap();
     let error = purge(&register, &keys, TODAY, &kept(), Certificate::default()).unwrap_err();
     assert!(error.to_string().contains("2026-01-01.sqlite"), "{error}");
-    assert_eq!(purge(&register.join("none"), &keys, TODAY, &kept(), Certificate::default()).unwrap(), None);
+    let other = tempfile::tempdir().unwrap();
+    let none = register.join("none");
+    let keys = Keys::open(&other.path().join("keys"), &none).unwrap();
+    assert_eq!(purge(&none, &keys, TODAY, &kept(), Certificate::default()).unwrap(), None);
 }
 
 #[test]
@@ -201,5 +204,28 @@ fn a_term_is_announced_when_it_changes() {
     for days in [1, 1, 365, 365, 30] {
         announce(&register, &keys, days).unwrap();
     }
-    assert_eq!(terms(&register).unwrap().iter().map(|term| term.days).collect::<Vec<_>>(), [1, 365, 30]);
+    assert_eq!(
+        terms(&register, &keys.public()).unwrap().iter().map(|term| term.days).collect::<Vec<_>>(),
+        [1, 365, 30]
+    );
+}
+
+#[test]
+fn nothing_is_erased_on_the_word_of_terms_that_somebody_touched() {
+    let (_dir, register, keys) = register(&["2026-11-20", "2026-11-22"]);
+    let file = terms_file(&register);
+    let honest = std::fs::read_to_string(&file).unwrap();
+    let forged = "{\"entry\":{\"kind\":\"term\",\"number\":1,\"previous\":\"\",\"key\":\"\",\"from\":1,\"days\":1},\"signature\":\"\"}";
+    for touched in [format!("{forged}\n{honest}"), format!("{honest}{forged}\r\n"), String::new()] {
+        std::fs::write(&file, touched).unwrap();
+        let error =
+            purge(&register, &keys, TODAY + 900 * DAY, &kept(), Certificate::default()).unwrap_err().to_string();
+        assert!(error.starts_with("nothing is erased: ") && error.contains("terms.jsonl"), "{error}");
+        assert_eq!(keys.all().unwrap().len(), 2);
+    }
+    // Who can write the register alone has no purge taken up that nobody began.
+    std::fs::write(&file, honest).unwrap();
+    std::fs::write(register.join("purging.json"), "{\"days\":[{\"day\":\"2026-11-22\"}]}").unwrap();
+    assert_eq!(take_up(&register, &keys).0, None);
+    assert_eq!(keys.all().unwrap().len(), 2);
 }

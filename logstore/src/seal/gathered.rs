@@ -181,6 +181,15 @@ impl Gathered {
         self.users = by_name.iter().map(|user| self.users[*user as usize].clone()).collect();
         self.orders.sort_unstable_by_key(|order| (order.user, order.opened_at, order.id));
     }
+
+    /// A record that stands there twice.
+    pub(super) fn twice(&self) -> Option<i64> {
+        let pairs = self.orders.windows(2);
+        let mut twice = pairs.filter(|pair| {
+            (pair[0].user, pair[0].opened_at, pair[0].id) == (pair[1].user, pair[1].opened_at, pair[1].id)
+        });
+        twice.next().map(|pair| pair[0].id)
+    }
 }
 
 /// The records of these orders, in their order.

@@ -233,10 +233,12 @@ async fn seals_removed_reordered_changed_or_cut_off_are_named() {
         ("seals.jsonl, line 2 (1970-01-02)", "it was changed: its signature does not fit")
     );
     registered.write_seals(&lines[..2]);
-    let cut = ("seal of 1970-01-03".into(), "the audit trail knows it, and the chain of seals has it no more".into());
+    let cut = ("seals.jsonl".into(), "it is cut off, or an older copy: entry 3 was added to it and is gone".into());
     assert_eq!(registered.first().await, cut);
-    // Day, seal and all: the audit trail still knows.
+    // Day, seal and what the keys know of it: the audit trail still knows.
     std::fs::remove_file(Day::of(2 * DAY).file(&registered.register())).unwrap();
+    std::fs::remove_dir_all(registered.keys.dir().join("heads")).unwrap();
+    let cut = ("seal of 1970-01-03".into(), "the audit trail knows it, and the chain of seals has it no more".into());
     assert_eq!(registered.first().await, cut);
     // The trail cut too: the day's own file knows.
     let registered = Registered::new(4).await;
@@ -244,6 +246,7 @@ async fn seals_removed_reordered_changed_or_cut_off_are_named() {
     let trail = chain::text(&audit::file(&registered.register())).unwrap();
     let kept: String = trail.lines().take(2).map(|line| format!("{line}\n")).collect();
     std::fs::write(audit::file(&registered.register()), kept).unwrap();
+    std::fs::remove_dir_all(registered.keys.dir().join("heads")).unwrap();
     let day = ("1970-01-03".into(), "its file is sealed, and its seal is not in the chain".into());
     assert_eq!(registered.first().await, day);
 }

@@ -91,6 +91,8 @@ fn squid_log(config: &Config, asked: &SquidLog) -> Result<Answer, Wrong> {
     let lines = Lines::of(input).map_err(unreadable)?;
     let now = jiff::Timestamp::now().as_microsecond();
     let masking = Masking::of(config).map_err(Wrong)?;
+    // An import may be what begins a register.
+    register::pseudonyms(config).map_err(Wrong::because)?;
     let runtime = super::runtime()?;
     let mut register = runtime.block_on(logstore::Importer::begin(&register::settings(config))).map_err(held)?;
     let (mut filed, mut known) = (0, 0);

@@ -1,7 +1,8 @@
 //! `octroi log search`: the register, shown with pseudonyms, or with names to who says what for.
 //!
-//! Opening names asks for a declared purpose and a reason, and leaves its trace before anything is shown: an opening
-//! that cannot be audited does not take place.
+//! Opening names asks for a declared purpose and a reason. Every look leaves its trace before anything is shown, under
+//! pseudonyms as well: who knows a reference knows a pseudonym, and with it a month. One that cannot be audited does not
+//! take place.
 
 mod find;
 pub(super) mod format;
@@ -54,15 +55,14 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
     // One more than is shown, to know whether there are more.
     let limit = asked.limit.saturating_add(1);
     let found = runtime.block_on(find::newest(&config.register_dir(), &keys, &filter, &pseudonyms, limit));
-    let mut records = found.map_err(Wrong::because)?;
+    let (mut records, unread) = found.map_err(Wrong::because)?;
     let cut = records.len() > asked.limit;
     if cut {
         // They come oldest first.
         records.remove(0);
     }
-    if let Some(opening) = &opening {
-        trace(config, "search", Some(opening.purpose.code()), opening.reason, asked, records.len())?;
-    }
+    let declared = opening.as_ref().map(|opening| (opening.purpose.code(), opening.reason));
+    trace(config, "search", declared, scope(asked), records.len())?;
     let names = opening.is_none().then_some(&pseudonyms);
     let shown: Vec<Shown> = records.into_iter().map(|record| Shown::new(record, names)).collect();
     let format = if asked.json { Format::Json } else { asked.format };
@@ -71,11 +71,14 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
         let newest = plural(asked.limit as u64, "record", "records");
         eprintln!("there are more: only the newest {newest} shown (--limit)");
     }
+    for day in &unread {
+        eprintln!("not searched: {day}");
+    }
     if shown.is_empty() {
         eprintln!("nothing found");
         return Ok(Answer::No);
     }
-    Ok(Answer::Done)
+    Ok(if unread.is_empty() { Answer::Done } else { Answer::No })
 }
 
 /// The purpose and reason given, if names are to be shown. A purpose that is not declared is refused, and that it was
@@ -89,7 +92,7 @@ fn opening<'o>(config: &Config, asked: &'o Search) -> Result<Option<Opening<'o>>
     if let Some(purpose) = Purpose::of_code(code).filter(|purpose| declared.contains(purpose)) {
         return Ok(Some(Opening { purpose, reason: reason.trim() }));
     }
-    trace(config, "search refused", Some(code), reason, asked, 0)?;
+    trace(config, "search refused", Some((code, reason)), scope(asked), 0)?;
     let known: Vec<&str> = declared.iter().map(|purpose| purpose.code()).collect();
     Err(Wrong(format!(
         "`{code}` is not a declared purpose of the register; `[log] purposes` has: {}",
@@ -97,32 +100,32 @@ fn opening<'o>(config: &Config, asked: &'o Search) -> Result<Option<Opening<'o>>
     )))
 }
 
+/// Notes a look, with its purpose and reason if names were asked for.
 fn trace(
     config: &Config,
     act: &str,
-    purpose: Option<&str>,
-    reason: &str,
-    asked: &Search,
+    declared: Option<(&str, &str)>,
+    scope: BTreeMap<String, String>,
     count: usize,
 ) -> Result<(), Wrong> {
     let act = Act {
         at: String::new(),
         who: register::who(),
         act: act.to_owned(),
-        purpose: purpose.map(str::to_owned),
-        reason: Some(reason.to_owned()),
-        scope: scope(asked),
+        purpose: declared.map(|(purpose, _)| purpose.to_owned()),
+        reason: declared.map(|(_, reason)| reason.to_owned()),
+        scope,
         count: count as u64,
     };
+    let refusal = if declared.is_some() { "names stay closed" } else { "nothing is shown" };
     crate::files::private_dir(&config.register_dir()).map_err(Wrong::because)?;
     let keys = register::keys(config).map_err(Wrong::because)?;
     audit::add(&config.register_dir(), &keys, act)
-        .map_err(|why| Wrong(format!("names stay closed, because the audit trail cannot be written: {why}")))
+        .map_err(|why| Wrong(format!("{refusal}, because the audit trail cannot be written: {why}")))
 }
 
-/// The filters as they were given.
 fn scope(asked: &Search) -> BTreeMap<String, String> {
-    let filters = [
+    given([
         ("user", asked.user.clone()),
         ("client", asked.client.clone()),
         ("host", asked.host.clone()),
@@ -130,7 +133,11 @@ fn scope(asked: &Search) -> BTreeMap<String, String> {
         ("to", asked.to.clone()),
         ("id", asked.id.map(|id| id.to_string())),
         ("limit", Some(asked.limit.to_string())),
-    ];
+    ])
+}
+
+/// The filters as they were given.
+fn given<const N: usize>(filters: [(&str, Option<String>); N]) -> BTreeMap<String, String> {
     filters.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 

@@ -88,6 +88,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
     reload::close_the_way_back(&mut state, own).map_err(|Refused(why)| why)?;
     let data_dir = state.config.data_dir.clone();
     let accounts = Accounts::open(&data_dir).map_err(|error| error.to_string())?;
+    register::pseudonyms(&state.config).map_err(|error| error.to_string())?;
     let settings = register::settings(&state.config);
     let (register, recovery) = Register::start(settings).await.map_err(|error| error.to_string())?;
     let forwarding = forward::start(&state.config, &register.follow())?;

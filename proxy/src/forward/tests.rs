@@ -211,6 +211,7 @@ async fn what_a_register_files_at_its_end_is_forwarded_too() {
     let dir = folder_of_a_test();
     let config = config(dir.path(), "json = true");
     let durability = logstore::Durability::Process;
+    crate::register::pseudonyms(&config).expect("made before the register is");
     let (dir, keys) = (config.register_dir(), config.keys_dir());
     let settings = Settings { dir, keys, node: "gate1".to_owned(), durability };
     let (register, _) = Register::start(settings).await.expect("started");

@@ -115,7 +115,8 @@ fn announced(config: &Config, sheet: &mut Sheet) {
 
 /// The terms that were announced, and what they mean for the days there are.
 fn terms(config: &Config, days: &[OnDisk], sheet: &mut Sheet) {
-    let terms = match retention::terms(&config.register_dir()) {
+    let Ok(public) = crate::register::public(config) else { return };
+    let terms = match retention::terms(&config.register_dir(), &public) {
         Ok(terms) => terms,
         // The chain is told of with the others.
         Err(_) => return,

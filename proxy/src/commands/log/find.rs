@@ -7,14 +7,14 @@ use logstore::{Keys, Record, Search, SearchError};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// The newest records that are looked for, at most `limit`, oldest first.
+/// The newest records that are looked for, at most `limit`, oldest first; and the days that could not be read.
 pub(super) async fn newest(
     register: &Path,
     keys: &Keys,
     filter: &Filter,
     pseudonyms: &Pseudonyms,
     limit: usize,
-) -> Result<Vec<Record>, SearchError> {
+) -> Result<(Vec<Record>, Vec<SearchError>), SearchError> {
     let query = Search { newest_first: true, ..filter.search.clone() };
     let mut found = Vec::new();
     let visited = logstore::visit(register, keys, &query, |record| {
@@ -23,9 +23,9 @@ pub(super) async fn newest(
         }
         if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
-    visited.await?;
+    let unread = visited.await?;
     found.reverse();
-    Ok(found)
+    Ok((found, unread))
 }
 
 fn matches(filter: &Filter, record: &Record, pseudonyms: &Pseudonyms) -> bool {
@@ -83,19 +83,19 @@ mod tests {
         let pseudonyms = Pseudonyms::open(&dir.path().join("keys/pseudonyms")).expect("made");
         let all = Filter { search: Search::default(), user: None, client: None };
         let keys = Keys::open(&dir.path().join("keys"), dir.path()).expect("opened");
-        let everybody = newest(dir.path(), &keys, &all, &pseudonyms, 100).await.expect("searched");
+        let everybody = newest(dir.path(), &keys, &all, &pseudonyms, 100).await.expect("searched").0;
         assert_eq!(everybody.len(), 9);
         let shown: Vec<Shown> = everybody.into_iter().map(|record| Shown::new(record, Some(&pseudonyms))).collect();
         let one = Filter { search: Search::default(), user: shown[1].user.clone(), client: None };
-        let found = newest(dir.path(), &keys, &one, &pseudonyms, 100).await.expect("searched");
+        let found = newest(dir.path(), &keys, &one, &pseudonyms, 100).await.expect("searched").0;
         assert_eq!(hosts(found), ["n1.test", "n4.test", "n7.test"]);
-        let found = newest(dir.path(), &keys, &one, &pseudonyms, 2).await.expect("searched");
+        let found = newest(dir.path(), &keys, &one, &pseudonyms, 2).await.expect("searched").0;
         assert_eq!(hosts(found), ["n4.test", "n7.test"]);
         let client = Some(shown[0].client_ip.clone());
         let nobody = Some("p-0000000000".to_owned());
         for (user, client, count) in [(None, client, 9), (nobody, None, 0)] {
             let filter = Filter { search: Search::default(), user, client };
-            let found = newest(dir.path(), &keys, &filter, &pseudonyms, 100).await.expect("searched");
+            let found = newest(dir.path(), &keys, &filter, &pseudonyms, 100).await.expect("searched").0;
             assert_eq!(found.len(), count);
         }
     }

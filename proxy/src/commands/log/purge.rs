@@ -21,7 +21,7 @@ pub(super) fn purge(config: &Config, output: Output) -> Result<Answer, Wrong> {
     let mut note = None;
     let attested = match control::ask(&config.data_dir, &Request::Purge) {
         Ok(control::Answer::Purged { certificate }) => {
-            note = not_announced(config);
+            note = not_announced(config, &keys);
             certificate.map(|attested| *attested)
         }
         Ok(other) => return Err(status::unexpected(other)),
@@ -44,8 +44,8 @@ pub(super) fn purge(config: &Config, output: Output) -> Result<Answer, Wrong> {
 }
 
 /// What the file says and nobody was told yet: a gate erases by the term it has announced.
-fn not_announced(config: &Config) -> Option<String> {
-    let announced = retention::terms(&config.register_dir()).ok()?.last()?.days;
+fn not_announced(config: &Config, keys: &Keys) -> Option<String> {
+    let announced = retention::terms(&config.register_dir(), &keys.public()).ok()?.last()?.days;
     let wanted = config.log.retention_days;
     let differs = announced != wanted;
     differs.then(|| format!("announced: {announced} days; the file says {wanted}: `octroi reload`"))
@@ -60,7 +60,7 @@ fn offline(config: &Config, keys: &Keys) -> Result<Option<Attested>, Wrong> {
     register::announce(config, &dir, keys, register::who()).map_err(Wrong::because)?;
     let purged = logstore::purge_offline(&register::settings(config), config.organisation.name.clone());
     let purged = purged.map_err(Wrong::because)?;
-    let terms = logstore::retention::terms(&dir).map_err(Wrong::because)?;
+    let terms = logstore::retention::terms(&dir, &keys.public()).map_err(Wrong::because)?;
     forward::purge(&forward::folder(&config.data_dir), jiff::Timestamp::now().as_microsecond(), &terms)
         .map_err(|why| Wrong(format!("copies that were forwarded to files are not erased: {why}")))?;
     Ok(purged.map(Attested::from))
@@ -83,7 +83,11 @@ fn say(attested: Option<Attested>, output: Output) -> Result<Answer, Wrong> {
 
 /// Shows every certificate there is.
 pub(super) fn certificates(config: &Config, output: Output) -> Result<Answer, Wrong> {
-    let all = retention::certificates(&config.register_dir()).map_err(Wrong::because)?;
+    let all = match register::public(config) {
+        Ok(public) => retention::certificates(&config.register_dir(), &public).map_err(Wrong::because)?,
+        // Without a key there has been no register.
+        Err(_) => Vec::new(),
+    };
     let all: Vec<Attested> = all.into_iter().map(|(hash, certificate)| Attested { certificate, hash }).collect();
     if output.json {
         answer_json(&all)?;

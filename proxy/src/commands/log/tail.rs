@@ -1,9 +1,9 @@
 //! `octroi log tail`: the register as it is written, under pseudonyms and no other way.
 //!
 //! Nobody is watched live by name: the gate sends pseudonyms, and no purpose opens them here. Names are a matter for
-//! `octroi log search`, which leaves a trace.
+//! `octroi log search`. That somebody follows leaves its trace when it begins.
 
-use super::{Answer, Wrong, format, host_filter, is_pseudonym};
+use super::{Answer, Wrong, format, given, host_filter, is_pseudonym, trace};
 use crate::cli::{Format, Tail};
 use crate::commands::{no_gate, plural, status};
 use crate::config::Config;
@@ -14,6 +14,7 @@ use std::io::{self, Write};
 /// Shows records as they are filed, until the gate stops or nobody reads any more.
 pub(super) fn tail(config: &Config, asked: &Tail) -> Result<Answer, Wrong> {
     let watch = watch(asked)?;
+    let scope = given([("user", watch.user.clone()), ("client", watch.client.clone()), ("host", watch.host.clone())]);
     let format = if asked.json { Format::Json } else { asked.format.into() };
     let (mut following, first) = match Following::begin(&config.data_dir, watch) {
         Ok(begun) => begun,
@@ -25,6 +26,8 @@ pub(super) fn tail(config: &Config, asked: &Tail) -> Result<Answer, Wrong> {
         control::Answer::Failed { why } => return no(&why),
         other => return Err(status::unexpected(other)),
     }
+    // How many records it will be shown is not known yet.
+    trace(config, "tail", None, scope, 0)?;
     eprintln!("following the register, under pseudonyms; Ctrl-C ends it");
     if !written(&format::heading(format))? {
         return Ok(Answer::Done);

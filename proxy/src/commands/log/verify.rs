@@ -92,7 +92,7 @@ fn note(config: &Config, keys: &Keys, asked: &Verify, verified: &Verified) {
 
 impl Verified {
     fn text(&self) -> String {
-        let Report { days, records, open_records, checkpoints, entries, findings, notes } = &self.report;
+        let Report { days, records, open_records, checkpoints, entries, findings, notes, .. } = &self.report;
         let mut text = String::new();
         let mut row = |name: &str, what: String| {
             // Writing into a String does not fail.
