@@ -2,6 +2,8 @@
 
 use crate::accounts::rule::NAME_FORM;
 use crate::commands::when::FORMS;
+use crate::register::ACTS;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -220,9 +222,9 @@ pub(crate) struct Tail {
     /// Records of this host and its subdomains
     #[arg(long)]
     pub(crate) host: Option<String>,
-    /// How to show them; json is one record a line
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
+    /// How to show them
+    #[arg(long, value_enum, default_value_t = TailFormat::Table)]
+    pub(crate) format: TailFormat,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
@@ -245,8 +247,8 @@ pub(crate) struct Audit {
     /// Before this instant, or to the end of this day
     #[arg(long, value_name = "WHEN")]
     pub(crate) to: Option<String>,
-    /// Only acts of this kind: `search`, `purge`…
-    #[arg(long, value_name = "ACT")]
+    /// Only acts of this kind
+    #[arg(long, value_name = "ACT", value_parser = PossibleValuesParser::new(ACTS))]
     pub(crate) act: Option<String>,
     /// How to answer
     #[arg(long, value_enum, default_value_t = AuditFormat::Table)]
@@ -315,6 +317,30 @@ pub(crate) enum Format {
     Squid,
 }
 
+/// The form in which records are shown one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TailFormat {
+    /// Columns for people
+    Table,
+    /// One JSON object a line, in no array
+    Json,
+    /// CSV with a header line (RFC 4180)
+    Csv,
+    /// Squid's native access log
+    Squid,
+}
+
+impl From<TailFormat> for Format {
+    fn from(format: TailFormat) -> Format {
+        match format {
+            TailFormat::Table => Format::Table,
+            TailFormat::Json => Format::Json,
+            TailFormat::Csv => Format::Csv,
+            TailFormat::Squid => Format::Squid,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -335,6 +361,14 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_act_is_told_the_nearest_and_all_there_are() {
+        let refused = Cli::try_parse_from(["octroi", "audit", "--act", "serch"]).expect_err("refused").to_string();
+        assert!(refused.contains("similar") && refused.contains("'search'"), "{refused}");
+        assert!(ACTS.iter().all(|act| refused.contains(act)), "{refused}");
+        assert!(Cli::try_parse_from(["octroi", "audit", "--act", "search refused"]).is_ok());
+    }
+
+    #[test]
     fn wrong_usage_is_exit_2() {
         for line in [
             &["octroi", "fly"][..],
@@ -344,6 +378,7 @@ mod tests {
             &["octroi", "log", "search", "--id", "abc"],
             &["octroi", "log", "search", "--purpose", "security"],
             &["octroi", "audit", "--format", "squid"],
+            &["octroi", "audit", "--act", "serch"],
             &["octroi", "doctor", "weather"],
         ] {
             assert_eq!(Cli::try_parse_from(line).expect_err("refused").exit_code(), 2, "{line:?}");

@@ -55,8 +55,13 @@ pub(crate) fn exit(answer: Result<Answer, Wrong>) -> ExitCode {
     }
 }
 
-/// The configuration; its warnings are said.
+/// The configuration. Its warnings are said where it is looked at or put in force, not before every answer.
 fn configuration(path: Option<&Path>) -> Result<Config, Wrong> {
+    Config::load(path).map(|(config, _)| config).map_err(Wrong::because)
+}
+
+/// The same; its warnings are said.
+fn configuration_with_warnings(path: Option<&Path>) -> Result<Config, Wrong> {
     let (config, warnings) = Config::load(path).map_err(Wrong::because)?;
     eprint!("{warnings}");
     Ok(config)

@@ -151,6 +151,28 @@ pub(crate) fn clock(clock: &ClockState) -> String {
     format!("{kept}, offset {offset_us} µs, error {error_us} µs at most ({source})")
 }
 
+/// Every act that the audit trail knows of, by name.
+pub(crate) const ACTS: [&str; 18] = [
+    "search",
+    "search refused",
+    "tail",
+    "verify",
+    "audit",
+    "purge",
+    "purge asked",
+    "incident",
+    "retention",
+    "seal",
+    "anchor",
+    "import",
+    "erase",
+    "rekey",
+    "start",
+    "stop",
+    "recovery",
+    "clock step",
+];
+
 /// Who acts when nobody asked for it.
 pub(crate) const OWN: &str = "octroi";
 

@@ -102,9 +102,22 @@ impl<'a> Shown<'a> {
 
     /// Where it stands, whether it holds, and what it says.
     fn cells(&self, at: String) -> [String; 8] {
+        self.cells_with(at, |_, value| value.to_owned())
+    }
+
+    /// The same for people: of the clock whether it was kept, and of hashes enough to tell them apart.
+    fn brief_cells(&self, at: String) -> [String; 8] {
+        self.cells_with(at, |name, value| {
+            // `synchronised, offset 3 µs, …`.
+            let value = if name == "clock" { value.split(", ").next().unwrap_or(value) } else { value };
+            shortened(value)
+        })
+    }
+
+    fn cells_with(&self, at: String, value: impl Fn(&str, &str) -> String) -> [String; 8] {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let scope = self.scope.map(|scope| {
-            let pairs: Vec<String> = scope.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let pairs: Vec<String> = scope.iter().map(|(name, is)| format!("{name}={}", value(name, is))).collect();
             pairs.join(" ")
         });
         let act = if self.act.is_none() { "unreadable".to_owned() } else { text(self.act) };
@@ -138,10 +151,23 @@ fn text(format: AuditFormat, shown: &[Shown<'_>], config: &Config) -> Result<Str
         }
         AuditFormat::Table => {
             let mut rows = vec![NAMES.map(str::to_owned)];
-            rows.extend(shown.iter().map(|line| line.cells(local(line.at, config))));
+            rows.extend(shown.iter().map(|line| line.brief_cells(local(line.at, config))));
             Ok(if shown.is_empty() { String::new() } else { columns(&rows) })
         }
     }
+}
+
+/// Hashes of 64 digits by their first 12, as `git log` does.
+fn shortened(text: &str) -> String {
+    let words = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric());
+    words
+        .map(|word| {
+            let digits = word.chars().take_while(char::is_ascii_hexdigit).count();
+            let rest = word.get(digits..).unwrap_or_default();
+            let hash = digits == 64 && !rest.starts_with(|c: char| c.is_ascii_alphanumeric());
+            if hash { format!("{}…{rest}", &word[..12]) } else { word.to_owned() }
+        })
+        .collect()
 }
 
 /// An instant as people of the configuration's zone read it.
@@ -149,4 +175,18 @@ fn local(at: Option<&str>, config: &Config) -> String {
     let at = at.unwrap_or_default();
     let zoned = at.parse::<Timestamp>().map(|instant| instant.to_zoned_datetime(config.time_zone.clone()));
     zoned.map_or_else(|_| at.to_owned(), |zoned| zoned.strftime("%Y-%m-%d %H:%M:%S%:z").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_shortened_and_nothing_else_is() {
+        let hash = "0123456789abcdef".repeat(4);
+        assert_eq!(shortened(&format!("1@{hash}, {hash}")), "1@0123456789ab…, 0123456789ab…");
+        for kept in ["", "é 12", &hash[1..], &format!("{hash}0"), &format!("{hash}z")] {
+            assert_eq!(shortened(kept), kept);
+        }
+    }
 }

@@ -49,7 +49,7 @@ pub(crate) struct Summary {
     kept: u64,
     /// Records that an earlier import had brought.
     known: u64,
-    /// Of those kept, with their destination withheld.
+    /// Lines whose destination is withheld, whether they were kept now or known already.
     masked: u64,
     /// Lines older than the register keeps.
     too_old: u64,
@@ -114,10 +114,12 @@ fn squid_log(config: &Config, asked: &SquidLog) -> Result<Answer, Wrong> {
     } else {
         answer(&summary.text())?;
     }
-    for BadLine { line, why } in &summary.first_bad {
+    // JSON has both.
+    let said = !asked.output.json;
+    for BadLine { line, why } in summary.first_bad.iter().filter(|_| said) {
         eprintln!("line {line}: {why}");
     }
-    if let Some(why) = &summary.broken_off {
+    if let Some(why) = summary.broken_off.as_ref().filter(|_| said) {
         eprintln!("the log breaks off after line {}: {why}", summary.lines);
     }
     Ok(if summary.kept + summary.known > 0 && summary.broken_off.is_none() { Answer::Done } else { Answer::No })
@@ -324,7 +326,7 @@ impl Summary {
         row("read", plural(self.lines, "line", "lines"));
         row("kept", plural(self.kept, "record", "records"));
         for (name, count, what) in [
-            ("masked", self.masked, "of the log: where they went is withheld"),
+            ("masked", self.masked, "of the log's records, new or known: where they went is withheld"),
             ("known", self.known, "that an earlier import had brought"),
             ("skipped", self.skipped, "that are no exchange of anybody's"),
             ("too old", self.too_old, "from before what the register keeps (`[log] retention_days`)"),

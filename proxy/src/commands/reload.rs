@@ -1,13 +1,13 @@
 //! `octroi reload`: the running gate reads its files again, and what came of it.
 
-use super::{Answer, Wrong, answer, answer_json, configuration, no_gate, plural};
+use super::{Answer, Wrong, answer, answer_json, configuration_with_warnings, no_gate, plural};
 use crate::cli::Output;
 use crate::control::{self, AskError, Request};
 use std::path::Path;
 
 /// Asks the running gate to reload.
 pub(crate) fn reload(path: Option<&Path>, output: Output) -> Result<Answer, Wrong> {
-    let config = configuration(path)?;
+    let config = configuration_with_warnings(path)?;
     let outcome = control::ask(&config.data_dir, &Request::Reload).map_err(|why| match why {
         AskError::NoGate => Wrong(no_gate(&config)),
         AskError::Broken(_) => Wrong::because(why),

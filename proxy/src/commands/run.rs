@@ -107,7 +107,12 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
     print!("{}", greeting(&gate, recovery));
     let wanted = gate.started_with.limits.connections;
     if room < wanted {
-        tracing::warn!(room, wanted, "the system gives too few descriptors for `[limits] connections`");
+        tracing::warn!(
+            room,
+            wanted,
+            "the system gives too few descriptors for `[limits] connections`: raise LimitNOFILE (`ulimit -n`), or lower \
+             `[limits] connections`"
+        );
     }
 
     let tasks = TaskTracker::new();

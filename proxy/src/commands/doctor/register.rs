@@ -67,7 +67,7 @@ fn announced(config: &Config, sheet: &mut Sheet) {
         sheet.warning(
             (
                 &format!(
-                    "les enregistrements sont gardés {days} jours : inférieur à la fourchette de six mois à un an \
+                    "les enregistrements sont gardés {days} jours, soit moins que la fourchette de six mois à un an \
                      recommandée par la CNIL"
                 ),
                 &format!("records are kept {days} days, less than the six months to a year that the CNIL recommends"),

@@ -1,7 +1,9 @@
 //! What a doctor writes down: findings, each in one language, with what to do about it.
 
 use crate::pages::Language;
+use jiff::civil::Date;
 use serde::Serialize;
+use std::fmt::Display;
 
 /// How a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -22,6 +24,8 @@ pub(super) struct Finding {
     pub(super) level: Level,
     /// What was found, in one sentence.
     pub(super) what: String,
+    /// What a program said of it, in English.
+    pub(super) detail: Option<String>,
     /// What to do, in one sentence.
     #[serde(rename = "do")]
     pub(super) remedy: Option<String>,
@@ -57,10 +61,27 @@ impl Sheet {
         self.write(Level::Bad, what, Some(remedy));
     }
 
-    /// Bad or good, as it turns out.
-    pub(super) fn write(&mut self, level: Level, what: Both<'_>, remedy: Option<Both<'_>>) {
+    /// To be mended, with what was said of it.
+    pub(super) fn bad_because(&mut self, what: Both<'_>, why: impl Display, remedy: Both<'_>) {
+        self.bad(what, remedy);
+        self.detail(why);
+    }
+
+    /// To be looked at, with what was said of it.
+    pub(super) fn warning_because(&mut self, what: Both<'_>, why: impl Display, remedy: Both<'_>) {
+        self.warning(what, remedy);
+        self.detail(why);
+    }
+
+    fn detail(&mut self, why: impl Display) {
+        if let Some(finding) = self.findings.last_mut() {
+            finding.detail = Some(why.to_string());
+        }
+    }
+
+    fn write(&mut self, level: Level, what: Both<'_>, remedy: Option<Both<'_>>) {
         let said = |(french, english): Both<'_>| self.language.pick(typeset(french), english.to_owned());
-        let finding = Finding { level, what: said(what), remedy: remedy.map(said) };
+        let finding = Finding { level, what: said(what), detail: None, remedy: remedy.map(said) };
         self.findings.push(finding);
     }
 
@@ -71,18 +92,38 @@ impl Sheet {
     }
 }
 
-/// The spaces that French has before its marks.
+/// The spaces that French has before its marks, and its dates, the day first.
 fn typeset(text: &str) -> String {
-    let mut text = text.replace(" :", "\u{a0}:").replace("« ", "«\u{a0}").replace(" »", "\u{a0}»");
+    let mut text = dated(text).replace(" :", "\u{a0}:").replace("« ", "«\u{a0}").replace(" »", "\u{a0}»");
     for mark in [";", "!", "?"] {
         text = text.replace(&format!(" {mark}"), &format!("\u{202f}{mark}"));
     }
     text
 }
 
+/// `2026-11-24` as `24/11/2026`, where it stands alone: in the name of a file it stays.
+fn dated(text: &str) -> String {
+    let words = text.split_inclusive(' ').map(|word| {
+        let alone = word.trim_matches([' ', ',', ';', ')', '(']);
+        let day = alone.strip_prefix("l’").unwrap_or(alone);
+        match (day.len(), day.parse::<Date>()) {
+            (10, Ok(date)) => word.replace(day, &date.strftime("%d/%m/%Y").to_string()),
+            _ => word.to_owned(),
+        }
+    });
+    words.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn french_dates_have_the_day_first_but_in_names() {
+        assert_eq!(typeset("le 2026-11-24, puis (2026-01-02) :"), "le 24/11/2026, puis (02/01/2026)\u{a0}:");
+        let names = "a/2026-11-24 2026-11-24.sqlite 2026-11-24T10:00:00Z";
+        assert_eq!(typeset(names), names);
+    }
 
     #[test]
     fn the_worst_comes_first_in_the_language_asked_for() {

@@ -49,11 +49,13 @@ mod tests {
         let (dir, keys, durability) = (dir.to_owned(), dir.join("keys"), Durability::Process);
         let settings = Settings { dir, keys, node: "gate1".to_owned(), durability };
         let (register, _) = Register::start(settings).await.expect("started");
+        // A record of another day, found open, would be closed at its midnight and go on in a second one.
+        let today = jiff::Timestamp::now().as_microsecond();
         for n in 0..9 {
             let verdict =
                 Verdict { action: Action::Allow, rule: None, article: None, category: None, charter: "1@abc".into() };
             let entry = Entry {
-                opened_at: 1_795_459_500_000_000 + n / 3,
+                opened_at: today + n / 3,
                 user: Some(format!("user{}", n % 3).into()),
                 auth: Auth::Basic,
                 client_ip: "10.0.0.12".parse().expect("an address"),

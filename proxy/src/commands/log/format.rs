@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use logstore::Outcome;
 use serde_json::Value;
 use std::fmt::Write;
+use std::io::IsTerminal;
 
 /// All at once, in that form; times of a table in the configuration's zone.
 pub(super) fn all(format: Format, all: &[Shown], zone: &TimeZone) -> serde_json::Result<String> {
@@ -22,7 +23,7 @@ pub(super) fn all(format: Format, all: &[Shown], zone: &TimeZone) -> serde_json:
 /// What comes before the first of records shown one after the other.
 pub(super) fn heading(format: Format) -> String {
     match format {
-        Format::Table => columns_from(&[HEADER.map(str::to_owned)], WIDTHS),
+        Format::Table => columns_from(&[HEADER.map(str::to_owned)], widths(width())),
         Format::Csv => csv(&[]),
         Format::Json | Format::Squid => String::new(),
     }
@@ -31,7 +32,11 @@ pub(super) fn heading(format: Format) -> String {
 /// One record alone: a line of that form. JSON is an object, not an array of one.
 pub(in crate::commands) fn one(format: Format, shown: &Shown, zone: &TimeZone) -> serde_json::Result<String> {
     Ok(match format {
-        Format::Table => columns_from(&[row(shown, zone)], WIDTHS),
+        Format::Table => {
+            let mut rows = [row(shown, zone)];
+            fitted(&mut rows, WIDTHS, width());
+            columns_from(&rows, widths(width()))
+        }
         Format::Json => format!("{}\n", serde_json::to_string(shown)?),
         Format::Csv => csv_line(shown),
         Format::Squid => squid_line(shown),
@@ -73,13 +78,53 @@ const HEADER: [&str; 9] = ["id", "time", "user", "client", "what", "status", "by
 /// Of columns whose later rows are not known yet: enough for most.
 const WIDTHS: [usize; 9] = [8, 25, 12, 12, 40, 6, 9, 18, 0];
 
+/// Columns of a terminal that says nothing of its width, and the fewest that rows are cut to.
+const TERMINAL: usize = 100;
+/// Columns that `what` keeps, however full the others are.
+const WHAT: usize = 24;
+
+/// How wide rows may be: as the terminal has it; no matter when something else reads.
+fn width() -> Option<usize> {
+    let out = std::io::stdout();
+    if !out.is_terminal() {
+        return None;
+    }
+    let columns = rustix::termios::tcgetwinsize(&out).map_or(0, |size| usize::from(size.ws_col));
+    Some(columns.max(TERMINAL))
+}
+
+/// Cuts `what`, the fifth column, so that rows fit.
+fn fitted(rows: &mut [[String; 9]], least: [usize; 9], width: Option<usize>) {
+    let Some(width) = width else { return };
+    let widest = |n: usize| rows.iter().map(|row| row[n].chars().count()).max().unwrap_or(0).max(least[n]);
+    let others: usize = (0..9).filter(|n| *n != 4).map(|n| widest(n) + 2).sum();
+    let room = width.saturating_sub(others).max(WHAT);
+    for row in rows {
+        if row[4].chars().count() > room {
+            row[4] = row[4].chars().take(room - 1).chain(['…']).collect();
+        }
+    }
+}
+
+/// The least widths of rows that come one after the other, in what room there is.
+fn widths(width: Option<usize>) -> [usize; 9] {
+    let mut widths = WIDTHS;
+    if let Some(width) = width {
+        let others: usize = (0..9).filter(|n| *n != 4).map(|n| WIDTHS[n] + 2).sum();
+        widths[4] = width.saturating_sub(others).clamp(WHAT, WIDTHS[4]);
+    }
+    widths
+}
+
 /// Columns for people; times in the configuration's zone, with its offset then.
 fn table(all: &[Shown], zone: &TimeZone) -> String {
     if all.is_empty() {
         return String::new();
     }
     let header = [HEADER.map(str::to_owned)];
-    columns(&header.into_iter().chain(all.iter().map(|shown| row(shown, zone))).collect::<Vec<_>>())
+    let mut rows: Vec<[String; 9]> = header.into_iter().chain(all.iter().map(|shown| row(shown, zone))).collect();
+    fitted(&mut rows, [0; 9], width());
+    columns(&rows)
 }
 
 fn row(shown: &Shown, zone: &TimeZone) -> [String; 9] {
@@ -124,7 +169,7 @@ fn squid_line(shown: &Shown) -> String {
     // A name that nobody has, so that readers find a host where they look for one.
     let url = url(shown).unwrap_or_else(|masked| match shown.method.as_str() {
         "CONNECT" => format!("{masked}.masked.invalid:{}", shown.port),
-        _ => format!("{}://{masked}.masked.invalid/", shown.scheme),
+        _ => format!("{}://{masked}.masked.invalid{}/", shown.scheme, port(shown)),
     });
     let (seconds, milliseconds) = (end.div_euclid(1_000_000), end.rem_euclid(1_000_000) / 1000);
     format!(
@@ -156,11 +201,15 @@ fn url(shown: &Shown) -> Result<String, &str> {
     if shown.method == "CONNECT" {
         return Ok(format!("{host}:{}", shown.port));
     }
-    let port = match (shown.scheme.as_str(), shown.port) {
+    Ok(format!("{}://{host}{}{}", shown.scheme, port(shown), shown.path.as_deref().unwrap_or("/")))
+}
+
+/// `:port`, unless it is the scheme's own.
+fn port(shown: &Shown) -> String {
+    match (shown.scheme.as_str(), shown.port) {
         ("http", 80) | ("https", 443) => String::new(),
         (_, port) => format!(":{port}"),
-    };
-    Ok(format!("{}://{host}{port}{}", shown.scheme, shown.path.as_deref().unwrap_or("/")))
+    }
 }
 
 /// Without blanks and control characters, which would shift the columns that log readers count, without what is not

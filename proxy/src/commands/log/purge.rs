@@ -18,8 +18,12 @@ pub(super) fn purge(config: &Config, output: Output) -> Result<Answer, Wrong> {
         eprintln!("{}", no_register(config));
         return say(None, output);
     };
+    let mut note = None;
     let attested = match control::ask(&config.data_dir, &Request::Purge) {
-        Ok(control::Answer::Purged { certificate }) => certificate.map(|attested| *attested),
+        Ok(control::Answer::Purged { certificate }) => {
+            note = not_announced(config, &keys);
+            certificate.map(|attested| *attested)
+        }
         Ok(other) => return Err(status::unexpected(other)),
         Err(AskError::NoGate) => offline(config, &keys)?,
         Err(why) => return Err(Wrong::because(why)),
@@ -32,7 +36,19 @@ pub(super) fn purge(config: &Config, output: Output) -> Result<Answer, Wrong> {
             eprintln!("warning: the audit trail cannot say who asked for it: {why}");
         }
     }
-    say(attested, output)
+    say(attested, output)?;
+    if let Some(note) = note {
+        eprintln!("{note}");
+    }
+    Ok(Answer::Done)
+}
+
+/// What the file says and nobody was told yet: a gate erases by the term it has announced.
+fn not_announced(config: &Config, keys: &Keys) -> Option<String> {
+    let announced = retention::terms(&config.register_dir(), &keys.public()).ok()?.last()?.days;
+    let wanted = config.log.retention_days;
+    let differs = announced != wanted;
+    differs.then(|| format!("announced: {announced} days; the file says {wanted}: `octroi reload`"))
 }
 
 /// Without a gate: as a start would, under the register's lock.
@@ -80,7 +96,6 @@ pub(super) fn certificates(config: &Config, output: Output) -> Result<Answer, Wr
     }
     if all.is_empty() {
         eprintln!("no certificate: nothing was erased so far");
-        return Ok(Answer::No);
     }
     Ok(Answer::Done)
 }

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 pub(super) fn tail(config: &Config, asked: &Tail) -> Result<Answer, Wrong> {
     let watch = watch(asked)?;
     let scope = given([("user", watch.user.clone()), ("client", watch.client.clone()), ("host", watch.host.clone())]);
-    let format = if asked.json { Format::Json } else { asked.format };
+    let format = if asked.json { Format::Json } else { asked.format.into() };
     let (mut following, first) = match Following::begin(&config.data_dir, watch) {
         Ok(begun) => begun,
         Err(AskError::NoGate) => return no(&no_gate(config)),
@@ -111,10 +111,11 @@ fn still_read(following: &Following) -> Result<bool, Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::TailFormat;
 
     fn asked(user: &str, client: &str, host: &str) -> Tail {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Tail { user: some(user), client: some(client), host: some(host), format: Format::Table, json: false }
+        Tail { user: some(user), client: some(client), host: some(host), format: TailFormat::Table, json: false }
     }
 
     #[test]

@@ -48,11 +48,9 @@ pub(super) fn examine(config: &Config, keys: &Keys, days: &[OnDisk], sheet: &mut
             room(&condition, days, now, sheet);
             clock(&condition, sheet);
         }
-        Err(why) => sheet.bad(
-            (
-                &format!("le registre ne peut pas être examiné : {why}"),
-                &format!("the register cannot be looked at: {why}"),
-            ),
+        Err(why) => sheet.bad_because(
+            ("le registre ne peut pas être examiné", "the register cannot be looked at"),
+            why,
             ("corrigez la cause", "mend the cause"),
         ),
     }
@@ -107,8 +105,9 @@ fn chained(chain: &ChainState, sheet: &mut Sheet) {
         None => {
             sheet.good((&format!("{file} tient (entrées : {entries})"), &format!("{file} holds (entries: {entries})")))
         }
-        Some(why) => sheet.bad(
-            (&format!("{file} ne tient pas : {why}"), &format!("{file} does not hold: {why}")),
+        Some(why) => sheet.bad_because(
+            (&format!("{file} ne tient pas"), &format!("{file} does not hold")),
+            why,
             (
                 "gardez tout en l’état, lancez `octroi log verify`, et cherchez qui a écrit dans ce fichier",
                 "leave everything as it is, run `octroi log verify`, and find out who wrote that file",
@@ -123,18 +122,17 @@ fn room(condition: &Condition, days: &[OnDisk], now: Timestamp, sheet: &mut Shee
     let (from, today) = (utc(now - SignedDuration::from_hours(7 * 24)), utc(now));
     let week: Vec<u64> = days.iter().filter(|day| day.day >= from && day.day < today).map(|day| day.bytes).collect();
     let rate = week.iter().sum::<u64>() / (week.len() as u64).max(1);
-    let free = condition.free_bytes >> 20;
+    let (libre, free) = (size(condition.free_bytes, "io", ","), size(condition.free_bytes, "iB", "."));
     // Beyond some years a rate says nothing.
     let left = condition.free_bytes.checked_div(rate).filter(|left| *left < 3650);
     let what = match left {
         Some(left) => (
-            format!("il reste {free} Mio sur le disque du registre : {left} jours au rythme de la dernière semaine"),
-            format!("{free} MiB are free on the register's disk: {left} days at the rate of the last week"),
+            format!("il reste {libre} sur le disque du registre : {left} jours au rythme de la dernière semaine"),
+            format!("{free} are free on the register's disk: {left} days at the rate of the last week"),
         ),
-        None => (
-            format!("il reste {free} Mio sur le disque du registre"),
-            format!("{free} MiB are free on the register's disk"),
-        ),
+        None => {
+            (format!("il reste {libre} sur le disque du registre"), format!("{free} are free on the register's disk"))
+        }
     };
     let (what, remedy) = (
         (what.0.as_str(), what.1.as_str()),
@@ -149,6 +147,16 @@ fn room(condition: &Condition, days: &[OnDisk], now: Timestamp, sheet: &mut Shee
         Some(left) if left < LAST_MONTH => sheet.warning(what, remedy),
         _ => sheet.good(what),
     }
+}
+
+/// In mebibytes, or gibibytes with a decimal.
+fn size(bytes: u64, unit: &str, point: &str) -> String {
+    let mebibytes = bytes >> 20;
+    if mebibytes < 1024 {
+        return format!("{mebibytes} M{unit}");
+    }
+    let tenths = mebibytes * 10 / 1024;
+    format!("{}{point}{} G{unit}", tenths / 10, tenths % 10)
 }
 
 fn clock(condition: &Condition, sheet: &mut Sheet) {
@@ -184,11 +192,15 @@ fn history(dir: &Path, now: Timestamp, sheet: &mut Sheet) {
     let acts = audit::read(dir).unwrap_or_default().acts;
     let stepped = |act: &&Act| act.act == "clock step" && act.at.parse::<Timestamp>().is_ok_and(|at| at >= since);
     if let Some(last) = acts.iter().rev().find(stepped) {
-        let (at, step) = (&last.at, last.scope.get("microseconds").map_or("?", String::as_str));
+        let at = &last.at;
+        let french =
+            at.parse::<Timestamp>().map(|at| at.to_zoned_datetime(TimeZone::UTC).strftime("%d/%m/%Y à %H:%M:%S UTC"));
+        let french = french.map_or_else(|_| at.clone(), |french| french.to_string());
+        let step = last.scope.get("microseconds").map_or("?", String::as_str);
         sheet.warning(
             (
                 &format!(
-                    "l’horloge a été changée le {at}, de {step} µs : les dates d’avant et d’après ne se comparent pas"
+                    "l’horloge a été changée le {french}, de {step} µs : les dates d’avant et d’après ne se comparent pas"
                 ),
                 &format!("the clock was set on {at}, by {step} µs: dates before and after it do not compare"),
             ),
@@ -199,15 +211,24 @@ fn history(dir: &Path, now: Timestamp, sheet: &mut Sheet) {
         );
     }
     for incident in register::incidents(dir, now) {
-        sheet.warning(
-            (
-                &format!("incident au cours du dernier mois : {incident}"),
-                &format!("incident of the last month: {incident}"),
-            ),
+        sheet.warning_because(
+            ("incident au cours du dernier mois", "incident of the last month"),
+            incident,
             (
                 "inscrivez-le à votre registre des incidents, avec sa cause",
                 "enter it in your register of incidents, with its cause",
             ),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        assert_eq!((size(300 << 20, "io", ","), size(1536 << 20, "io", ",")), ("300 Mio".into(), "1,5 Gio".into()));
+        assert_eq!(size(61_000 << 20, "iB", "."), "59.5 GiB");
     }
 }

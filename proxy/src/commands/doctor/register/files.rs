@@ -116,10 +116,10 @@ fn place(data: &Path, keys: &Path, sheet: &mut Sheet) {
                 &format!("the keys ({shown}) are beside the data: a backup of {parent} takes both"),
             ),
             (
-                "excluez ce dossier de la sauvegarde des données et gardez `master` et `seal.key` en lieu sûr, ou \
-                 nommez un autre dossier dans `[log] keys`",
-                "leave that folder out of the backup of the data and keep `master` and `seal.key` in a safe place, or \
-                 name another folder in `[log] keys`",
+                "excluez ce dossier de la sauvegarde des données et gardez `master`, `seal.key` et `pseudonyms` en lieu \
+                 sûr, ou nommez un autre dossier dans `[log] keys`",
+                "leave that folder out of the backup of the data and keep `master`, `seal.key` and `pseudonyms` in a safe \
+                 place, or name another folder in `[log] keys`",
             ),
         );
     } else {

@@ -43,8 +43,9 @@ impl Holder {
                     );
                 }
                 for trouble in &status.register.troubles {
-                    sheet.bad(
-                        (&format!("la passerelle signale : {trouble}"), &format!("the gate says: {trouble}")),
+                    sheet.bad_because(
+                        ("la passerelle signale un ennui", "the gate has trouble"),
+                        trouble,
                         (
                             "corrigez la cause : la passerelle réessaie d’elle-même",
                             "mend the cause: the gate tries again by itself",

@@ -36,8 +36,9 @@ pub(super) fn examine(config: &Config, days: &[OnDisk], sheet: &mut Sheet) -> Op
     let keys = match register::keys(config) {
         Ok(keys) => keys,
         Err(why) => {
-            sheet.bad(
-                (&format!("les clés ne peuvent pas servir : {why}"), &format!("the keys cannot be used: {why}")),
+            sheet.bad_because(
+                ("les clés ne peuvent pas servir", "the keys cannot be used"),
+                why,
                 (
                     "remettez les clés de ce registre, depuis leur copie de sûreté",
                     "put the keys of this register back, from their safe copy",
@@ -71,11 +72,9 @@ pub(super) fn examine(config: &Config, days: &[OnDisk], sheet: &mut Sheet) -> Op
                 ),
             );
         }
-        Err(why) => sheet.bad(
-            (
-                &format!("les clés des jours ne peuvent pas être lues : {why}"),
-                &format!("the keys of days cannot be read: {why}"),
-            ),
+        Err(why) => sheet.bad_because(
+            ("les clés des jours ne peuvent pas être lues", "the keys of days cannot be read"),
+            why,
             ("rendez le dossier à la passerelle", "give the folder to the gate's account"),
         ),
     }

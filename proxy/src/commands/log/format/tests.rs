@@ -79,10 +79,13 @@ fn names_are_one_word_and_nobody_is_a_dash() {
 #[test]
 fn what_is_withheld_is_no_host_of_anybody() {
     let masked = Record { host: None, destination_ip: None, masked: Some("category".to_owned()), ..tunnel() };
-    let page = Record { method: "GET".to_owned(), scheme: "http".to_owned(), ..masked.clone() };
-    let [masked, page] = [masked, page].map(|record| Shown::new(record, None));
+    let page = Record { method: "GET".to_owned(), scheme: "http".to_owned(), port: 80, ..masked.clone() };
+    let elsewhere = Record { port: 9080, ..page.clone() };
+    let [masked, page, elsewhere] = [masked, page, elsewhere].map(|record| Shown::new(record, None));
     assert!(squid_line(&masked).contains(" category.masked.invalid:443 "), "{}", squid_line(&masked));
     assert!(squid_line(&page).contains(" http://category.masked.invalid/ "), "{}", squid_line(&page));
+    let elsewhere = squid_line(&elsewhere);
+    assert!(elsewhere.contains(" http://category.masked.invalid:9080/ "), "{elsewhere}");
     assert_eq!(row(&masked, &TimeZone::UTC)[4], "CONNECT [category]");
 }
 
@@ -97,4 +100,20 @@ fn one_by_one_is_a_line_each() {
     let short = Shown::new(Record { user: None, ..refused() }, None);
     let (head, line) = (heading(Format::Table), one(Format::Table, &short, &TimeZone::UTC).expect("written"));
     assert_eq!(head.find("rule"), line.find("jeux"), "{head}{line}");
+}
+
+#[test]
+fn what_is_cut_to_fit_a_terminal_and_nowhere_else() {
+    let long = || [[1, 25, 12, 12, 300, 3, 5, 5, 4].map(|width| "é".repeat(width))];
+    let fit = |width| {
+        let mut rows = long();
+        fitted(&mut rows, [0; 9], width);
+        rows
+    };
+    assert_eq!(fit(None), long());
+    let wide = fit(Some(200));
+    assert_eq!(columns(&wide).trim_end().chars().count(), 200);
+    assert!(wide[0][4].ends_with("é…"), "{wide:?}");
+    assert_eq!(fit(Some(100))[0][4].chars().count(), WHAT);
+    assert_eq!((widths(None), widths(Some(300)), widths(Some(100))[4]), (WIDTHS, WIDTHS, WHAT));
 }
