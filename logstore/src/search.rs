@@ -169,8 +169,14 @@ async fn search_sealed(reader: &mut Reader, query: &Search) -> Result<Vec<Record
     }
     let mut query = query.clone();
     // What holds of the whole day is not asked of each record.
-    query.from = query.from.filter(|from| reader.number("first_opened").map_or(true, |first| *from > first));
-    query.to = query.to.filter(|to| reader.number("last_opened").map_or(true, |last| *to <= last));
+    let opened = reader.number("first_opened").and_then(|first| Ok(first..=reader.number("last_opened")?));
+    if let Ok(opened) = opened {
+        if query.from.is_some_and(|from| from > *opened.end()) || query.to.is_some_and(|to| to <= *opened.start()) {
+            return Ok(Vec::new());
+        }
+        query.from = query.from.filter(|from| from > opened.start());
+        query.to = query.to.filter(|to| to <= opened.end());
+    }
     let mut found = Vec::new();
     let user = match &query.user {
         None => None,

@@ -119,18 +119,21 @@ async fn fill(asked: &Asked, settings: &Settings, first: i64) -> Result<()> {
 }
 
 fn size(dir: &Path) -> Result<(u64, u64, u64)> {
-    let (mut bytes, mut days) = (0, 0);
+    let (mut bytes, mut days) = (0, Vec::new());
     for file in dir.read_dir()? {
         let file = file?;
         if file.path().is_file() {
             bytes += file.metadata()?.len();
-            days += u64::from(file.path().extension().is_some_and(|end| end == "sqlite"));
+            let name = file.file_name().into_string().unwrap_or_default();
+            days.extend(name.strip_suffix(".sqlite").map(|day| format!("\"day\":\"{day}\"")));
         }
     }
     let seals = std::fs::read_to_string(dir.join("seals.jsonl"))?;
-    let counted =
-        seals.lines().filter_map(|line| line.split("\"records\":").nth(1)?.split(',').next()?.parse::<u64>().ok());
-    Ok((bytes, counted.sum(), days))
+    let counted = seals
+        .lines()
+        .filter(|line| days.iter().any(|day| line.contains(day)))
+        .filter_map(|line| line.split("\"records\":").nth(1)?.split(',').next()?.parse::<u64>().ok());
+    Ok((bytes, counted.sum(), days.len() as u64))
 }
 
 struct Log {
