@@ -199,7 +199,8 @@ pub(crate) async fn undo_cut(file: &Path) -> Result<(), DayError> {
     let undone = async {
         let mut connection = SqliteConnection::connect_with(&options).await?;
         version(&mut connection).await?;
-        connection.close().await
+        connection.close().await?;
+        Ok::<_, Malformed>(())
     };
     undone.await.map_err(|error| DayError::of(file, &error))
 }
@@ -227,8 +228,21 @@ async fn meta(connection: &mut SqliteConnection, name: &'static str) -> Result<S
     value.ok_or(Malformed::Meta(name))
 }
 
-async fn version(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("PRAGMA user_version").fetch_one(connection).await
+/// What makes the schema. Kept as it is: files are held to its text.
+const SCHEMA: &str = include_str!("../migrations/sqlite/0002-day.sql");
+
+/// The version of a file's schema. A trigger or a view that somebody put into a file would make SQL mean something else,
+/// so of today's form nothing is taken that our own schema does not say.
+async fn version(connection: &mut SqliteConnection) -> Result<i64, Malformed> {
+    let version = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
+    if version == VERSION {
+        let schema: Vec<String> =
+            sqlx::query_scalar("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetch_all(connection).await?;
+        if schema.iter().any(|sql| !SCHEMA.contains(sql)) {
+            return Err(Malformed::Schema);
+        }
+    }
+    Ok(version)
 }
 
 /// What is said of a file that this code cannot read.
@@ -239,7 +253,7 @@ pub(crate) fn foreign(version: i64) -> String {
 /// Makes the schema in an empty file.
 async fn make(connection: &mut SqliteConnection, day: Day, state: &str, key: &KeyName) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin().await?;
-    sqlx::raw_sql(include_str!("../migrations/sqlite/0002-day.sql")).execute(&mut *transaction).await?;
+    sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
     for (name, value) in [("day", day.to_string().as_str()), ("state", state), ("key", key.as_str())] {
         set(&mut transaction, name, value).await?;
     }

@@ -157,6 +157,8 @@ pub(crate) enum Malformed {
     Closed(#[from] Closed),
     #[error("a day file in the clear stands where the register had none: somebody else put it there")]
     FirstForm,
+    #[error("its schema holds what no gate puts into one (a trigger, a view, another table): somebody else did")]
+    Schema,
     #[error("a block whose field `{0}` cannot be read")]
     Block(&'static str),
     #[error("record {0} stands there twice")]

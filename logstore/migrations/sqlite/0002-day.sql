@@ -1,5 +1,6 @@
 -- A day file of the second form: the records of one UTC day, hidden under the day's key. What stands here in the clear
--- says nothing about anybody. `docs/RECORDS.md` specifies what the texts and blobs hold.
+-- says nothing about anybody. `docs/RECORDS.md` specifies what the texts and blobs hold. Never edit a statement: every file
+-- is held to their text.
 
 -- What is the same for the whole day: `day`, `key`, `state` (open or sealed); of a sealed day also `records`, `first_id`,
 -- `last_id`, `first_opened`, `last_opened`, `seal`.

@@ -171,3 +171,36 @@ async fn a_sealed_day_deleted_or_replaced_is_said() {
     assert_eq!(register.finish().await, 0);
     world.holds().await;
 }
+
+/// What is in a file decides what SQL does: a trigger could drop each record as it is filed.
+#[tokio::test]
+async fn todays_file_with_a_trigger_takes_no_record_and_none_is_lost() {
+    let world = World::new(MIDNIGHT + 12 * HOUR);
+    let register = world.start().await;
+    let mut client = Client { world: &world, register: register.clone(), task: 0, number: 0 };
+    client.page().await;
+    assert_eq!(register.finish().await, 0);
+    let file = world.today().file(&world.register());
+    let change = async |sql: &'static str| {
+        let mut database = crate::dayfile::open_for_tests(&file).await;
+        sqlx::query(sql).execute(&mut database).await.unwrap();
+        sqlx::Connection::close(database).await.unwrap();
+    };
+    change("CREATE TRIGGER late AFTER INSERT ON batch BEGIN DELETE FROM batch WHERE number = new.number; END").await;
+    let register = world.start().await;
+    let mut client = Client { world: &world, register: register.clone(), task: 1, number: 0 };
+    client.page().await;
+    let refused = register.flush().await.unwrap_err();
+    assert!(refused.why.contains("its schema holds"), "{refused}");
+    assert!(register.backlog().trouble.is_some());
+    change("DROP TRIGGER late").await;
+    let began = std::time::Instant::now();
+    while register.flush().await.is_err() {
+        assert!(began.elapsed() < super::LIMIT);
+    }
+    assert_eq!(register.finish().await, 0);
+    let mut said = Said::default();
+    said.read(&world.dir);
+    said.check(&world).await;
+    assert_eq!(world.findings().await, []);
+}

@@ -349,3 +349,24 @@ async fn what_stands_in_the_clear_beside_the_records_is_held_to_them() {
         assert!(why.contains("by which a search finds them"), "{why}");
     }
 }
+
+#[tokio::test]
+async fn a_schema_with_something_added_is_not_read() {
+    for sql in [
+        "CREATE TRIGGER late AFTER INSERT ON batch BEGIN DELETE FROM batch WHERE number = new.number; END",
+        "CREATE VIEW people AS SELECT user FROM block",
+        "CREATE TABLE more (what TEXT)",
+        "CREATE UNIQUE INDEX once ON block (last_user)",
+    ] {
+        let registered = Registered::new(1).await;
+        let file = Day::of(0).file(&registered.register());
+        let mut database = crate::dayfile::open_for_tests(&file).await;
+        sqlx::query(sql).execute(&mut database).await.unwrap();
+        sqlx::Connection::close(database).await.unwrap();
+        let (found, why) = registered.first().await;
+        assert!(found.contains("1970-01-01"), "{sql}: {found}");
+        assert!(why.contains("its schema holds"), "{sql}: {why}");
+        let read = crate::search(&registered.register(), &registered.keys, &crate::Search::default()).await;
+        assert!(read.unwrap_err().to_string().contains("its schema holds"), "{sql}");
+    }
+}
