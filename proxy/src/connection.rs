@@ -9,6 +9,8 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Room made for one read of a head.
@@ -16,6 +18,39 @@ const ROOM: usize = 4096;
 /// How long, and how much, a client that is still sending is listened to after it was answered.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: u64 = 1 << 20;
+
+/// The reading half of a client's connection, whatever carries it.
+pub(crate) trait ClientReader: AsyncRead + Unpin {
+    /// The TCP socket, when what it carries is what is read here: nothing in between has bytes of its own.
+    fn socket(&self) -> Option<&TcpStream>;
+}
+
+/// The writing half of a client's connection, whatever carries it.
+pub(crate) trait ClientWriter: AsyncWrite + Unpin {
+    /// The TCP socket, when what is written here is what it carries: nothing in between has bytes of its own.
+    fn socket(&self) -> Option<&TcpStream>;
+
+    /// Has the connection end so that the client sees that what it got is not whole. It is closed next.
+    fn break_off(&mut self);
+}
+
+impl ClientReader for ReadHalf<'_> {
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self.as_ref())
+    }
+}
+
+impl ClientWriter for WriteHalf<'_> {
+    fn socket(&self) -> Option<&TcpStream> {
+        Some(self.as_ref())
+    }
+
+    fn break_off(&mut self) {
+        // A socket closed without lingering sends a reset, and what it still holds is dropped. On a socket that is broken
+        // already there is nothing to do.
+        let _ = self.as_ref().set_zero_linger();
+    }
+}
 
 /// A client's connection, and what has been read of it.
 pub(crate) struct Connection<R, W> {
@@ -48,6 +83,8 @@ pub(crate) enum Next {
     /// It ends, but the client may still be sending: it is listened to for a moment, so that the answer is not lost to
     /// the reset that closing a connection with unread bytes causes (RFC 9112 §9.6).
     Linger,
+    /// It ends by a reset: what the client got is not whole, and its framing would not tell (RFC 9112 §8).
+    BreakOff,
 }
 
 /// How waiting for a head ended.
@@ -65,8 +102,8 @@ enum Waited {
 /// Cancel safety: dropped, an exchange under way is settled as what happened.
 pub(crate) async fn serve<R, W>(gate: &Gate, connection: &mut Connection<R, W>)
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     loop {
         let next = match wait(gate, connection).await {
@@ -78,6 +115,7 @@ where
             Next::Keep => {}
             Next::Close => return,
             Next::Linger => return linger(connection).await,
+            Next::BreakOff => return connection.writer.break_off(),
         }
     }
 }
@@ -85,8 +123,8 @@ where
 /// Ends our side and listens a little. The exchange is settled by now: nothing waits for this.
 async fn linger<R, W>(connection: &mut Connection<R, W>)
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     let until_the_end = async {
         connection.writer.shutdown().await?;
@@ -107,8 +145,8 @@ where
 /// Waits for the next request: `idle_timeout` for its first byte, `header_timeout` from there to its whole head.
 async fn wait<R, W>(gate: &Gate, connection: &mut Connection<R, W>) -> Waited
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     let (header_bytes, header_timeout, idle_timeout) = {
         let limits = &gate.state().config.limits;

@@ -1,7 +1,7 @@
 //! One exchange, top to bottom: the street of this gate.
 //!
 //! accept → identify → target → decide → owe the record → pass or refuse → settle the record. Read this file first.
-use crate::connection::{Connection, Next};
+use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::gate::Gate;
 use crate::identify::{self, Client, Identity};
 use crate::pages::{Fault, Language};
@@ -9,7 +9,6 @@ use crate::wire::{Framing, Known, Malformed, RequestHead, Version};
 use crate::{pass, record, refuse, tunnel};
 use policy::{Action, Query, Scheme, Target, TargetError};
 use std::borrow::Cow;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What is asked, parsed once; nothing behind this parses it again.
 #[derive(Debug)]
@@ -40,8 +39,8 @@ enum Way {
 /// Cancel safety: dropped, the record is settled as what happened and both connections are closed.
 pub(crate) async fn run<R, W>(gate: &Gate, connection: &mut Connection<R, W>, head: RequestHead) -> Next
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     // The charter, lists and settings an exchange begins with are those it ends with.
     let state = gate.state();

@@ -3,7 +3,7 @@
 //! A message leaves only as the gate understood it: the start line, Host, framing and Via are written anew, fields of one
 //! hop stay here, bodies are checked against their framing on the way.
 use crate::body::{self, BodyError, Chunks, Sender};
-use crate::connection::{Connection, Next};
+use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
 use crate::gate::{Gate, State};
 use crate::pages::Fault;
@@ -63,8 +63,8 @@ pub(crate) async fn run<R, W>(
     record: &mut OwedRecord,
 ) -> (Outcome, Next)
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     // Only what may be sent twice goes on a kept connection, which the origin may just have closed (RFC 9110 §9.2.2).
     let repeatable = asked.method.is_idempotent() && asked.framing == Framing::None;
@@ -114,8 +114,8 @@ async fn exchange<R, W>(
     record: &OwedRecord,
 ) -> Result<Passed, PassError>
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     let request = request_head(connection.buffer.bytes(), head, asked);
     if asked.framing != Framing::None {
@@ -140,8 +140,8 @@ async fn converse<R, W>(
     record: &OwedRecord,
 ) -> Result<Passed, PassError>
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     let limits = &state.config.limits;
     let idle = limits.idle_timeout;

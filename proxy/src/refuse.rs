@@ -3,7 +3,7 @@
 //! Each is a whole answer with a page in the client's language and a Proxy-Status field (RFC 9209). What a client was
 //! still sending is not read as a request: unless there was no body, the connection ends.
 use crate::body;
-use crate::connection::{Connection, Next};
+use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
 use crate::gate::{Gate, State};
 use crate::identify::Client;
@@ -16,7 +16,6 @@ use logstore::{Outcome, OwedRecord, Unwritable};
 use policy::Decision;
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Why an exchange is turned back.
 #[derive(Debug, Clone, Copy)]
@@ -38,8 +37,8 @@ pub(crate) async fn answer<R, W>(
     record: &mut OwedRecord,
 ) -> (Outcome, Next)
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     gate.counts.refused();
     let fault = match why {
@@ -63,8 +62,8 @@ pub(crate) async fn fault<R, W>(
     record: &mut OwedRecord,
 ) -> Next
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     record.answered(fault.status());
     let reference = record.id().to_string();
@@ -75,8 +74,8 @@ where
 /// Answers what could not be understood; nothing is forwarded, nothing recorded, the connection ends.
 pub(crate) async fn unread<R, W>(state: &State, connection: &mut Connection<R, W>, fault: Fault<'_>) -> Next
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     tracing::debug!(status = fault.status(), "a request was not understood");
     let page = fault_page(state, state.language, fault, None, None);
@@ -86,8 +85,8 @@ where
 /// Asks the client who it is (407).
 pub(crate) async fn challenge<R, W>(state: &State, connection: &mut Connection<R, W>, asked: &Asked) -> Next
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     let lang = asked.language;
     let mut page = fault_page(state, lang, Fault::AuthRequired, Some(asked), None);
@@ -109,8 +108,8 @@ pub(crate) async fn register_closed<R, W>(
     unwritable: &Unwritable,
 ) -> Next
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     gate.counts.shut(unwritable);
     let lang = asked.language;
@@ -184,8 +183,8 @@ fn local(state: &State, at: Timestamp) -> jiff::ZonedDateTime {
 /// Writes a page. The connection is kept when the whole request has been read and the client keeps it.
 async fn send<R, W>(state: &State, connection: &mut Connection<R, W>, request: Option<&Asked>, page: Page) -> Next
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     // Bytes behind a refused CONNECT belong to a tunnel that does not exist; they are never read as requests.
     let kept =
@@ -223,7 +222,7 @@ impl Page {
             policy = pages::CONTENT_SECURITY_POLICY,
             connection = match next {
                 Next::Keep => "keep-alive",
-                Next::Close | Next::Linger => "close",
+                Next::Close | Next::Linger | Next::BreakOff => "close",
             },
         );
         if !to_head {
@@ -270,8 +269,8 @@ pub(crate) async fn unreachable<R, W>(
     record: &mut OwedRecord,
 ) -> (Outcome, Next)
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     let (fault, outcome) = of_connect_error(error);
     if matches!(error, ConnectError::ForbiddenAddress) {

@@ -1,7 +1,7 @@
 //! CONNECT tunnels (RFC 9110 §9.3.6): nothing inside is read but the first message of TLS, the ClientHello, whose name is
 //! decided on as the name of CONNECT was. What stays closed stays closed: the tunnel is cut before a byte of it leaves.
 use crate::body::{self, BodyError};
-use crate::connection::{Connection, Next};
+use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
 use crate::gate::{Gate, State};
 use crate::identify::Client;
@@ -46,8 +46,8 @@ pub(crate) async fn run<R, W>(
     record: &mut OwedRecord,
 ) -> (Outcome, Next)
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     let limits = &state.config.limits;
     let mut origin = match state.upstream.dial(&asked.target).await {
@@ -82,7 +82,7 @@ where
 /// would wait for ever for a client that waits for it.
 async fn opening<R, W>(connection: &mut Connection<R, W>, origin: &mut Origin, patience: Duration) -> Opening
 where
-    R: AsyncRead + Unpin,
+    R: ClientReader,
 {
     let deadline = Instant::now() + patience;
     loop {
@@ -135,8 +135,8 @@ async fn relay<R, W>(
     record: &OwedRecord,
 ) -> Outcome
 where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
+    R: ClientReader,
+    W: ClientWriter,
 {
     let Connection { reader, writer, buffer, .. } = connection;
     let (mut origin_reader, mut origin_writer) = origin.stream.split();
