@@ -110,7 +110,12 @@ pub(crate) async fn write<W: AsyncWrite + Unpin>(
     if bytes.is_empty() {
         return Ok(());
     }
-    let written: Result<io::Result<()>, _> = timeout(idle, writer.write_all(bytes)).await;
+    // TLS keeps what it could not send at once until it is flushed.
+    let write = async {
+        writer.write_all(bytes).await?;
+        writer.flush().await
+    };
+    let written: Result<io::Result<()>, _> = timeout(idle, write).await;
     match written {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(BodyError::ReceiverGone),

@@ -96,7 +96,7 @@ where
         let filled = tokio::select! {
             biased;
             filled = timeout_at(deadline, connection.buffer.fill(&mut connection.reader, ROOM)) => filled,
-            _ = origin.stream.readable(), if silent => return Opening::Unnamed,
+            () = origin.speaks(), if silent => return Opening::Unnamed,
         };
         match filled {
             Ok(Ok(count)) if count > 0 => {}
@@ -183,6 +183,7 @@ where
     loop {
         if !buffer.is_empty() {
             writer.write_all(buffer.bytes()).await.map_err(|_| BodyError::ReceiverGone)?;
+            writer.flush().await.map_err(|_| BodyError::ReceiverGone)?;
             count(buffer.len() as u64);
             moved.note();
             buffer.consume(buffer.len());

@@ -5,6 +5,7 @@
 pub(crate) mod guard;
 mod pool;
 mod resolve;
+mod stream;
 
 use crate::config::Config;
 use crate::wire::Buffer;
@@ -15,20 +16,38 @@ use resolve::Resolver;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
+use stream::Stream;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
+
+/// Room made for what an origin says before it is asked anything.
+const FIRST_WORD: usize = 4096;
 
 /// A connection to an origin.
 #[derive(Debug)]
 pub(crate) struct Origin {
-    /// The socket.
-    pub(crate) stream: TcpStream,
+    /// The connection.
+    pub(crate) stream: Stream,
     /// What it sent and nobody has taken yet; empty when it is lent.
     pub(crate) buffer: Buffer,
     /// The address dialled.
     pub(crate) address: SocketAddr,
     /// It has answered before: it may have been closed meanwhile without our knowing.
     pub(crate) kept: bool,
+}
+
+impl Origin {
+    /// Waits until the origin has said something, or has ended.
+    ///
+    /// Cancel safety: what it said stays in the buffer, or in the socket.
+    pub(crate) async fn speaks(&mut self) {
+        match self.stream.plain() {
+            _ if !self.buffer.is_empty() => {}
+            Some(socket) => drop(socket.readable().await),
+            // What TLS says of its own is nothing the origin said: only what it carries counts.
+            None => drop(self.buffer.fill(&mut self.stream, FIRST_WORD).await),
+        }
+    }
 }
 
 /// Why there is no connection.
@@ -100,6 +119,7 @@ impl Upstream {
                 Ok(Ok(stream)) => {
                     // Small writes leave at once: a relay that waits for more adds its own delay to the origin's.
                     stream.set_nodelay(true).map_err(|_| ConnectError::Unreachable)?;
+                    let stream = Stream::Plain(stream);
                     return Ok(Origin { stream, buffer: Buffer::default(), address: *address, kept: false });
                 }
             };

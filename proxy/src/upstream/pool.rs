@@ -2,10 +2,7 @@
 use super::Origin;
 use policy::{Scheme, Target};
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// Idle connections kept to one origin.
@@ -47,9 +44,9 @@ impl Pool {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = &mut *kept;
         let list = kept.by_origin.get_mut(&key(target))?;
-        while let Some(idle) = list.pop() {
+        while let Some(mut idle) = list.pop() {
             kept.count -= 1;
-            if idle.since.elapsed() < IDLE && is_quiet(&idle.origin) {
+            if idle.since.elapsed() < IDLE && idle.origin.stream.is_quiet() {
                 return Some(idle.origin);
             }
         }
@@ -86,11 +83,4 @@ impl Pool {
 
 fn key(target: &Target) -> Key {
     Key { scheme: target.scheme(), host: target.host().into(), port: target.port() }
-}
-
-/// Whether nothing has come on an idle connection: neither its end nor bytes nobody asked for. It costs no system
-/// call, because the reactor has already noted what arrived.
-fn is_quiet(origin: &Origin) -> bool {
-    let readable = pin!(origin.stream.readable());
-    matches!(readable.poll(&mut Context::from_waker(Waker::noop())), Poll::Pending)
 }
