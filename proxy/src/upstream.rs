@@ -2,8 +2,10 @@
 //!
 //! Only addresses that [`guard::Guard`] let through are dialled, and it looks at the address really dialled: a name
 //! that resolves to a private address now, or on the second look (DNS rebinding), leads nowhere (promise 8).
+mod cache;
 pub(crate) mod guard;
 mod pool;
+mod race;
 mod resolve;
 mod stream;
 
@@ -12,6 +14,7 @@ use crate::wire::Buffer;
 use guard::Guard;
 use policy::Target;
 use pool::Pool;
+use race::{STAGGER, race};
 use resolve::Resolver;
 use std::io;
 use std::net::SocketAddr;
@@ -20,6 +23,8 @@ use stream::Stream;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
+/// Idle connections kept to one host.
+const PER_HOST: usize = 64;
 /// Room made for what an origin says before it is asked anything.
 const FIRST_WORD: usize = 4096;
 
@@ -79,14 +84,14 @@ impl Upstream {
         Ok(Upstream {
             resolver: Resolver::new(&config.dns)?,
             guard: Guard::new(config.destinations.allow_private.clone(), own),
-            pool: Pool::default(),
+            pool: Pool::new(PER_HOST),
             connect_timeout: config.limits.connect_timeout,
         })
     }
 
     /// A connection kept from before, if a live one is there.
     pub(crate) fn kept(&self, target: &Target) -> Option<Origin> {
-        self.pool.take(target)
+        self.pool.take(target.host(), target.port())
     }
 
     /// A new connection.
@@ -106,30 +111,25 @@ impl Upstream {
         if vetted.is_empty() {
             return Err(ConnectError::ForbiddenAddress);
         }
-        let mut last = ConnectError::TimedOut;
-        for (tried, address) in vetted.iter().enumerate() {
-            // What time is left is shared among the addresses not yet tried, so that a dead first one leaves some.
-            let left = deadline.saturating_duration_since(Instant::now());
-            let share = left / u32::try_from(vetted.len() - tried).unwrap_or(u32::MAX);
-            last = match timeout(share, TcpStream::connect(*address)).await {
-                Err(_) => ConnectError::TimedOut,
-                Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => ConnectError::TimedOut,
-                Ok(Err(_)) => ConnectError::Unreachable,
-                Ok(Ok(stream)) if self.guard.is_own(&stream) => ConnectError::ForbiddenAddress,
-                Ok(Ok(stream)) => {
-                    // Small writes leave at once: a relay that waits for more adds its own delay to the origin's.
-                    stream.set_nodelay(true).map_err(|_| ConnectError::Unreachable)?;
-                    let stream = Stream::Plain(stream);
-                    return Ok(Origin { stream, buffer: Buffer::default(), address: *address, kept: false });
-                }
-            };
-        }
-        Err(last)
+        race(&vetted, deadline, STAGGER, |address| self.connect(address)).await
+    }
+
+    /// A connection to an address that was vetted.
+    async fn connect(&self, address: SocketAddr) -> Result<Origin, ConnectError> {
+        let stream = match TcpStream::connect(address).await {
+            Ok(stream) if self.guard.is_own(&stream) => return Err(ConnectError::ForbiddenAddress),
+            Ok(stream) => stream,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(ConnectError::TimedOut),
+            Err(_) => return Err(ConnectError::Unreachable),
+        };
+        // Small writes leave at once: a relay that waits for more adds its own delay to the origin's.
+        stream.set_nodelay(true).map_err(|_| ConnectError::Unreachable)?;
+        Ok(Origin { stream: Stream::Plain(stream), buffer: Buffer::default(), address, kept: false })
     }
 
     /// Keeps a connection for the next exchange with the same origin. It must be at the end of an answer.
     pub(crate) fn keep(&self, target: &Target, origin: Origin) {
-        self.pool.put(target, origin);
+        self.pool.put(target.host(), target.port(), origin);
     }
 
     /// Closes kept connections that have been idle too long; called now and then.
