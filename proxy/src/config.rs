@@ -6,10 +6,12 @@
 //! more open than its administrator believes.
 
 pub(crate) mod load;
+mod parent;
 mod read;
 mod values;
 
 pub(crate) use load::{LoadError, LoadedCharter, Warnings};
+pub(crate) use parent::{Credentials, Direct, Parent, Secret, Speaks, Upstream};
 pub(crate) use values::{Networks, Ports, Server};
 
 use crate::pages::Language;
@@ -51,6 +53,8 @@ pub(crate) struct Config {
     pub(crate) destinations: Destinations,
     /// How names are resolved.
     pub(crate) dns: Dns,
+    /// The proxy behind this one.
+    pub(crate) upstream: Upstream,
     /// How clients are identified.
     pub(crate) identity: Identity,
     /// What the register keeps.

@@ -77,7 +77,9 @@ where
                 Err(error) => return refuse::unreachable(gate, state, connection, asked, &error, record).await,
             },
         };
-        record.went_to(origin.address.ip());
+        if let Some(address) = origin.went_to {
+            record.went_to(address);
+        }
         let error = match exchange(state, connection, head, asked, &mut origin, record).await {
             Ok(passed) => {
                 if passed.origin == Next::Keep {

@@ -9,7 +9,7 @@ use crate::gate::{Gate, State};
 use crate::identify::Client;
 use crate::pages::{self, Fault, FaultPage, Language, Refusal};
 use crate::record;
-use crate::upstream::ConnectError;
+use crate::upstream::{ConnectError, ParentError};
 use crate::wire::Framing;
 use jiff::Timestamp;
 use logstore::{Outcome, OwedRecord, Unwritable};
@@ -256,6 +256,9 @@ fn of_connect_error(error: &ConnectError) -> (Fault<'static>, Outcome) {
         ConnectError::ForbiddenAddress => (Fault::ForbiddenAddress, Outcome::Refused),
         ConnectError::Unreachable => (Fault::Unreachable, Outcome::Failed),
         ConnectError::TimedOut => (Fault::NoAnswer, Outcome::Failed),
+        ConnectError::Parent(ParentError::Unreachable) => (Fault::ParentUnreachable, Outcome::Failed),
+        ConnectError::Parent(ParentError::Denied) => (Fault::ParentDenied, Outcome::Failed),
+        ConnectError::Parent(ParentError::Refused) => (Fault::ParentRefused, Outcome::Failed),
     }
 }
 

@@ -73,6 +73,7 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
     }
     let same_way = before.filter(|before| {
         before.config.dns == config.dns
+            && before.config.upstream == config.upstream
             && before.config.destinations == config.destinations
             && before.config.limits == config.limits
     });

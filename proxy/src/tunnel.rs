@@ -54,7 +54,9 @@ where
         Ok(origin) => origin,
         Err(error) => return refuse::unreachable(gate, state, connection, asked, &error, record).await,
     };
-    record.went_to(origin.address.ip());
+    if let Some(address) = origin.went_to {
+        record.went_to(address);
+    }
     connection.take_head();
     if body::write(&mut connection.writer, ESTABLISHED, limits.idle_timeout).await.is_err() {
         return (Outcome::Abandoned, Next::Close);

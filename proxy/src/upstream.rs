@@ -1,44 +1,64 @@
 //! The way to the origins: names resolved, addresses checked, connections dialled, kept and lent again.
 //!
 //! Only addresses that [`guard::Guard`] let through are dialled, and it looks at the address really dialled: a name
-//! that resolves to a private address now, or on the second look (DNS rebinding), leads nowhere (promise 8).
+//! that resolves to a private address now, or on the second look (DNS rebinding), leads nowhere (promise 8). What a parent
+//! proxy is asked for, it resolves itself.
 mod cache;
 pub(crate) mod guard;
+mod parent;
 mod pool;
 mod race;
 mod resolve;
+mod socks;
 mod stream;
 
-use crate::config::Config;
+pub(crate) use parent::ParentError;
+
+use crate::config::{Config, Secret};
 use crate::wire::Buffer;
 use guard::Guard;
+use parent::Parent;
 use policy::Target;
 use pool::Pool;
 use race::{STAGGER, race};
 use resolve::Resolver;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use stream::Stream;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 /// Idle connections kept to one host.
 const PER_HOST: usize = 64;
 /// Room made for what an origin says before it is asked anything.
 const FIRST_WORD: usize = 4096;
 
-/// A connection to an origin.
+/// A connection to an origin, or to the parent proxy that passes requests on to it.
 #[derive(Debug)]
 pub(crate) struct Origin {
     /// The connection.
     pub(crate) stream: Stream,
     /// What it sent and nobody has taken yet; empty when it is lent.
     pub(crate) buffer: Buffer,
-    /// The address dialled.
-    pub(crate) address: SocketAddr,
+    /// The origin's address; none when a parent proxy resolves its name.
+    pub(crate) went_to: Option<IpAddr>,
+    /// How a request line names what is asked here.
+    pub(crate) form: Form,
     /// It has answered before: it may have been closed meanwhile without our knowing.
     pub(crate) kept: bool,
+}
+
+/// How a request line names what is asked (RFC 9112 §3.2).
+#[derive(Debug, Clone)]
+pub(crate) enum Form {
+    /// By path and query: an origin is at the other end.
+    Origin,
+    /// By the whole address: a parent proxy is.
+    Absolute {
+        /// The value of Proxy-Authorization that it wants of the gate, if it does; the client's own never goes on.
+        credentials: Option<Secret>,
+    },
 }
 
 impl Origin {
@@ -68,6 +88,8 @@ pub(crate) enum ConnectError {
     Unreachable,
     /// No address accepted in time.
     TimedOut,
+    /// The parent proxy is no help.
+    Parent(ParentError),
 }
 
 /// Everything needed to reach origins. Made anew when the configuration changes.
@@ -75,23 +97,34 @@ pub(crate) struct Upstream {
     resolver: Resolver,
     guard: Guard,
     pool: Pool,
+    parent: Option<Parent>,
     connect_timeout: Duration,
 }
 
 impl Upstream {
     /// From the configuration; `own` are the sockets this gate listens on, to which no way may lead back.
     pub(crate) fn new(config: &Config, own: Vec<SocketAddr>) -> Result<Upstream, io::Error> {
+        let parent = config.upstream.parent.as_ref();
         Ok(Upstream {
             resolver: Resolver::new(&config.dns)?,
             guard: Guard::new(config.destinations.allow_private.clone(), own),
             pool: Pool::new(PER_HOST),
+            parent: parent.map(|parent| Parent::new(parent, config.upstream.direct.clone())).transpose()?,
             connect_timeout: config.limits.connect_timeout,
         })
     }
 
     /// A connection kept from before, if a live one is there.
     pub(crate) fn kept(&self, target: &Target) -> Option<Origin> {
-        self.pool.take(target.host(), target.port())
+        match self.parent_for(target) {
+            Some(parent) if parent.is_asked_for(target) => {
+                // The connection was made for another target: this one is looked at as that was.
+                let mut origin = parent.pool.take("", 0).filter(|_| self.may_be_asked_for(target).is_ok())?;
+                origin.went_to = target.ip();
+                Some(origin)
+            }
+            _ => self.pool.take(target.host(), target.port()),
+        }
     }
 
     /// A new connection.
@@ -99,7 +132,14 @@ impl Upstream {
     /// Cancel safety: dropped, the dialling stops.
     pub(crate) async fn dial(&self, target: &Target) -> Result<Origin, ConnectError> {
         let deadline = Instant::now() + self.connect_timeout;
-        let addresses = match timeout(self.connect_timeout, self.resolver.addresses(target)).await {
+        if let Some(parent) = self.parent_for(target) {
+            self.may_be_asked_for(target)?;
+            return match timeout_at(deadline, self.through(parent, target, deadline)).await {
+                Ok(outcome) => outcome.map_err(ConnectError::Parent),
+                Err(_) => Err(ConnectError::TimedOut),
+            };
+        }
+        let addresses = match timeout_at(deadline, self.resolver.addresses(target)).await {
             Ok(found) => found?,
             Err(_) => return Err(ConnectError::NameUnanswered),
         };
@@ -111,11 +151,57 @@ impl Upstream {
         if vetted.is_empty() {
             return Err(ConnectError::ForbiddenAddress);
         }
-        race(&vetted, deadline, STAGGER, |address| self.connect(address)).await
+        let (stream, address) = race(&vetted, deadline, STAGGER, |address| self.connect(address)).await?;
+        let went_to = Some(address.ip());
+        Ok(Origin {
+            stream: Stream::Plain(stream),
+            buffer: Buffer::default(),
+            went_to,
+            form: Form::Origin,
+            kept: false,
+        })
+    }
+
+    /// The parent proxy, unless the target goes past it.
+    fn parent_for(&self, target: &Target) -> Option<&Parent> {
+        self.parent.as_ref().filter(|parent| !parent.is_passed_by(target))
+    }
+
+    /// Whether a parent may be asked for a target. Where most names lead it alone will know; what the gate knows itself
+    /// is checked, and `localhost` (RFC 6761 §6.3) would be the parent's own machine.
+    fn may_be_asked_for(&self, target: &Target) -> Result<(), ConnectError> {
+        let allows = |ip: IpAddr| self.guard.allows(SocketAddr::new(ip, target.port()));
+        let host = target.host();
+        let allowed = match self.resolver.configured(target) {
+            Some(addresses) if addresses.is_empty() => return Err(ConnectError::NameNotFound),
+            Some(addresses) => addresses.iter().all(|ip| allows(*ip)),
+            None if host == "localhost" || host.ends_with(".localhost") => allows(Ipv4Addr::LOCALHOST.into()),
+            None => true,
+        };
+        if allowed { Ok(()) } else { Err(ConnectError::ForbiddenAddress) }
+    }
+
+    /// Says that the parent asked the gate who it is, in the middle of an exchange.
+    pub(crate) fn denied(&self) {
+        if let Some(parent) = &self.parent {
+            parent.fails(ParentError::Denied, &"it answers 407");
+        }
+    }
+
+    /// A connection by way of the parent.
+    async fn through(&self, parent: &Parent, target: &Target, deadline: Instant) -> Result<Origin, ParentError> {
+        let unreachable = |why: &str| parent.fails(ParentError::Unreachable, &why);
+        let addresses =
+            self.resolver.addresses(&parent.place).await.map_err(|_| unreachable("its name is not found"))?;
+        let places = addresses.iter().map(|ip| SocketAddr::new(*ip, parent.port));
+        let places: Vec<SocketAddr> = places.filter(|address| self.guard.allows_parent(*address)).collect();
+        let connected = race(&places, deadline, STAGGER, |address| self.connect(address)).await;
+        let (stream, _) = connected.map_err(|_| unreachable("it does not accept connections, or is this gate"))?;
+        parent.open(stream, target).await
     }
 
     /// A connection to an address that was vetted.
-    async fn connect(&self, address: SocketAddr) -> Result<Origin, ConnectError> {
+    async fn connect(&self, address: SocketAddr) -> Result<(TcpStream, SocketAddr), ConnectError> {
         let stream = match TcpStream::connect(address).await {
             Ok(stream) if self.guard.is_own(&stream) => return Err(ConnectError::ForbiddenAddress),
             Ok(stream) => stream,
@@ -124,16 +210,23 @@ impl Upstream {
         };
         // Small writes leave at once: a relay that waits for more adds its own delay to the origin's.
         stream.set_nodelay(true).map_err(|_| ConnectError::Unreachable)?;
-        Ok(Origin { stream: Stream::Plain(stream), buffer: Buffer::default(), address, kept: false })
+        Ok((stream, address))
     }
 
-    /// Keeps a connection for the next exchange with the same origin. It must be at the end of an answer.
+    /// Keeps a connection for the next exchange with the same origin, or by way of the same parent. It must be at the end
+    /// of an answer.
     pub(crate) fn keep(&self, target: &Target, origin: Origin) {
-        self.pool.put(target.host(), target.port(), origin);
+        match (&origin.form, &self.parent) {
+            (Form::Absolute { .. }, Some(parent)) => parent.pool.put("", 0, origin),
+            _ => self.pool.put(target.host(), target.port(), origin),
+        }
     }
 
     /// Closes kept connections that have been idle too long; called now and then.
     pub(crate) fn sweep(&self) {
         self.pool.sweep();
+        if let Some(parent) = &self.parent {
+            parent.pool.sweep();
+        }
     }
 }

@@ -15,6 +15,9 @@ mod malformed;
 // Addresses the gate doesn't dial, in every spelling and behind every name.
 mod guard;
 
+// The way out: name servers and what is remembered of them, addresses raced, parent proxies.
+mod upstream;
+
 // Who asks: accounts by Basic, names given to addresses.
 mod identity;
 

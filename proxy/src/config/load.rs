@@ -1,5 +1,6 @@
 //! Finding and reading the two files that are edited by hand: the configuration and the charter.
 
+use super::parent::covered;
 use super::{Config, FILE, read};
 use policy::verdict::Disappointment;
 use policy::{Charter, Problem, Problems, Source};
@@ -103,7 +104,8 @@ impl Config {
         let source = Source { name: path.display().to_string(), text };
         let folder = path.parent().unwrap_or(Path::new(""));
         let (config, outcome) = read::config(&source, folder);
-        let outcome = outcome.map(|warnings| Warnings::of(&source, warnings)).map_err(LoadError::Problems);
+        let shown = Source { text: covered(&source.text), ..source };
+        let outcome = outcome.map(|warnings| Warnings::of(&shown, warnings)).map_err(LoadError::Problems);
         Ok((config, outcome))
     }
 

@@ -4,23 +4,33 @@ mod identity;
 mod log;
 mod network;
 mod outward;
+mod upstream;
 
-use super::{CharterFile, Config, Limits, Method, Organisation};
+use super::parent::covered;
+use super::{CharterFile, Config, Limits, Method, Organisation, Parent};
 use crate::pages::Language;
 use jiff::tz::TimeZone;
 use policy::document::{Document, Located, Table};
 use policy::problem::nearest;
 use policy::{Problem, Problems, Source};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
 /// Reads the whole file: the configuration, which is only to be used when there is no problem beside it, and the
-/// warnings. Relative paths start from `folder`.
+/// warnings. Relative paths start from `folder`. No report shows a password.
 pub(super) fn config(source: &Source, folder: &Path) -> (Config, Result<Vec<Problem>, Problems>) {
     let document = Document::parse(source);
     let config = root(document.root(), folder);
-    (config, document.finish())
+    let outcome = document.finish().map_err(|mut problems| {
+        problems.source.text = covered(&problems.source.text);
+        for problem in &mut problems.problems {
+            problem.message = covered(&problem.message);
+        }
+        problems
+    });
+    (config, outcome)
 }
 
 fn root(root: Table<'_>, folder: &Path) -> Config {
@@ -43,11 +53,11 @@ fn root(root: Table<'_>, folder: &Path) -> Config {
         clients: section(&root, "clients", network::clients),
         destinations: section(&root, "destinations", network::destinations),
         dns: section(&root, "dns", network::dns),
+        upstream: section(&root, "upstream", |table: Option<&Table<'_>>| upstream::upstream(table, folder)),
         identity: section(&root, "identity", identity::identity),
         log: section(&root, "log", |table: Option<&Table<'_>>| log::log(table, folder)),
         limits: section(&root, "limits", limits),
     };
-    section(&root, "upstream", |table: Option<&Table<'_>>| later_texts(table, &["parent"], &["direct"]));
     section(&root, "inspection", |table: Option<&Table<'_>>| {
         later_word(table, "mode", &["off"], &["block-page", "selected"]);
     });
@@ -59,7 +69,7 @@ fn root(root: Table<'_>, folder: &Path) -> Config {
             table.hide(&["on_failure"]);
         }
     });
-    root.hide(&["upstream", "inspection", "antivirus"]);
+    root.hide(&["inspection", "antivirus"]);
     beside_each_other(&root, &config);
     keys_apart(&root, &config);
     root.end();
@@ -163,6 +173,17 @@ fn beside_each_other(root: &Table<'_>, config: &Config) {
             problem = problem.also(listen, "reachable from other machines");
         }
         root.note(problem);
+    }
+    let own = |parent: &Parent| {
+        let ip: Option<IpAddr> = parent.server.host.parse().ok();
+        let sockets = config.listen.proxy.iter().chain([&config.listen.console]);
+        let is = |socket: &&SocketAddr| socket.port() == parent.server.port && ip == Some(socket.ip());
+        sockets.into_iter().any(|socket| is(&socket))
+    };
+    if config.upstream.parent.as_ref().is_some_and(own)
+        && let Some(at) = root.table("upstream").and_then(|upstream| upstream.key("parent"))
+    {
+        root.note(Problem::error(at, "the parent proxy is this gate itself", "name the proxy behind it"));
     }
 }
 

@@ -62,11 +62,11 @@ fn what_would_be_refused_is_not_offered() {
         ("[identity]\nmethods = [\"kerberos_of_old\"]\n", "expected `basic`, `address`"),
         ("[identity]\nnonsense_everywhere = 1\n", "known here"),
         ("[inspection]\nmode = \"nonsense\"\n", "expected `off`"),
-        ("[upstream]\nnonsense = 1\n", "this version reads nothing here"),
+        ("[antivirus]\nnonsense = 1\n", "this version reads nothing here"),
     ] {
         let report = refused(text);
         // What the file itself says stands in quotes or brackets; what is offered, in backticks.
-        for later in ["upstream", "inspection", "antivirus", "negotiate", "portal", "ldap", "selected", "parent"] {
+        for later in ["inspection", "antivirus", "negotiate", "portal", "ldap", "selected"] {
             assert!(!report.contains(&format!("`{later}`")), "{later}: {report}");
         }
         assert!(report.contains(offered), "{report}");
@@ -159,6 +159,45 @@ fn what_leaves_the_register_is_off_until_asked_for() {
 }
 
 #[test]
+fn a_parent_proxy_has_a_scheme_a_place_and_perhaps_a_name() {
+    assert_eq!(good("").upstream, Upstream::default());
+    let parent = |text: &str| good(&format!("[upstream]\nparent = \"{text}\"\n")).upstream.parent.expect("a parent");
+    for (text, server, speaks) in [
+        ("http://Proxy.Example:8080/", "http://proxy.example:8080", Speaks::Http),
+        ("https://proxy.example", "https://proxy.example:443", Speaks::Http),
+        ("socks5://[::1]", "socks5://[::1]:1080", Speaks::Socks),
+    ] {
+        let parent = parent(text);
+        assert_eq!((parent.server.to_string().as_str(), parent.speaks, parent.credentials), (server, speaks, None));
+    }
+    let credentials = parent("http://m%40il:p%3a:ss@127.0.0.1:8080").credentials.expect("credentials");
+    assert_eq!((credentials.user.as_str(), credentials.password.told()), ("m@il", "p::ss"));
+    let direct = good("[upstream]\nparent = \"http://p:1\"\ndirect = [\"Exemple.fr\", \"10.0.0.0/8\", \"::1\"]\n");
+    for host in ["www.exemple.fr", "10.9.9.9", "::1"] {
+        assert!(direct.upstream.direct.covers(&policy::Target::of_host(host).expect("a host")), "{host}");
+    }
+}
+
+#[test]
+fn the_password_of_a_parent_is_in_no_report() {
+    for (line, told) in [
+        ("parent = \"http://me:hush@proxy.example\"", "it has no port"),
+        ("parent = \"ftp://me:hush@proxy.example:21\"", "scheme is not known"),
+        ("parent = \"http://:hush@proxy.example:8080\"", "no name"),
+        ("parent = \"http://me:hush%zz@proxy.example:8080\"", "bad escape"),
+        ("parent = \"http://m%3ae:hush@proxy.example:8080\"", "colon"),
+        ("parent = \"http://me:hush@proxy.example:8080\" oops", "octroi.toml:2"),
+        ("parent = \"http://me:hush@proxy.example:8080", "octroi.toml:2"),
+        ("parent = \"http://me:hush@127.0.0.1:3128\"", "this gate itself"),
+        ("parent = \"http://me:hush@proxy.example:8080\"\nunheard_of = 1", "unheard_of"),
+    ] {
+        let report = refused(&format!("[upstream]\n{line}\n"));
+        assert!(report.contains(told) && !report.contains("hush"), "{report}");
+    }
+    assert!(!format!("{:?}", good("[upstream]\nparent = \"http://me:hush@127.0.0.1:1\"\n")).contains("hush"));
+}
+
+#[test]
 fn retention_follows_the_law() {
     let log = |line: &str| read(&format!("[log]\n{line}\n")).1;
     let warnings = |line: &str| log(line).expect("accepted").len();
@@ -176,8 +215,6 @@ fn retention_follows_the_law() {
 fn what_comes_later_is_known_and_refused() {
     for (table, line) in [
         ("listen", "proxy_tls = [{ address = \"0.0.0.0:3129\", certificate = \"c.pem\", key = \"k.pem\" }]"),
-        ("upstream", "parent = \"http://proxy.example:8080\""),
-        ("upstream", "direct = [\"example.fr\"]"),
         ("identity", "methods = [\"negotiate\"]"),
         ("identity", "methods = [\"portal\"]"),
         ("identity.negotiate", "keytab = \"http.keytab\""),

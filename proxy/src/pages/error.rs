@@ -39,6 +39,12 @@ pub(crate) enum Fault<'a> {
     Unreachable,
     /// What the site answered is malformed or cut short.
     OriginBroke,
+    /// The parent proxy cannot be reached.
+    ParentUnreachable,
+    /// The parent proxy does not accept who the gate says it is.
+    ParentDenied,
+    /// The parent proxy does not open the connection.
+    ParentRefused,
     /// Too many connections are open.
     TooBusy,
     /// The register cannot be written, so the gate stays shut.
@@ -56,6 +62,7 @@ impl Fault<'_> {
             Fault::HeaderTooLarge => 431,
             Fault::NotImplemented => 501,
             Fault::NameNotFound | Fault::Unreachable | Fault::OriginBroke => 502,
+            Fault::ParentUnreachable | Fault::ParentDenied | Fault::ParentRefused => 502,
             Fault::TooBusy | Fault::RegisterClosed => 503,
             Fault::NameTimeout | Fault::NoAnswer => 504,
         }
@@ -74,6 +81,9 @@ impl Fault<'_> {
             Fault::NoAnswer => "connection_timeout",
             Fault::Unreachable => "destination_unavailable",
             Fault::OriginBroke => "http_protocol_error",
+            Fault::ParentUnreachable => "destination_unavailable",
+            Fault::ParentDenied => "proxy_configuration_error",
+            Fault::ParentRefused => "connection_refused",
             Fault::TooBusy => "connection_limit_reached",
             Fault::RegisterClosed => "proxy_internal_error",
         }
@@ -236,6 +246,42 @@ impl Fault<'_> {
                     title: "Unusable answer",
                     happened: "The site sent an answer that is incomplete or malformed.",
                     advice: "Reload the page. If it happens again, the site itself is at fault.",
+                },
+            ],
+            Fault::ParentUnreachable => [
+                Wording {
+                    title: "Accès à Internet interrompu",
+                    happened: "Le proxy par lequel la passerelle accède à Internet n’est pas joignable.",
+                    advice: "Ni votre appareil ni le site ne sont en cause. Réessayez dans quelques minutes\u{202f}; si cela dure, signalez-le.",
+                },
+                Wording {
+                    title: "Internet access interrupted",
+                    happened: "The proxy through which the gate reaches the Internet cannot be reached.",
+                    advice: "Neither your device nor the site is at fault. Try again in a few minutes; if it lasts, please report it.",
+                },
+            ],
+            Fault::ParentDenied => [
+                Wording {
+                    title: "Accès à Internet refusé à la passerelle",
+                    happened: "Le proxy par lequel la passerelle accède à Internet ne reconnaît pas la passerelle.",
+                    advice: "Votre compte n’est pas en cause, et recharger la page n’y changera rien\u{a0}: signalez-le.",
+                },
+                Wording {
+                    title: "Internet access denied to the gate",
+                    happened: "The proxy through which the gate reaches the Internet does not recognise the gate.",
+                    advice: "Your account is not at fault, and reloading the page will not help: please report it.",
+                },
+            ],
+            Fault::ParentRefused => [
+                Wording {
+                    title: "Connexion non ouverte",
+                    happened: "Le proxy par lequel la passerelle accède à Internet n’a pas ouvert la connexion à ce site.",
+                    advice: "Le site est peut-être en panne\u{a0}: réessayez dans quelques minutes. Si d’autres sites fonctionnent et celui-ci jamais, signalez-le.",
+                },
+                Wording {
+                    title: "Connection not opened",
+                    happened: "The proxy through which the gate reaches the Internet did not open the connection to this site.",
+                    advice: "The site may be down: try again in a few minutes. If other sites work and this one never does, please report it.",
                 },
             ],
             Fault::TooBusy => [

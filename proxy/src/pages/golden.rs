@@ -15,7 +15,7 @@ use Language::{English, French};
 /// Bytes a page may weigh: it must come at once over any line.
 const LIMIT: usize = 12 * 1024;
 
-const FAULTS: [Fault<'static>; 15] = [
+const FAULTS: [Fault<'static>; 18] = [
     Fault::BadRequest { why: "two Content-Length fields" },
     Fault::RequestTimeout,
     Fault::HeaderTooLarge,
@@ -29,6 +29,9 @@ const FAULTS: [Fault<'static>; 15] = [
     Fault::NoAnswer,
     Fault::Unreachable,
     Fault::OriginBroke,
+    Fault::ParentUnreachable,
+    Fault::ParentDenied,
+    Fault::ParentRefused,
     Fault::TooBusy,
     Fault::RegisterClosed,
 ];

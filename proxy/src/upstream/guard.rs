@@ -19,10 +19,16 @@ impl Guard {
 
     /// Whether this address may be dialled.
     pub(crate) fn allows(&self, address: SocketAddr) -> bool {
+        let ip = address.ip();
+        self.allows_parent(address) && (is_public(ip.to_canonical()) || self.allow_private.contains(ip))
+    }
+
+    /// Whether a parent proxy may be dialled here: the configuration names it, so it may be anywhere but in the gate.
+    pub(crate) fn allows_parent(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
-        let own = self.own.iter().any(|own| own.port() == address.port() && own.ip().to_canonical() == ip);
         // The unspecified address is this machine by another name.
-        !own && !ip.is_unspecified() && (is_public(ip) || self.allow_private.contains(ip))
+        !ip.is_unspecified()
+            && !self.own.iter().any(|own| own.port() == address.port() && own.ip().to_canonical() == ip)
     }
 
     /// Whether a connection has come back to this gate by an address of this machine that [`Guard::allows`] could not

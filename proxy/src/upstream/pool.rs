@@ -122,6 +122,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Form;
     use super::super::stream::Stream;
     use super::*;
     use crate::wire::Buffer;
@@ -144,7 +145,7 @@ mod tests {
             let (stream, accepted) = tokio::join!(TcpStream::connect(address), self.listener.accept());
             self.accepted.push(accepted.expect("accepted").0);
             let stream = Stream::Plain(stream.expect("connected"));
-            Origin { stream, buffer: Buffer::default(), address, kept: false }
+            Origin { stream, buffer: Buffer::default(), went_to: None, form: Form::Origin, kept: false }
         }
     }
 

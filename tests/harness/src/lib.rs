@@ -9,8 +9,10 @@
 
 pub mod authority;
 pub mod binary;
+pub mod blackhole;
 pub mod browser;
 pub mod curl;
+pub mod dns;
 pub mod gate;
 pub mod latch;
 pub mod message;
@@ -23,8 +25,10 @@ pub mod setup;
 pub mod wait;
 
 pub use authority::Authority;
+pub use blackhole::Blackhole;
 pub use browser::Browser;
 pub use curl::Curl;
+pub use dns::Dns;
 pub use gate::Gate;
 pub use latch::Latch;
 pub use origin::{Answer, Origin, Seen};

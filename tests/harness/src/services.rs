@@ -1,13 +1,16 @@
-//! Servers of other people's making, each started for one test on a port of its own: what the gate sends to.
+//! Servers of other people's making, each started for one test on a port of its own: what the gate sends to, and goes through.
+pub mod parent;
 pub mod smtp;
 pub mod syslog;
 pub mod timestamp;
 
+pub use parent::{Socks, Squid, SquidSetup};
 pub use smtp::Smtp;
 pub use syslog::Syslog;
 pub use timestamp::Timestamps;
 
 use crate::{LIMIT, wait};
+use rustix::process::{Pid, Signal, kill_process};
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
@@ -26,6 +29,15 @@ impl Process {
             TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()
         });
         process
+    }
+}
+
+impl Process {
+    /// Asks it to end, and waits until it has.
+    fn terminate(&mut self) {
+        // It may have ended by itself.
+        let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
+        wait::within(LIMIT, || self.0.try_wait().ok().flatten());
     }
 }
 

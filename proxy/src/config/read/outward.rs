@@ -51,7 +51,7 @@ fn syslog<'d>(table: &Table<'d>) -> Option<Located<Server>> {
 }
 
 /// A text that says something; an empty one is the default.
-fn said<'d>(table: &Table<'d>, key: &str) -> Option<Located<&'d str>> {
+pub(super) fn said<'d>(table: &Table<'d>, key: &str) -> Option<Located<&'d str>> {
     table.string(key).filter(|text| !text.is_empty())
 }
 
@@ -110,7 +110,7 @@ fn timestamp(table: &Table<'_>) -> Option<Uri> {
 }
 
 /// Read here, so that a check tells; read again by whoever connects.
-fn ca_file(table: &Table<'_>, folder: &Path) -> Option<PathBuf> {
+pub(super) fn ca_file(table: &Table<'_>, folder: &Path) -> Option<PathBuf> {
     let text = said(table, "ca_file")?;
     let path = folder.join(text.value);
     match outbound::certificates(&path) {

@@ -1,0 +1,197 @@
+//! `[upstream]`: the parent proxy, its credentials, what goes past it.
+//!
+//! Nothing here says what a credential is: what is wrong with it is told without it.
+
+use super::outward::{ca_file, said};
+use crate::config::values::Form;
+use crate::config::{Credentials, Direct, Networks, Parent, Secret, Server, Speaks, Upstream};
+use crate::outbound;
+use ipnet::IpNet;
+use policy::document::{Located, Table};
+use policy::{Problem, Target};
+use std::collections::HashSet;
+use std::path::Path;
+
+/// Proxies that speak HTTP are found on any port, so it is written; SOCKS has one (RFC 1928 §3), and so has TLS.
+const FORMS: [Form; 3] = [
+    Form { scheme: "http", secure: false, port: None },
+    Form { scheme: "https", secure: true, port: Some(443) },
+    Form { scheme: "socks5", secure: false, port: Some(1080) },
+];
+const SUCH_AS: &str =
+    "expected such as \"http://proxy.example:8080\", \"https://proxy.example\" or \"socks5://proxy.example\"";
+
+pub(super) fn upstream(table: Option<&Table<'_>>, folder: &Path) -> Upstream {
+    let Some(table) = table else { return Upstream::default() };
+    let upstream = Upstream { parent: parent(table, folder), direct: direct(table) };
+    if said(table, "parent").is_none() {
+        for key in ["direct", "parent_password_file", "ca_file"] {
+            if let Some(at) = table.key(key).filter(|_| !is_default(table, key)) {
+                table.note(Problem::warning(at, format!("`{key}` changes nothing"), "no `parent` is named"));
+            }
+        }
+    }
+    upstream
+}
+
+fn is_default(table: &Table<'_>, key: &str) -> bool {
+    match key {
+        "direct" => table.strings(key).is_none_or(|list| list.is_empty()),
+        _ => said(table, key).is_none(),
+    }
+}
+
+fn parent(table: &Table<'_>, folder: &Path) -> Option<Parent> {
+    // Read whatever the rest is, so that all problems are told at once.
+    let authorities = ca_file(table, folder);
+    let from_file = password_file(table, folder);
+    let text = said(table, "parent")?;
+    let refused = |why: &str, label: &str| {
+        table.note(Problem::error(text.span.clone(), format!("`parent` is not a valid proxy: {why}"), label));
+    };
+    let Some((scheme, rest)) = text.value.split_once("://") else {
+        refused("it has no scheme", SUCH_AS);
+        return None;
+    };
+    let (user_info, place) = rest.rsplit_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
+    let place = place.strip_suffix('/').unwrap_or(place);
+    let server = match Server::parse(&format!("{scheme}://{place}"), &FORMS) {
+        Ok(server) => server,
+        Err(why) => {
+            refused(&why, SUCH_AS);
+            return None;
+        }
+    };
+    let credentials = match credentials(user_info, from_file) {
+        Ok(credentials) => credentials,
+        Err((why, label)) => {
+            refused(why, label);
+            return None;
+        }
+    };
+    let speaks = if scheme == "socks5" { Speaks::Socks } else { Speaks::Http };
+    if let Some(credentials) = &credentials {
+        if let Err((why, label)) = fit(credentials, speaks) {
+            refused(why, label);
+            return None;
+        }
+        if !server.secure && !server.is_local() {
+            let what = format!("a password will cross the network unencrypted, to {server}");
+            table.note(Problem::warning(text.span.clone(), what, "`https://` hides it on the way"));
+        }
+    }
+    if let Some(at) = table.key("ca_file").filter(|_| authorities.is_some() && !server.secure) {
+        table.note(Problem::warning(at, "`ca_file` changes nothing", "no TLS leads to the parent"));
+    }
+    let authorities = authorities.and_then(|file| outbound::certificates(&file).ok()).unwrap_or_default();
+    Some(Parent { server, speaks, credentials, authorities })
+}
+
+/// The password in a file, if one is named: its first line.
+fn password_file(table: &Table<'_>, folder: &Path) -> Option<String> {
+    let text = said(table, "parent_password_file")?;
+    let path = folder.join(text.value);
+    let why = match std::fs::read_to_string(&path) {
+        Ok(content) => match content.lines().next().filter(|line| !line.is_empty()) {
+            Some(line) => return Some(line.to_owned()),
+            None => format!("{}: its first line is empty", path.display()),
+        },
+        Err(why) => format!("{}: {why}", path.display()),
+    };
+    table.note(Problem::error(text.span, "the password of `parent_password_file` cannot be read", why));
+    None
+}
+
+/// What is wrong, and what to do.
+type Complaint = (&'static str, &'static str);
+
+fn credentials(user_info: Option<&str>, from_file: Option<String>) -> Result<Option<Credentials>, Complaint> {
+    const NAMELESS: Complaint = ("there is a password and no name", "write `name@` before the host");
+    let Some(user_info) = user_info else {
+        return if from_file.is_some() { Err(NAMELESS) } else { Ok(None) };
+    };
+    let (user, password) = user_info.split_once(':').map_or((user_info, None), |(user, it)| (user, Some(it)));
+    let decoded = |text: &str| {
+        let why = ("its name or password has a bad escape", "write `%25` for a percent sign");
+        decode(text).ok_or(why)
+    };
+    let user = decoded(user)?;
+    let password = match (password, from_file) {
+        (Some(_), Some(_)) => return Err(("its password is given twice", "here and in `parent_password_file`")),
+        (Some(password), None) => decoded(password)?,
+        (None, Some(password)) => password,
+        (None, None) => return Err(("there is a name and no password", "`parent_password_file` says it")),
+    };
+    if user.is_empty() { Err(NAMELESS) } else { Ok(Some(Credentials { user, password: Secret::new(&password) })) }
+}
+
+/// Whether the protocol can carry them.
+fn fit(credentials: &Credentials, speaks: Speaks) -> Result<(), Complaint> {
+    let Credentials { user, password } = credentials;
+    let password = password.told();
+    match speaks {
+        // RFC 7617 §2.
+        Speaks::Http if user.contains(':') => Err(("its name holds a colon", "Basic cannot carry it")),
+        Speaks::Http if user.chars().chain(password.chars()).any(char::is_control) => {
+            Err(("its name or password holds a control character", "Basic cannot carry it"))
+        }
+        // RFC 1929 §2.
+        Speaks::Socks if user.len() > 255 || password.is_empty() || password.len() > 255 => {
+            Err(("its name or password is not of 1 to 255 bytes", "SOCKS cannot carry it"))
+        }
+        Speaks::Http | Speaks::Socks => Ok(()),
+    }
+}
+
+/// Percent-decoding (RFC 3986 §2.1).
+fn decode(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if *first != b'%' {
+            out.push(*first);
+            continue;
+        }
+        let (digits, tail) = rest.split_at_checked(2).filter(|(digits, _)| digits.iter().all(u8::is_ascii_hexdigit))?;
+        out.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+        rest = tail;
+    }
+    String::from_utf8(out).ok()
+}
+
+fn direct(table: &Table<'_>) -> Direct {
+    let (mut names, mut networks) = (HashSet::new(), Vec::new());
+    for text in table.strings("direct").unwrap_or_default() {
+        if let Ok(network) = text.value.parse::<IpNet>() {
+            networks.push(network);
+            continue;
+        }
+        match Target::of_host(text.value).map(|target| (target.ip(), target.host().into())) {
+            Ok((Some(ip), _)) => networks.push(ip.into()),
+            Ok((None, name)) => drop(names.insert(name)),
+            Err(why) => refuse_direct(table, text, &why.to_string()),
+        }
+    }
+    Direct::new(names, Networks::new(networks))
+}
+
+fn refuse_direct(table: &Table<'_>, text: Located<&str>, why: &str) {
+    let what = format!("`{}` is neither a name, an address nor a network: {why}", text.value);
+    let label = "expected such as \"example.fr\", which covers the names below it, or \"10.0.0.0/8\"";
+    table.note(Problem::error(text.span, what, label));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+
+    #[test]
+    fn escapes_are_two_digits() {
+        assert_eq!(decode("p%40ss%25").as_deref(), Some("p@ss%"));
+        assert_eq!(decode("p%c3%a9").as_deref(), Some("pé"));
+        for bad in ["%", "%4", "%zz", "%+1", "%ff"] {
+            assert_eq!(decode(bad), None, "{bad}");
+        }
+    }
+}
