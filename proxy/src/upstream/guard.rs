@@ -43,7 +43,9 @@ impl Guard {
 
 /// Whether an address belongs to the public Internet: IANA's special-purpose registries (RFC 6890) left out, and with
 /// them cloud metadata services, which live on link-local addresses. IPv6 addresses that carry an IPv4 one (mapped,
-/// NAT64, 6to4) are judged by it too.
+/// NAT64, 6to4, ISATAP) are judged by it too. A network that translates by a prefix of its own out of 2000::/3 carries IPv4
+/// addresses that nobody outside of it can tell: there, name the network's prefix nowhere in `allow_private`, and have its
+/// translator refuse private addresses (RFC 6052 §5.1).
 fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => is_public_v4(ip),
@@ -70,25 +72,26 @@ fn is_public_v4(ip: Ipv4Addr) -> bool {
 fn is_public_v6(ip: Ipv6Addr) -> bool {
     let segments = ip.segments();
     let carried = match segments {
-        [0, 0, 0, 0, 0, 0xffff, high, low] // mapped
-        | [0, 0, 0, 0, 0, 0, high, low] // compatible, withdrawn; :: and ::1 fall here too
+        [0, 0, 0, 0, 0, 0xffff, high, low] // mapped, RFC 4291 §2.5.5.2
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low] // NAT64, RFC 6052
-        | [0x2002, high, low, ..] => Some((high, low)), // 6to4
+        | [0x2002, high, low, ..] // 6to4, RFC 3056
+        | [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => Some((high, low)), // ISATAP, RFC 5214 §6.1
         _ => None,
     };
-    if let Some((high, low)) = carried {
+    let carries_public = carried.map(|(high, low)| {
         let [a, b] = high.to_be_bytes();
         let [c, d] = low.to_be_bytes();
-        return is_public_v4(Ipv4Addr::new(a, b, c, d));
-    }
-    // Only 2000::/3 is handed out as global unicast; the rest is local, multicast or nobody's.
-    let global = segments[0] & 0xe000 == 0x2000;
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    });
+    // Only 2000::/3 is handed out as global unicast; the rest is local, multicast or nobody's: compatible addresses and
+    // those of SIIT (::a.b.c.d, ::ffff:0:a.b.c.d) and a network's own NAT64 (64:ff9b:1::/48) among them.
+    let global = segments[0] & 0xe000 == 0x2000 || (carried.is_some() && matches!(segments[0], 0 | 0x64));
     let special = match segments {
         [0x2001, second, ..] => second < 0x200 || second == 0xdb8, // Teredo, ORCHID, protocol assignments; documentation
         [0x3fff, second, ..] => second < 0x1000,                   // documentation, RFC 9637
         _ => false,
     };
-    global && !special
+    global && !special && carries_public.unwrap_or(true)
 }
 
 #[cfg(test)]
@@ -104,7 +107,15 @@ mod tests {
     #[test]
     fn only_the_public_internet_by_default() {
         let guard = Guard::new(Networks::new(Vec::new()), Vec::new());
-        for public in ["193.51.208.13:80", "[2001:660:5301::13]:443", "100.63.0.1:80", "[2002:c133:d00d::1]:80"] {
+        for public in [
+            "193.51.208.13:80",
+            "[2001:660:5301::13]:443",
+            "100.63.0.1:80",
+            "[2002:c133:d00d::1]:80",
+            "[64:ff9b::c133:d00d]:80",
+            "[::ffff:193.51.208.13]:80",
+            "[2001:660:5301::5efe:193.51.208.13]:80",
+        ] {
             assert!(guard.allows(address(public)), "{public}");
         }
         for other in [
@@ -128,7 +139,17 @@ mod tests {
             "[::7f00:1]:80",
             "[64:ff9b::7f00:1]:80",
             "[64:ff9b:1::a00:1]:80",
+            "[::193.51.208.13]:80",
+            "[::ffff:0:127.0.0.1]:80",
+            "[::ffff:0:193.51.208.13]:80",
+            "[64:ff9b::a9fe:a9fe]:80",
+            "[64:ff9b:1::c133:d00d]:80",
             "[2002:7f00:1::]:80",
+            "[2002:a9fe:a9fe::1]:80",
+            "[2001:660:5301::5efe:10.0.0.1]:80",
+            "[2001:660:5301:0:200:5efe:127.0.0.1]:80",
+            "[fe80::5efe:193.51.208.13]:80",
+            "[2001:0:c133:d00d::1]:80",
             "[fc00::1]:80",
             "[fe80::1]:80",
             "[fec0::1]:80",
