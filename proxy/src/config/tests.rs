@@ -250,7 +250,7 @@ fn problems_are_reported_word_for_word() {
         let report = match read(&text).1 {
             Err(problems) => problems.render(false),
             Ok(problems) => {
-                let source = Source { name: "octroi.toml".to_owned(), text };
+                let source = Source { name: "octroi.toml".to_owned(), text: parent::covered(&text) };
                 Problems { source, problems }.render(false)
             }
         };
