@@ -203,7 +203,7 @@ impl Upstream {
     /// A connection to an address that was vetted.
     async fn connect(&self, address: SocketAddr) -> Result<(TcpStream, SocketAddr), ConnectError> {
         let stream = match TcpStream::connect(address).await {
-            Ok(stream) if self.guard.is_own(&stream) => return Err(ConnectError::ForbiddenAddress),
+            Ok(stream) if self.guard.is_own(&stream, address) => return Err(ConnectError::ForbiddenAddress),
             Ok(stream) => stream,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(ConnectError::TimedOut),
             Err(_) => return Err(ConnectError::Unreachable),

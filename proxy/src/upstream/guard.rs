@@ -32,12 +32,14 @@ impl Guard {
     }
 
     /// Whether a connection has come back to this gate by an address of this machine that [`Guard::allows`] could not
-    /// know: a socket bound to every address is reached by each of them.
-    pub(crate) fn is_own(&self, stream: &TcpStream) -> bool {
-        let (Ok(local), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else { return true };
+    /// know: a socket bound to every address is reached by each of them. On other ports the system isn't asked.
+    pub(crate) fn is_own(&self, stream: &TcpStream, dialled: SocketAddr) -> bool {
+        if !self.own.iter().any(|own| own.port() == dialled.port() && own.ip().is_unspecified()) {
+            return false;
+        }
         // The system picks as source the very address it dials when that address is its own, or another loopback one.
-        let this_machine = local.ip() == peer.ip() || peer.ip().to_canonical().is_loopback();
-        this_machine && self.own.iter().any(|own| own.port() == peer.port() && own.ip().is_unspecified())
+        let ip = dialled.ip().to_canonical();
+        ip.is_loopback() || stream.local_addr().map_or(true, |local| local.ip().to_canonical() == ip)
     }
 }
 
@@ -179,7 +181,8 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.expect("a free port");
         let own = listener.local_addr().expect("bound");
         let guard = Guard::new(Networks::new(vec!["127.0.0.0/8".parse().expect("a network")]), vec![own]);
-        let stream = tokio::net::TcpStream::connect(("127.0.0.2", own.port())).await.expect("listening");
-        assert!(guard.is_own(&stream));
+        let dialled = SocketAddr::from(([127, 0, 0, 2], own.port()));
+        let stream = tokio::net::TcpStream::connect(dialled).await.expect("listening");
+        assert!(guard.is_own(&stream, dialled));
     }
 }
