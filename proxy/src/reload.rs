@@ -74,8 +74,8 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
     let same_way = before.filter(|before| {
         before.config.dns == config.dns
             && before.config.upstream == config.upstream
-            && before.config.destinations == config.destinations
-            && before.config.limits == config.limits
+            && before.config.destinations.allow_private == config.destinations.allow_private
+            && before.config.limits.connect_timeout == config.limits.connect_timeout
     });
     if config.log.retention_days > YEAR {
         let Log { retention_days, retention_reason, .. } = &config.log;
