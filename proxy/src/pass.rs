@@ -8,7 +8,7 @@ use crate::exchange::Asked;
 use crate::gate::{Gate, State};
 use crate::pages::Fault;
 use crate::refuse;
-use crate::upstream::Origin;
+use crate::upstream::{Form, Origin};
 use crate::wire::framing::content_length;
 use crate::wire::request::may_end;
 use crate::wire::{Buffer, Framing, Known, Malformed, RequestHead, ResponseHead, Version};
@@ -42,6 +42,8 @@ enum PassError {
     OriginSilent,
     /// The origin's answer is malformed.
     OriginMalformed(Malformed),
+    /// The answer asks the gate itself who it is (407): a client that got it would take it for the gate's own question.
+    AsksTheGate,
     /// The origin's answer was cut; part of it has reached the client, which sees the cut by the answer's framing.
     Cut,
 }
@@ -96,6 +98,13 @@ where
             PassError::ClientMalformed(why) => Fault::BadRequest { why: why.why() },
             PassError::OriginClosed => Fault::Unreachable,
             PassError::OriginSilent => Fault::NoAnswer,
+            PassError::AsksTheGate => match origin.form {
+                Form::Absolute { .. } => {
+                    state.upstream.denied();
+                    Fault::ParentDenied
+                }
+                Form::Origin => Fault::OriginBroke,
+            },
             PassError::OriginMalformed(why) => {
                 tracing::debug!(why = why.why(), "an origin's answer was malformed");
                 Fault::OriginBroke
@@ -119,7 +128,7 @@ where
     R: ClientReader,
     W: ClientWriter,
 {
-    let request = request_head(connection.buffer.bytes(), head, asked);
+    let request = request_head(connection.buffer.bytes(), head, asked, &origin.form);
     if asked.framing != Framing::None {
         connection.take_head();
     }
@@ -170,6 +179,9 @@ where
         }
         interim(answer, &response, asked, writer, idle).await?;
     };
+    if response.status == 407 {
+        return Err(PassError::AsksTheGate);
+    }
     record.answered(response.status);
     let (status, to_head) = (response.status, asked.method.is_head());
     let framing = Framing::of_response(answer.bytes(), &response.fields, response.version, status, to_head)
@@ -304,18 +316,19 @@ async fn interim<W: AsyncWrite + Unpin>(
     Ok(())
 }
 
-/// The request's head as it goes to the origin.
-fn request_head(bytes: &[u8], head: &RequestHead, asked: &Asked) -> Vec<u8> {
+/// The request's head as it goes to the origin, or to the parent proxy before it.
+fn request_head(bytes: &[u8], head: &RequestHead, asked: &Asked, form: &Form) -> Vec<u8> {
     let mut out = Vec::with_capacity(head.len + 128);
     let target = &asked.target;
+    let (method, path, authority) = (asked.method.as_str(), target.path_and_query(), target.authority());
     // Writing into a Vec does not fail, here and below.
-    let _ = write!(
-        out,
-        "{} {} HTTP/1.1\r\nHost: {}\r\n",
-        asked.method.as_str(),
-        target.path_and_query(),
-        target.authority()
-    );
+    let _ = match form {
+        Form::Origin => write!(out, "{method} {path} HTTP/1.1\r\nHost: {authority}\r\n"),
+        Form::Absolute { .. } => write!(out, "{method} http://{authority}{path} HTTP/1.1\r\nHost: {authority}\r\n"),
+    };
+    if let Form::Absolute { credentials: Some(credentials) } = form {
+        let _ = write!(out, "Proxy-Authorization: {}\r\n", credentials.told());
+    }
     head.fields.forward(bytes, &mut out, &OURS);
     via(&mut out, head.version);
     match asked.framing {
