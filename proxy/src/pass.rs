@@ -8,20 +8,17 @@ use crate::exchange::Asked;
 use crate::gate::{Gate, State};
 use crate::pages::Fault;
 use crate::refuse;
-use crate::upstream::{Form, Origin};
-use crate::wire::framing::content_length;
+use crate::upstream::{self, Origin};
+use crate::wire::forward::{Answers, Asks, interim_head, request_head, response_head};
 use crate::wire::request::may_end;
-use crate::wire::{Buffer, Framing, Known, Malformed, RequestHead, ResponseHead, Version};
+use crate::wire::{Buffer, Framing, Malformed, RequestHead, ResponseHead, Version};
 use logstore::{Outcome, OwedRecord};
-use std::io::Write as _;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
-/// Fields the gate writes anew in every message.
-const OURS: [Known; 3] = [Known::Host, Known::ContentLength, Known::TransferEncoding];
 /// Room made for one read of an answer's head: most answers arrive in it whole.
 const ROOM: usize = 8192;
 /// How much of the requests sent ahead is read while one is answered.
@@ -99,11 +96,11 @@ where
             PassError::OriginClosed => Fault::Unreachable,
             PassError::OriginSilent => Fault::NoAnswer,
             PassError::AsksTheGate => match origin.form {
-                Form::Absolute { .. } => {
+                upstream::Form::Absolute { .. } => {
                     state.upstream.denied();
                     Fault::ParentDenied
                 }
-                Form::Origin => Fault::OriginBroke,
+                upstream::Form::Origin => Fault::OriginBroke,
             },
             PassError::OriginMalformed(why) => {
                 tracing::debug!(why = why.why(), "an origin's answer was malformed");
@@ -128,7 +125,14 @@ where
     R: ClientReader,
     W: ClientWriter,
 {
-    let request = request_head(connection.buffer.bytes(), head, asked, &origin.form);
+    let asks = Asks {
+        method: asked.method.as_str(),
+        authority: &asked.target.authority(),
+        path_and_query: asked.target.path_and_query(),
+        form: origin.form.written(),
+        framing: asked.framing,
+    };
+    let request = request_head(connection.buffer.bytes(), head, &asks);
     if asked.framing != Framing::None {
         connection.take_head();
     }
@@ -194,7 +198,9 @@ where
     // Before the whole body has come, the next request could not be told from the rest of it.
     let client_keeps =
         asked.persistent && framing != Framing::Close && chunks == Chunks::Kept && whole.load(Ordering::Relaxed);
-    let first = response_head(answer.bytes(), &response, asked, framing, client_keeps, chunks);
+    let unchunked = chunks == Chunks::Removed;
+    let answers = Answers { framing, unchunked, version: asked.version, kept: client_keeps };
+    let first = response_head(answer.bytes(), &response, &answers);
     answer.consume(response.len);
 
     let sender = Sender { reader: &mut origin_reader, buffer: answer, framing };
@@ -306,94 +312,9 @@ async fn interim<W: AsyncWrite + Unpin>(
         return Err(PassError::OriginMalformed(Malformed::StartLine));
     }
     if asked.version == Version::Http11 {
-        let mut out = Vec::with_capacity(response.len + 64);
-        status_line(&mut out, buffer.bytes(), response);
-        response.fields.forward(buffer.bytes(), &mut out, &OURS[1..]);
-        out.extend_from_slice(b"\r\n");
+        let out = interim_head(buffer.bytes(), response);
         body::write(writer, &out, idle).await.map_err(|_| PassError::ClientGone)?;
     }
     buffer.consume(response.len);
     Ok(())
-}
-
-/// The request's head as it goes to the origin, or to the parent proxy before it.
-fn request_head(bytes: &[u8], head: &RequestHead, asked: &Asked, form: &Form) -> Vec<u8> {
-    let mut out = Vec::with_capacity(head.len + 128);
-    let target = &asked.target;
-    let (method, path, authority) = (asked.method.as_str(), target.path_and_query(), target.authority());
-    // Writing into a Vec does not fail, here and below.
-    let _ = match form {
-        Form::Origin => write!(out, "{method} {path} HTTP/1.1\r\nHost: {authority}\r\n"),
-        Form::Absolute { .. } => write!(out, "{method} http://{authority}{path} HTTP/1.1\r\nHost: {authority}\r\n"),
-    };
-    if let Form::Absolute { credentials: Some(credentials) } = form {
-        let _ = write!(out, "Proxy-Authorization: {}\r\n", credentials.told());
-    }
-    head.fields.forward(bytes, &mut out, &OURS);
-    via(&mut out, head.version);
-    match asked.framing {
-        // A length of nought is passed on: to POST and PUT it means an empty body.
-        Framing::None if head.fields.first(bytes, Known::ContentLength).is_some() => {
-            out.extend_from_slice(b"Content-Length: 0\r\n");
-        }
-        framing => frame(&mut out, framing),
-    }
-    out.extend_from_slice(b"\r\n");
-    out
-}
-
-/// The answer's head as it goes to the client.
-fn response_head(
-    bytes: &[u8],
-    response: &ResponseHead,
-    asked: &Asked,
-    framing: Framing,
-    client_keeps: bool,
-    chunks: Chunks,
-) -> Vec<u8> {
-    let mut out = Vec::with_capacity(response.len + 96);
-    status_line(&mut out, bytes, response);
-    response.fields.forward(bytes, &mut out, &OURS[1..]);
-    via(&mut out, response.version);
-    match framing {
-        // Answers without a body may say how long it would have been (RFC 9110 §8.6), 204 may not.
-        Framing::None if response.status != 204 => {
-            if let Ok(Some(length)) = content_length(bytes, &response.fields) {
-                frame(&mut out, Framing::Length(length));
-            }
-        }
-        _ if chunks == Chunks::Removed => {}
-        framing => frame(&mut out, framing),
-    }
-    if !client_keeps {
-        out.extend_from_slice(b"Connection: close\r\n");
-    } else if asked.version == Version::Http10 {
-        out.extend_from_slice(b"Connection: keep-alive\r\n");
-    }
-    out.extend_from_slice(b"\r\n");
-    out
-}
-
-fn status_line(out: &mut Vec<u8>, bytes: &[u8], response: &ResponseHead) {
-    let _ = write!(out, "HTTP/1.1 {} ", response.status);
-    out.extend_from_slice(bytes.get(response.reason.clone()).unwrap_or_default());
-    out.extend_from_slice(b"\r\n");
-}
-
-/// RFC 9110 §7.6.3: the version received, and who passed it on. The pseudonym says nothing of the network behind it.
-fn via(out: &mut Vec<u8>, received: Version) {
-    out.extend_from_slice(match received {
-        Version::Http10 => b"Via: 1.0 octroi\r\n",
-        Version::Http11 => b"Via: 1.1 octroi\r\n",
-    });
-}
-
-fn frame(out: &mut Vec<u8>, framing: Framing) {
-    match framing {
-        Framing::Length(length) => {
-            let _ = write!(out, "Content-Length: {length}\r\n");
-        }
-        Framing::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-        Framing::None | Framing::Close => {}
-    }
 }

@@ -15,7 +15,7 @@ mod stream;
 pub(crate) use parent::ParentError;
 
 use crate::config::{Config, Secret};
-use crate::wire::Buffer;
+use crate::wire::{Buffer, forward};
 use guard::Guard;
 use parent::Parent;
 use policy::Target;
@@ -59,6 +59,18 @@ pub(crate) enum Form {
         /// The value of Proxy-Authorization that it wants of the gate, if it does; the client's own never goes on.
         credentials: Option<Secret>,
     },
+}
+
+impl Form {
+    /// What the request's head is written from.
+    pub(crate) fn written(&self) -> forward::Form<'_> {
+        match self {
+            Form::Origin => forward::Form::Origin,
+            Form::Absolute { credentials } => {
+                forward::Form::Absolute { credentials: credentials.as_ref().map(|secret| secret.told()) }
+            }
+        }
+    }
 }
 
 impl Origin {

@@ -6,6 +6,7 @@
 pub(crate) mod buffer;
 pub(crate) mod chunked;
 pub(crate) mod fields;
+pub(crate) mod forward;
 pub(crate) mod framing;
 pub(crate) mod hello;
 pub(crate) mod request;
