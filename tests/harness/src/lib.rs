@@ -8,6 +8,7 @@
 //! misreading of the protocol in those is not shared by both ends of a test.
 
 pub mod authority;
+pub mod bare;
 pub mod binary;
 pub mod blackhole;
 pub mod browser;
@@ -25,6 +26,7 @@ pub mod setup;
 pub mod wait;
 
 pub use authority::Authority;
+pub use bare::Bare;
 pub use blackhole::Blackhole;
 pub use browser::Browser;
 pub use curl::Curl;

@@ -1,11 +1,13 @@
 //! A client that writes exactly the bytes it is told: for what no decent client would send, and for many at once.
 use crate::LIMIT;
 use crate::message::{Framing, Head, Pending};
+use rustix::net::sockopt::set_socket_linger;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An answer, whole.
 #[derive(Debug, Clone)]
@@ -39,7 +41,11 @@ pub struct Client {
 impl Client {
     /// Connects.
     pub fn connect(address: SocketAddr) -> io::Result<Client> {
-        let stream = TcpStream::connect_timeout(&address, LIMIT)?;
+        Client::over(TcpStream::connect_timeout(&address, LIMIT)?)
+    }
+
+    /// Over a connection that stands, whoever made it.
+    pub fn over(stream: TcpStream) -> io::Result<Client> {
         stream.set_read_timeout(Some(LIMIT))?;
         stream.set_write_timeout(Some(LIMIT))?;
         stream.set_nodelay(true)?;
@@ -63,6 +69,16 @@ impl Client {
             let body = self.pending.body(&mut self.stream, Framing::of_response(&head, method))?;
             return Ok(Response { interim, head, body });
         }
+    }
+
+    /// Reads a head, of whatever message.
+    pub fn head(&mut self) -> io::Result<Head> {
+        self.pending.head(&mut self.stream)?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Reads so many bytes.
+    pub fn bytes(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        self.pending.body(&mut self.stream, Framing::Length(count as u64))
     }
 
     /// Asks for a URL the way a browser asks a proxy, and reads the answer.
@@ -94,6 +110,11 @@ impl Client {
     /// Ends our half of the stream.
     pub fn finish(&mut self) -> io::Result<()> {
         self.stream.shutdown(Shutdown::Write)
+    }
+
+    /// Ends the connection by a reset.
+    pub fn reset(self) {
+        set_socket_linger(&self.stream, Some(Duration::ZERO)).expect("the socket is open");
     }
 
     /// TLS inside a tunnel that is open, for that name in the ClientHello.
