@@ -1,7 +1,8 @@
 //! Bodies passed on as they come, counted, with their framing checked on the way.
 use crate::wire::chunked::{Chunked, Step};
 use crate::wire::{Buffer, Framing, Malformed};
-use std::io;
+use std::io::{self, Write as _};
+use std::ops::Range;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
@@ -20,8 +21,10 @@ pub(crate) enum BodyError {
     SenderSilent,
     /// The receiver reset the connection, or took nothing for `idle_timeout`.
     ReceiverGone,
-    /// The body is not framed as announced.
+    /// The body is not framed as announced; part of it has been written.
     Malformed(Malformed),
+    /// It is not, and nothing has been written: the receiver may get something else.
+    Unbegun(Malformed),
 }
 
 /// What is left of a body.
@@ -34,7 +37,7 @@ enum Left {
 /// How the receiver gets a chunked body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Chunks {
-    /// With its chunks.
+    /// With its chunks, their extensions left out: what leaves is what was understood.
     Kept,
     /// Without them: the receiver speaks HTTP/1.0.
     Removed,
@@ -72,9 +75,11 @@ where
         Framing::Chunked => Left::Chunked(Chunked::new()),
         Framing::Close => Left::Close,
     };
+    let mut wrong: fn(Malformed) -> BodyError = BodyError::Unbegun;
     loop {
-        let part = left.take(buffer.bytes(), chunks, &mut first).map_err(BodyError::Malformed)?;
-        let verbatim = buffer.bytes().get(..part.verbatim).unwrap_or_default();
+        let part = left.take(buffer.bytes(), chunks, &mut first).map_err(wrong)?;
+        wrong = BodyError::Malformed;
+        let verbatim = buffer.bytes().get(part.verbatim).unwrap_or_default();
         if first.is_empty() {
             write(receiver, verbatim, idle).await?;
         } else if first.len() + verbatim.len() <= JOINED {
@@ -124,8 +129,8 @@ pub(crate) async fn write<W: AsyncWrite + Unpin>(
 
 /// What of the bytes at hand belongs to the body.
 struct Part {
-    /// Bytes from the start that are written as they are.
-    verbatim: usize,
+    /// Bytes that are written as they are, behind what was put in front of them.
+    verbatim: Range<usize>,
     /// Bytes from the start that are done with.
     consumed: usize,
     /// Payload among them.
@@ -138,18 +143,27 @@ impl Left {
     fn take(&mut self, bytes: &[u8], chunks: Chunks, first: &mut Vec<u8>) -> Result<Part, Malformed> {
         match self {
             Left::Close => {
-                Ok(Part { verbatim: bytes.len(), consumed: bytes.len(), payload: bytes.len() as u64, ended: false })
+                Ok(Part { verbatim: 0..bytes.len(), consumed: bytes.len(), payload: bytes.len() as u64, ended: false })
             }
             Left::Length(left) => {
                 let count = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
                 *left -= count as u64;
-                Ok(Part { verbatim: count, consumed: count, payload: count as u64, ended: *left == 0 })
+                Ok(Part { verbatim: 0..count, consumed: count, payload: count as u64, ended: *left == 0 })
             }
             Left::Chunked(chunked) => {
-                let (mut consumed, mut payload) = (0, 0u64);
+                let (mut consumed, mut written, mut payload) = (0, 0, 0u64);
                 let ended = loop {
                     match chunked.step(bytes.get(consumed..).unwrap_or_default())? {
                         Step::Frame(count) => consumed += count,
+                        Step::Rewrite { line, size } => {
+                            if chunks == Chunks::Kept {
+                                first.extend_from_slice(bytes.get(written..consumed).unwrap_or_default());
+                                // Writing into a Vec does not fail.
+                                let _ = write!(first, "{size:x}\r\n");
+                                written = consumed + line;
+                            }
+                            consumed += line;
+                        }
                         Step::Data(range) => {
                             if chunks == Chunks::Removed {
                                 let data = bytes.get(consumed..consumed + range.len()).unwrap_or_default();
@@ -162,7 +176,7 @@ impl Left {
                         Step::End => break true,
                     }
                 };
-                let verbatim = if chunks == Chunks::Kept { consumed } else { 0 };
+                let verbatim = if chunks == Chunks::Kept { written..consumed } else { 0..0 };
                 Ok(Part { verbatim, consumed, payload, ended })
             }
         }
@@ -197,6 +211,14 @@ mod tests {
         let (result, out, count, _) = run(Framing::Chunked, b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", Chunks::Removed).await;
         assert!(result.is_ok());
         assert_eq!((out.as_slice(), count), (&b"HEAD abcde"[..], 5));
+
+        let extended = b"3;a=b\r\nabc\r\n02\r\nde\r\n1\r\nf\r\n0;z\r\nX-Sum: 1\r\n\r\nGET";
+        let (result, out, count, rest) = run(Framing::Chunked, extended, Chunks::Kept).await;
+        assert!(result.is_ok());
+        let anew = b"HEAD 3\r\nabc\r\n2\r\nde\r\n1\r\nf\r\n0\r\nX-Sum: 1\r\n\r\n";
+        assert_eq!((out.as_slice(), count, rest), (&anew[..], 6, 3));
+        let (_, out, ..) = run(Framing::Chunked, extended, Chunks::Removed).await;
+        assert_eq!(out, b"HEAD abcdef");
 
         let (result, out, count, _) = run(Framing::Close, b"abc", Chunks::Kept).await;
         assert!(result.is_ok());

@@ -4,7 +4,7 @@ use crate::gate::Gate;
 use crate::pages::Fault;
 use crate::refuse;
 use crate::wire::request::may_end;
-use crate::wire::{Buffer, Malformed, RequestHead};
+use crate::wire::{Buffer, RequestHead};
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -164,12 +164,11 @@ where
                 Ok(Some(head)) if head.len <= header_bytes => return Waited::Head(head),
                 Ok(Some(_)) => return Waited::Refused(Fault::HeaderTooLarge),
                 Ok(None) => {}
-                Err(Malformed::TooManyFields) => return Waited::Refused(Fault::HeaderTooLarge),
-                Err(why) => return Waited::Refused(Fault::BadRequest { why: why.why() }),
+                Err(why) => return Waited::Refused(refuse::misread(why)),
             }
         }
         if buffer.len() > header_bytes {
-            return Waited::Refused(Fault::HeaderTooLarge);
+            return Waited::Refused(refuse::too_large(buffer.bytes()));
         }
         seen = buffer.len();
         let filled = tokio::select! {

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use logstore::{Register, Unwritable};
 use policy::InForce;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,6 +34,9 @@ pub(crate) struct Gate {
     pub(crate) followers: Semaphore,
     /// Connections the system has descriptors for.
     pub(crate) room: usize,
+    /// Its name in Via, its own as long as it runs: of gates in a row each knows what it has passed on itself
+    /// (RFC 9110 §7.6.3), and nobody learns what network they stand in.
+    pub(crate) received_by: String,
     /// Cancelled when the gate begins to stop: no new exchange begins.
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the last exchange has ended: health and commands are answered until then.
@@ -90,6 +94,7 @@ impl Gate {
             upkeep,
             followers: Semaphore::new(FOLLOWERS),
             room,
+            received_by: received_by(),
             stopping: CancellationToken::new(),
             closed: CancellationToken::new(),
             started_with,
@@ -125,6 +130,12 @@ impl Gate {
     pub(crate) fn own(&self) -> Vec<SocketAddr> {
         self.proxy.iter().copied().chain([self.console]).collect()
     }
+}
+
+/// `octroi-3f9a2c71`: the standard library draws the keys of its hash tables at random, which is random enough for a name.
+fn received_by() -> String {
+    let drawn = RandomState::new().hash_one(std::process::id());
+    format!("octroi-{:08x}", drawn >> 32)
 }
 
 /// Numbers about nobody, for status and metrics.

@@ -3,6 +3,7 @@
 mod accept;
 mod accounts;
 mod anchor;
+mod asked;
 mod body;
 mod cli;
 mod commands;
@@ -15,6 +16,7 @@ mod files;
 mod follow;
 mod forward;
 mod gate;
+mod hops;
 mod identify;
 mod lists;
 mod metrics;

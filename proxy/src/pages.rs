@@ -18,7 +18,7 @@ pub(crate) mod pac;
 mod golden;
 
 pub(crate) use block::{Refusal, refusal};
-pub(crate) use error::{Fault, FaultPage, fault};
+pub(crate) use error::{Broken, Fault, FaultPage, fault};
 pub(crate) use home::{Depth, Enforced, Home, home};
 pub(crate) use language::Language;
 

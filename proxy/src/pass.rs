@@ -1,55 +1,81 @@
 //! Plain requests passed on to their origin, and the answers back (RFC 9110 §7.6, RFC 9112).
 //!
-//! A message leaves only as the gate understood it: the start line, Host, framing and Via are written anew, fields of one
-//! hop stay here, bodies are checked against their framing on the way.
+//! A message leaves only as the gate understood it: [`crate::wire::forward`] writes its head anew, [`crate::body`] checks
+//! its body against its framing on the way.
 use crate::body::{self, BodyError, Chunks, Sender};
 use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
 use crate::gate::{Gate, State};
-use crate::pages::Fault;
-use crate::refuse;
+use crate::pages::{Broken, Fault};
 use crate::upstream::{self, Origin};
-use crate::wire::forward::{Answers, Asks, interim_head, request_head, response_head};
+use crate::wire::forward::{Answers, Asks, interim_head, request_head, response_head, switching_head};
+use crate::wire::framing::announces_more;
 use crate::wire::request::may_end;
-use crate::wire::{Buffer, Framing, Malformed, RequestHead, ResponseHead, Version};
+use crate::wire::{Buffer, Framing, Malformed, RequestHead, ResponseHead, Version, upgrade};
+use crate::{refuse, tunnel};
 use logstore::{Outcome, OwedRecord};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Room made for one read of an answer's head: most answers arrive in it whole.
 const ROOM: usize = 8192;
 /// How much of the requests sent ahead is read while one is answered.
 const AHEAD: usize = 16 * 1024;
+/// Room made for what may come of the client meanwhile: nothing, most often.
+const AHEAD_ROOM: usize = 1024;
 /// How many interim answers one request may have: origins send one or two.
 const INTERIM: usize = 16;
 
 /// Why an exchange did not end well.
 #[derive(Debug)]
 enum PassError {
-    /// The client closed, reset or stopped taking the answer.
-    ClientGone,
+    /// The client closed, reset or stopped taking the answer; so its connection ends.
+    ClientGone(Next),
+    /// The client sent nothing more of its body for `idle_timeout`.
+    ClientSilent,
     /// The client sent a body that is not framed as it announced.
     ClientMalformed(Malformed),
     /// The origin closed before it answered anything.
     OriginClosed,
-    /// The origin answered nothing for `idle_timeout`.
+    /// The origin answered nothing for `idle_timeout`, or no whole head within `header_timeout`.
     OriginSilent,
+    /// The origin closed within the head of its answer.
+    OriginIncomplete,
     /// The origin's answer is malformed.
     OriginMalformed(Malformed),
+    /// The origin switches to a protocol nobody offered.
+    OriginSwitched,
     /// The answer asks the gate itself who it is (407): a client that got it would take it for the gate's own question.
     AsksTheGate,
-    /// The origin's answer was cut; part of it has reached the client, which sees the cut by the answer's framing.
-    Cut,
+    /// The origin's answer was cut; part of it has reached the client, whose connection ends so that it sees the cut.
+    Cut(Next),
 }
 
 /// How a whole exchange ended.
 struct Passed {
+    outcome: Outcome,
     /// Both sides keep their connection.
     client: Next,
     origin: Next,
+}
+
+/// What an answer leads to.
+enum Answered {
+    Whole(Passed),
+    /// Both sides go on in another protocol, once the client has this head.
+    Switched(Vec<u8>),
+}
+
+/// How the sending of a request is going.
+#[derive(Default)]
+struct Upload {
+    /// The origin has all of it.
+    whole: AtomicBool,
+    /// No more of it leaves.
+    over: AtomicBool,
 }
 
 /// Passes one exchange.
@@ -71,7 +97,7 @@ where
     loop {
         let mut origin = match kept.take() {
             Some(origin) => origin,
-            None => match state.upstream.dial(&asked.target).await {
+            None => match state.upstream.dial(&asked.target, asked.hops_before(gate)).await {
                 Ok(origin) => origin,
                 Err(error) => return refuse::unreachable(gate, state, connection, asked, &error, record).await,
             },
@@ -79,41 +105,45 @@ where
         if let Some(address) = origin.went_to {
             record.went_to(address);
         }
-        let error = match exchange(state, connection, head, asked, &mut origin, record).await {
+        let error = match exchange(gate, state, connection, head, asked, &mut origin, record).await {
             Ok(passed) => {
                 if passed.origin == Next::Keep {
                     state.upstream.keep(&asked.target, origin);
                 }
-                return (Outcome::Completed, passed.client);
+                return (passed.outcome, passed.client);
             }
             Err(PassError::OriginClosed) if repeatable && origin.kept => continue,
             Err(error) => error,
         };
-        let fault = match error {
-            PassError::ClientGone => return (Outcome::Abandoned, Next::Close),
-            PassError::Cut => return (Outcome::Failed, Next::Close),
-            PassError::ClientMalformed(why) => Fault::BadRequest { why: why.why() },
-            PassError::OriginClosed => Fault::Unreachable,
-            PassError::OriginSilent => Fault::NoAnswer,
+        let (fault, outcome) = match error {
+            PassError::ClientGone(next) => return (Outcome::Abandoned, next),
+            PassError::Cut(next) => return (Outcome::Failed, next),
+            PassError::ClientSilent => (Fault::RequestTimeout, Outcome::Abandoned),
+            PassError::ClientMalformed(why) => (refuse::misread(why), Outcome::Failed),
+            PassError::OriginClosed => (Fault::Terminated, Outcome::Failed),
+            PassError::OriginSilent => (Fault::NoAnswer, Outcome::Failed),
+            PassError::OriginIncomplete => (Fault::OriginBroke(Broken::Incomplete), Outcome::Failed),
+            PassError::OriginSwitched => (Fault::OriginBroke(Broken::Upgrade), Outcome::Failed),
             PassError::AsksTheGate => match origin.form {
                 upstream::Form::Absolute { .. } => {
                     state.upstream.denied();
-                    Fault::ParentDenied
+                    (Fault::ParentDenied, Outcome::Failed)
                 }
-                upstream::Form::Origin => Fault::OriginBroke,
+                upstream::Form::Origin => (Fault::OriginBroke(Broken::Protocol), Outcome::Failed),
             },
             PassError::OriginMalformed(why) => {
                 tracing::debug!(why = why.why(), "an origin's answer was malformed");
-                Fault::OriginBroke
+                (refuse::misanswered(why), Outcome::Failed)
             }
         };
-        return (Outcome::Failed, refuse::fault(state, connection, asked, fault, record).await);
+        return (outcome, refuse::fault(state, connection, asked, fault, record).await);
     }
 }
 
 /// One try: the request sent, the answer relayed. Without a body, the request's head stays in the client's buffer until
 /// all went well, so that it can be sent again or refused.
 async fn exchange<R, W>(
+    gate: &Gate,
     state: &State,
     connection: &mut Connection<R, W>,
     head: &RequestHead,
@@ -125,24 +155,41 @@ where
     R: ClientReader,
     W: ClientWriter,
 {
+    // What was sent ahead is a request to who expects no switch, and something else to who does: then none is offered.
+    let alone = connection.buffer.len() == head.len;
+    let form = origin.form.clone();
     let asks = Asks {
         method: asked.method.as_str(),
         authority: &asked.target.authority(),
-        path_and_query: asked.target.path_and_query(),
-        form: origin.form.written(),
+        path_and_query: if asked.whole_server { "*" } else { asked.target.path_and_query() },
+        form: form.written(),
         framing: asked.framing,
+        max_forwards: asked.hops.map(|hops| hops.saturating_sub(1)),
+        upgrade: asked.upgrade.as_deref().filter(|_| alone),
+        received_by: &gate.received_by,
     };
     let request = request_head(connection.buffer.bytes(), head, &asks);
     if asked.framing != Framing::None {
         connection.take_head();
     }
-    let mut passed = converse(state, connection, asked, request, origin, record).await?;
+    let answered = converse(state, connection, asked, &asks, request, origin, record).await?;
     connection.take_head();
-    if !origin.buffer.is_empty() {
-        // Bytes nobody asked for make the next answer doubtful.
-        passed.origin = Next::Close;
+    match answered {
+        Answered::Whole(mut passed) => {
+            if !origin.buffer.is_empty() {
+                // Bytes nobody asked for make the next answer doubtful.
+                passed.origin = Next::Close;
+            }
+            Ok(passed)
+        }
+        Answered::Switched(first) => {
+            let idle = state.config.limits.idle_timeout;
+            let written = body::write(&mut connection.writer, &first, idle).await;
+            written.map_err(|_| PassError::ClientGone(Next::Close))?;
+            let outcome = tunnel::relay(connection, origin, idle, record).await;
+            Ok(Passed { outcome, client: Next::Close, origin: Next::Close })
+        }
     }
-    Ok(passed)
 }
 
 /// Both directions at once: the answer may come before the request is whole.
@@ -150,10 +197,11 @@ async fn converse<R, W>(
     state: &State,
     connection: &mut Connection<R, W>,
     asked: &Asked,
+    asks: &Asks<'_>,
     request: Vec<u8>,
     origin: &mut Origin,
     record: &OwedRecord,
-) -> Result<Passed, PassError>
+) -> Result<Answered, PassError>
 where
     R: ClientReader,
     W: ClientWriter,
@@ -163,43 +211,64 @@ where
     let Connection { reader, writer, buffer, .. } = connection;
     let Origin { stream, buffer: answer, .. } = origin;
     let (mut origin_reader, mut origin_writer) = stream.split();
-    let whole = AtomicBool::new(false);
+    let upload = Upload::default();
     let mut client =
-        pin!(from_client(reader, buffer, asked.framing, &mut origin_writer, request, idle, record, &whole));
+        pin!(from_client(reader, buffer, asked.framing, &mut origin_writer, request, idle, record, &upload));
 
     let mut interims = 0;
     let response = loop {
         let response = tokio::select! {
             biased;
-            gone = &mut client => return Err(gone),
-            read = answer_head(answer, &mut origin_reader, limits.header_bytes, idle) => read?,
+            gone = &mut client => return Err(match gone {
+                // It waits to be told to go on, and it is the origin that does not say so.
+                PassError::ClientSilent if asked.expects && interims == 0 => PassError::OriginSilent,
+                gone => gone,
+            }),
+            read = answer_head(answer, &mut origin_reader, limits.header_bytes, idle, limits.header_timeout, &upload) => read?,
         };
         if response.status >= 200 {
             break response;
         }
+        if response.status == 101 {
+            let offered = asks.upgrade.unwrap_or_default();
+            let protocol = upgrade::accepted(answer.bytes(), &response, offered).ok_or(PassError::OriginSwitched)?;
+            let first = switching_head(answer.bytes(), &response, protocol, asks.received_by);
+            answer.consume(response.len);
+            record.answered(101);
+            return Ok(Answered::Switched(first));
+        }
         interims += 1;
         if interims > INTERIM {
-            return Err(PassError::OriginMalformed(Malformed::TooManyFields));
+            return Err(PassError::OriginMalformed(Malformed::Interim));
         }
-        interim(answer, &response, asked, writer, idle).await?;
+        // Clients of HTTP/1.0 know no interim answers (RFC 9110 §15.2).
+        if asked.version == Version::Http11 {
+            let out = interim_head(answer.bytes(), &response, asks.received_by);
+            body::write(writer, &out, idle).await.map_err(|_| PassError::ClientGone(Next::Close))?;
+        }
+        answer.consume(response.len);
     };
     if response.status == 407 {
         return Err(PassError::AsksTheGate);
     }
-    record.answered(response.status);
     let (status, to_head) = (response.status, asked.method.is_head());
     let framing = Framing::of_response(answer.bytes(), &response.fields, response.version, status, to_head)
         .map_err(PassError::OriginMalformed)?;
-    let origin_keeps = framing != Framing::Close && response.persistent(answer.bytes());
+    record.answered(status);
+    let origin_keeps = framing != Framing::Close
+        && response.persistent(answer.bytes())
+        && !announces_more(answer.bytes(), &response.fields, status);
     let chunks = match (framing, asked.version) {
         (Framing::Chunked, Version::Http10) => Chunks::Removed,
         _ => Chunks::Kept,
     };
-    // Before the whole body has come, the next request could not be told from the rest of it.
-    let client_keeps =
-        asked.persistent && framing != Framing::Close && chunks == Chunks::Kept && whole.load(Ordering::Relaxed);
     let unchunked = chunks == Chunks::Removed;
-    let answers = Answers { framing, unchunked, version: asked.version, kept: client_keeps };
+    // Where the end of the connection is the end of the body, only a reset says that it is not (RFC 9112 §8).
+    let cut = if framing == Framing::Close || unchunked { Next::BreakOff } else { Next::Close };
+    // Before the whole body has come, the next request could not be told from the rest of it.
+    let client_keeps = asked.persistent && cut == Next::Close && upload.whole.load(Ordering::Relaxed);
+    let answers =
+        Answers { framing, unchunked, version: asked.version, kept: client_keeps, received_by: asks.received_by };
     let first = response_head(answer.bytes(), &response, &answers);
     answer.consume(response.len);
 
@@ -212,11 +281,13 @@ where
         _ = &mut client => Err(BodyError::ReceiverGone),
     };
     downloaded.map_err(|error| match error {
-        BodyError::ReceiverGone => PassError::ClientGone,
-        BodyError::SenderGone | BodyError::SenderSilent | BodyError::Malformed(_) => PassError::Cut,
+        BodyError::ReceiverGone => PassError::ClientGone(cut),
+        BodyError::SenderGone | BodyError::SenderSilent | BodyError::Malformed(_) => PassError::Cut(cut),
+        BodyError::Unbegun(why) => PassError::OriginMalformed(why),
     })?;
-    let whole = whole.load(Ordering::Relaxed);
-    Ok(Passed {
+    let whole = upload.whole.load(Ordering::Relaxed);
+    Ok(Answered::Whole(Passed {
+        outcome: Outcome::Completed,
         client: match (client_keeps, whole) {
             (true, true) => Next::Keep,
             (false, true) => Next::Close,
@@ -224,11 +295,11 @@ where
             (_, false) => Next::Linger,
         },
         origin: if origin_keeps && whole { Next::Keep } else { Next::Close },
-    })
+    }))
 }
 
 /// Sends the request, then watches the client until the answer is relayed: it returns only when the exchange is over
-/// before its answer is. `whole` is set once the origin has the whole request.
+/// before its answer is.
 ///
 /// A client that ends its side while it waits has left, as far as can be told; other proxies take it so too.
 #[expect(clippy::too_many_arguments, reason = "both ends of one direction, and what is known of it")]
@@ -240,7 +311,7 @@ async fn from_client<R, O>(
     request: Vec<u8>,
     idle: Duration,
     record: &OwedRecord,
-    whole: &AtomicBool,
+    upload: &Upload,
 ) -> PassError
 where
     R: AsyncRead + Unpin,
@@ -253,23 +324,25 @@ where
         body::pass(sender, origin, request, Chunks::Kept, idle, |bytes| record.sent(bytes)).await
     };
     match sent {
-        Ok(()) => whole.store(true, Ordering::Relaxed),
+        Ok(()) => upload.whole.store(true, Ordering::Relaxed),
         // An origin that stops reading may still have answered.
         Err(BodyError::ReceiverGone) => {}
-        Err(BodyError::SenderGone | BodyError::SenderSilent) => return PassError::ClientGone,
-        Err(BodyError::Malformed(why)) => return PassError::ClientMalformed(why),
+        Err(BodyError::SenderGone) => return PassError::ClientGone(Next::Close),
+        Err(BodyError::SenderSilent) => return PassError::ClientSilent,
+        Err(BodyError::Malformed(why) | BodyError::Unbegun(why)) => return PassError::ClientMalformed(why),
     }
+    upload.over.store(true, Ordering::Relaxed);
     // A request sent ahead waits in the buffer, and whoever sent it is there. More than that is not read before its turn.
     while buffer.len() < AHEAD {
-        match buffer.fill(reader, ROOM).await {
-            Ok(0) | Err(_) => return PassError::ClientGone,
+        match buffer.fill(reader, AHEAD_ROOM).await {
+            Ok(0) | Err(_) => return PassError::ClientGone(Next::Close),
             Ok(_) => {}
         }
     }
     std::future::pending().await
 }
 
-/// Reads the next head of the answer.
+/// Reads the next head of the answer: `idle` for its first byte once the request has left, `whole` from there to its end.
 ///
 /// Cancel safety: what was read stays in `buffer`.
 async fn answer_head<R: AsyncRead + Unpin>(
@@ -277,8 +350,11 @@ async fn answer_head<R: AsyncRead + Unpin>(
     reader: &mut R,
     limit: usize,
     idle: Duration,
+    whole: Duration,
+    upload: &Upload,
 ) -> Result<ResponseHead, PassError> {
     let mut seen = 0;
+    let mut deadline = None;
     loop {
         if may_end(buffer.bytes(), seen)
             && let Some(head) = ResponseHead::parse(buffer.bytes()).map_err(PassError::OriginMalformed)?
@@ -290,31 +366,23 @@ async fn answer_head<R: AsyncRead + Unpin>(
             return Err(PassError::OriginMalformed(Malformed::TooManyFields));
         }
         seen = buffer.len();
-        match timeout(idle, buffer.fill(reader, ROOM)).await {
+        // The clock is asked only when a head comes in pieces.
+        let filled = if buffer.is_empty() {
+            let waits_already = upload.over.load(Ordering::Relaxed);
+            match timeout(idle, buffer.fill(reader, ROOM)).await {
+                // An origin that is still being sent the request need not answer.
+                Err(_) if !waits_already => continue,
+                filled => filled,
+            }
+        } else {
+            let deadline = *deadline.get_or_insert_with(|| Instant::now() + whole);
+            timeout_at(deadline, buffer.fill(reader, ROOM)).await
+        };
+        match filled {
             Err(_) => return Err(PassError::OriginSilent),
             Ok(Ok(0) | Err(_)) if buffer.is_empty() => return Err(PassError::OriginClosed),
-            Ok(Ok(0) | Err(_)) => return Err(PassError::OriginMalformed(Malformed::StartLine)),
+            Ok(Ok(0) | Err(_)) => return Err(PassError::OriginIncomplete),
             Ok(Ok(_)) => {}
         }
     }
-}
-
-/// Passes on a 1xx answer (RFC 9110 §15.2), which clients of HTTP/1.0 do not know. A switch of protocols was not asked for:
-/// Upgrade stays at this hop.
-async fn interim<W: AsyncWrite + Unpin>(
-    buffer: &mut Buffer,
-    response: &ResponseHead,
-    asked: &Asked,
-    writer: &mut W,
-    idle: Duration,
-) -> Result<(), PassError> {
-    if response.status == 101 {
-        return Err(PassError::OriginMalformed(Malformed::StartLine));
-    }
-    if asked.version == Version::Http11 {
-        let out = interim_head(buffer.bytes(), response);
-        body::write(writer, &out, idle).await.map_err(|_| PassError::ClientGone)?;
-    }
-    buffer.consume(response.len);
-    Ok(())
 }

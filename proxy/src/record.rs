@@ -40,6 +40,21 @@ impl Method {
         self.as_str() == "HEAD"
     }
 
+    /// Whether it asks to have the request sent back.
+    pub(crate) fn is_trace(&self) -> bool {
+        self.as_str() == "TRACE"
+    }
+
+    /// Whether it asks what else may be asked.
+    pub(crate) fn is_options(&self) -> bool {
+        self.as_str() == "OPTIONS"
+    }
+
+    /// Whether Max-Forwards says how far it may go (RFC 9110 §7.6.2).
+    pub(crate) fn is_counted(&self) -> bool {
+        self.is_trace() || self.is_options()
+    }
+
     /// Whether doing it twice is as good as doing it once (RFC 9110 §9.2.2).
     pub(crate) fn is_idempotent(&self) -> bool {
         matches!(self.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")

@@ -7,12 +7,13 @@ use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
 use crate::gate::{Gate, State};
 use crate::identify::Client;
-use crate::pages::{self, Fault, FaultPage, Language, Refusal};
+use crate::pages::{self, Broken, Fault, FaultPage, Language, Refusal};
 use crate::record;
 use crate::upstream::{ConnectError, ParentError};
-use crate::wire::Framing;
+use crate::wire::{Framing, Malformed};
 use jiff::Timestamp;
 use logstore::{Outcome, OwedRecord, Unwritable};
+use memchr::memchr;
 use policy::Decision;
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -24,6 +25,8 @@ pub(crate) enum Why {
     Charter(Decision),
     /// The port is none the gate opens.
     Port,
+    /// This gate has passed the request on before.
+    Loop,
 }
 
 /// Turns an exchange back, its record already owed.
@@ -40,17 +43,22 @@ where
     R: ClientReader,
     W: ClientWriter,
 {
-    gate.counts.refused();
-    let fault = match why {
+    let (fault, outcome) = match why {
         Why::Charter(decision) => {
+            gate.counts.refused();
             let page = charter_page(gate, state, asked, client, &decision, record.id());
             record.answered(403);
             let next = send(state, connection, Some(asked), page).await;
             return (Outcome::Refused, next);
         }
-        Why::Port => Fault::PortNotAllowed,
+        Why::Port => {
+            gate.counts.refused();
+            (Fault::PortNotAllowed, Outcome::Refused)
+        }
+        // Nobody refused where it goes: it does not get there.
+        Why::Loop => (Fault::Loop, Outcome::Failed),
     };
-    (Outcome::Refused, self::fault(state, connection, asked, fault, record).await)
+    (outcome, self::fault(state, connection, asked, fault, record).await)
 }
 
 /// Answers an exchange that failed, its record already owed. Notes the status in the record.
@@ -80,6 +88,53 @@ where
     tracing::debug!(status = fault.status(), "a request was not understood");
     let page = fault_page(state, state.language, fault, None, None);
     send(state, connection, None, page).await
+}
+
+/// The answer to bytes that are no request the gate would pass on: 400, unless a more exact one exists.
+pub(crate) fn misread(why: Malformed) -> Fault<'static> {
+    match why {
+        Malformed::Version => Fault::VersionNotSupported,
+        Malformed::TooManyFields => Fault::HeaderTooLarge,
+        Malformed::UnknownCoding => Fault::NotImplemented,
+        Malformed::Expectation => Fault::ExpectationFailed,
+        Malformed::StartLine
+        | Malformed::Tls
+        | Malformed::FieldLine
+        | Malformed::BareLineFeed
+        | Malformed::ContentLength
+        | Malformed::TwoLengths
+        | Malformed::TransferEncoding
+        | Malformed::Content
+        | Malformed::MaxForwards
+        | Malformed::Interim
+        | Malformed::Chunk
+        | Malformed::Host => Fault::BadRequest { why: why.why() },
+    }
+}
+
+/// The answer to a head past the limit, by what of it is too large (RFC 9112 §3).
+pub(crate) fn too_large(bytes: &[u8]) -> Fault<'static> {
+    if memchr(b'\n', bytes).is_none() { Fault::UriTooLong } else { Fault::HeaderTooLarge }
+}
+
+/// The answer to a request whose origin's answer is none.
+pub(crate) fn misanswered(why: Malformed) -> Fault<'static> {
+    Fault::OriginBroke(match why {
+        Malformed::TooManyFields => Broken::HeaderSize,
+        Malformed::TransferEncoding | Malformed::UnknownCoding | Malformed::Chunk => Broken::TransferCoding,
+        Malformed::StartLine
+        | Malformed::Tls
+        | Malformed::Version
+        | Malformed::FieldLine
+        | Malformed::BareLineFeed
+        | Malformed::ContentLength
+        | Malformed::TwoLengths
+        | Malformed::Content
+        | Malformed::Expectation
+        | Malformed::MaxForwards
+        | Malformed::Interim
+        | Malformed::Host => Broken::Protocol,
+    })
 }
 
 /// Asks the client who it is (407).
@@ -180,16 +235,21 @@ fn local(state: &State, at: Timestamp) -> jiff::ZonedDateTime {
     at.to_zoned_datetime(state.config.time_zone.clone())
 }
 
-/// Writes a page. The connection is kept when the whole request has been read and the client keeps it.
+/// What becomes of the connection behind an answer of the gate's own: it is kept when the whole request has been read and the
+/// client keeps it.
+pub(crate) fn next(asked: &Asked) -> Next {
+    // Bytes behind a refused CONNECT belong to a tunnel that does not exist; they are never read as requests.
+    let kept = asked.persistent && asked.framing == Framing::None && !asked.method.is_connect();
+    if kept { Next::Keep } else { Next::Linger }
+}
+
+/// Writes a page.
 async fn send<R, W>(state: &State, connection: &mut Connection<R, W>, request: Option<&Asked>, page: Page) -> Next
 where
     R: ClientReader,
     W: ClientWriter,
 {
-    // Bytes behind a refused CONNECT belong to a tunnel that does not exist; they are never read as requests.
-    let kept =
-        request.is_some_and(|asked| asked.persistent && asked.framing == Framing::None && !asked.method.is_connect());
-    let next = if kept { Next::Keep } else { Next::Linger };
+    let next = request.map_or(Next::Linger, self::next);
     let out = page.written(next, request.is_some_and(|asked| asked.method.is_head()));
     connection.take_head();
     if body::write(&mut connection.writer, out.as_bytes(), state.config.limits.idle_timeout).await.is_err() {
@@ -239,11 +299,14 @@ fn reason(status: u16) -> &'static str {
         403 => "Forbidden",
         407 => "Proxy Authentication Required",
         408 => "Request Timeout",
+        414 => "URI Too Long",
+        417 => "Expectation Failed",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
         _ => "Internal Server Error",
     }
 }
@@ -254,8 +317,10 @@ fn of_connect_error(error: &ConnectError) -> (Fault<'static>, Outcome) {
         ConnectError::NameNotFound => (Fault::NameNotFound, Outcome::Failed),
         ConnectError::NameUnanswered => (Fault::NameTimeout, Outcome::Failed),
         ConnectError::ForbiddenAddress => (Fault::ForbiddenAddress, Outcome::Refused),
+        ConnectError::Refused => (Fault::ConnectionRefused, Outcome::Failed),
+        ConnectError::Unroutable => (Fault::Unroutable, Outcome::Failed),
         ConnectError::Unreachable => (Fault::Unreachable, Outcome::Failed),
-        ConnectError::TimedOut => (Fault::NoAnswer, Outcome::Failed),
+        ConnectError::TimedOut => (Fault::NoConnection, Outcome::Failed),
         ConnectError::Parent(ParentError::Unreachable) => (Fault::ParentUnreachable, Outcome::Failed),
         ConnectError::Parent(ParentError::Denied) => (Fault::ParentDenied, Outcome::Failed),
         ConnectError::Parent(ParentError::Refused) => (Fault::ParentRefused, Outcome::Failed),

@@ -50,7 +50,7 @@ where
     W: ClientWriter,
 {
     let limits = &state.config.limits;
-    let mut origin = match state.upstream.dial(&asked.target).await {
+    let mut origin = match state.upstream.dial(&asked.target, asked.hops_before(gate)).await {
         Ok(origin) => origin,
         Err(error) => return refuse::unreachable(gate, state, connection, asked, &error, record).await,
     };
@@ -130,7 +130,7 @@ fn is_refused(gate: &Gate, state: &State, asked: &Asked, client: &Client, name: 
 }
 
 /// Moves bytes both ways until both sides have ended, one has broken, or both were silent for `idle`.
-async fn relay<R, W>(
+pub(crate) async fn relay<R, W>(
     connection: &mut Connection<R, W>,
     origin: &mut Origin,
     idle: Duration,

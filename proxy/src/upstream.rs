@@ -61,6 +61,16 @@ pub(crate) enum Form {
     },
 }
 
+/// The hops behind a connection: a parent that is asked for a tunnel hears of them, so that one that leads back here is found
+/// out (RFC 9110 §7.6.3).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Via<'a> {
+    /// Those before this gate.
+    pub(crate) before: Option<&'a str>,
+    /// This gate's name.
+    pub(crate) received_by: &'a str,
+}
+
 impl Form {
     /// What the request's head is written from.
     pub(crate) fn written(&self) -> forward::Form<'_> {
@@ -96,12 +106,28 @@ pub(crate) enum ConnectError {
     NameUnanswered,
     /// Every address of the name is one this gate must not dial.
     ForbiddenAddress,
-    /// No address accepted.
+    /// No address accepted; the last one refused.
+    Refused,
+    /// No way leads to any address.
+    Unroutable,
+    /// No address accepted, for another reason.
     Unreachable,
     /// No address accepted in time.
     TimedOut,
     /// The parent proxy is no help.
     Parent(ParentError),
+}
+
+impl ConnectError {
+    /// Why the system made no connection.
+    fn of(error: &io::Error) -> ConnectError {
+        match error.kind() {
+            io::ErrorKind::TimedOut => ConnectError::TimedOut,
+            io::ErrorKind::ConnectionRefused => ConnectError::Refused,
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => ConnectError::Unroutable,
+            _ => ConnectError::Unreachable,
+        }
+    }
 }
 
 /// Everything needed to reach origins. Made anew when the configuration changes.
@@ -142,11 +168,11 @@ impl Upstream {
     /// A new connection.
     ///
     /// Cancel safety: dropped, the dialling stops.
-    pub(crate) async fn dial(&self, target: &Target) -> Result<Origin, ConnectError> {
+    pub(crate) async fn dial(&self, target: &Target, via: Via<'_>) -> Result<Origin, ConnectError> {
         let deadline = Instant::now() + self.connect_timeout;
         if let Some(parent) = self.parent_for(target) {
             self.may_be_asked_for(target)?;
-            return match timeout_at(deadline, self.through(parent, target, deadline)).await {
+            return match timeout_at(deadline, self.through(parent, target, via, deadline)).await {
                 Ok(outcome) => outcome.map_err(ConnectError::Parent),
                 Err(_) => Err(ConnectError::TimedOut),
             };
@@ -201,7 +227,13 @@ impl Upstream {
     }
 
     /// A connection by way of the parent.
-    async fn through(&self, parent: &Parent, target: &Target, deadline: Instant) -> Result<Origin, ParentError> {
+    async fn through(
+        &self,
+        parent: &Parent,
+        target: &Target,
+        via: Via<'_>,
+        deadline: Instant,
+    ) -> Result<Origin, ParentError> {
         let unreachable = |why: &str| parent.fails(ParentError::Unreachable, &why);
         let addresses =
             self.resolver.addresses(&parent.place).await.map_err(|_| unreachable("its name is not found"))?;
@@ -209,7 +241,7 @@ impl Upstream {
         let places: Vec<SocketAddr> = places.filter(|address| self.guard.allows_parent(*address)).collect();
         let connected = race(&places, deadline, STAGGER, |address| self.connect(address)).await;
         let (stream, _) = connected.map_err(|_| unreachable("it does not accept connections, or is this gate"))?;
-        parent.open(stream, target).await
+        parent.open(stream, target, via).await
     }
 
     /// A connection to an address that was vetted.
@@ -217,8 +249,7 @@ impl Upstream {
         let stream = match TcpStream::connect(address).await {
             Ok(stream) if self.guard.is_own(&stream, address) => return Err(ConnectError::ForbiddenAddress),
             Ok(stream) => stream,
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(ConnectError::TimedOut),
-            Err(_) => return Err(ConnectError::Unreachable),
+            Err(error) => return Err(ConnectError::of(&error)),
         };
         // Small writes leave at once: a relay that waits for more adds its own delay to the origin's.
         stream.set_nodelay(true).map_err(|_| ConnectError::Unreachable)?;

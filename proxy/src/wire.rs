@@ -11,6 +11,7 @@ pub(crate) mod framing;
 pub(crate) mod hello;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod upgrade;
 
 pub(crate) use buffer::Buffer;
 pub(crate) use fields::{Fields, Known};
@@ -32,6 +33,8 @@ pub(crate) enum Version {
 pub(crate) enum Malformed {
     /// The first line is not of the form the grammar gives (RFC 9112 §3, §4).
     StartLine,
+    /// TLS where HTTP was to come.
+    Tls,
     /// A version other than HTTP/1.x.
     Version,
     /// A field line that is not `name: value`: space before the colon, folding, control characters (RFC 9112 §5).
@@ -42,8 +45,20 @@ pub(crate) enum Malformed {
     BareLineFeed,
     /// Content-Length is no number, or is given twice with different numbers (RFC 9112 §6.3).
     ContentLength,
-    /// Content-Length and Transfer-Encoding together, or a coding other than a single final `chunked`.
+    /// Content-Length and Transfer-Encoding together.
+    TwoLengths,
+    /// Codings that do not end in a single `chunked`, or any in HTTP/1.0.
     TransferEncoding,
+    /// A coding under the final `chunked` (RFC 9112 §6.1).
+    UnknownCoding,
+    /// A body where the method has none: TRACE, CONNECT (RFC 9110 §9.3.6, §9.3.8).
+    Content,
+    /// An expectation other than 100-continue.
+    Expectation,
+    /// Max-Forwards is no number, or given twice.
+    MaxForwards,
+    /// More interim answers than anybody sends.
+    Interim,
     /// A chunk that is not as RFC 9112 §7.1 says.
     Chunk,
     /// None, several, or contradicting Host fields (RFC 9112 §3.2).
@@ -55,12 +70,19 @@ impl Malformed {
     pub(crate) fn why(self) -> &'static str {
         match self {
             Malformed::StartLine => "the first line is not HTTP",
+            Malformed::Tls => "this is TLS, and the port speaks plain HTTP",
             Malformed::Version => "the HTTP version is not 1.0 or 1.1",
             Malformed::FieldLine => "a field line is malformed",
             Malformed::TooManyFields => "there are too many field lines",
             Malformed::BareLineFeed => "a line ends with LF alone",
             Malformed::ContentLength => "Content-Length is not one number",
-            Malformed::TransferEncoding => "Transfer-Encoding is not a single final chunked",
+            Malformed::TwoLengths => "Content-Length and Transfer-Encoding are both there",
+            Malformed::TransferEncoding => "Transfer-Encoding does not end in a single chunked",
+            Malformed::UnknownCoding => "Transfer-Encoding names a coding this gate does not understand",
+            Malformed::Content => "this method has no body, and one was announced",
+            Malformed::Expectation => "Expect asks for something other than 100-continue",
+            Malformed::MaxForwards => "Max-Forwards is not one number",
+            Malformed::Interim => "there are too many interim answers",
             Malformed::Chunk => "a chunk is malformed",
             Malformed::Host => "Host is missing, repeated or contradicts the target",
         }

@@ -3,13 +3,22 @@
 // Plain requests that are let through: bodies, fields, connections, and what goes wrong on the way.
 mod passing;
 
+// Where messages end: chunks, trailers, interim answers, expectations, answers without a body, cuts.
+mod framing;
+
+// Upgrade and WebSocket on plain requests.
+mod upgrade;
+
+// What counts hop by hop: Max-Forwards, Via and loops, fields of one connection.
+mod hops;
+
 // Requests that are turned back: the page, its language, its reference, the record.
 mod refusing;
 
 // Tunnels: CONNECT, TLS inside, and the name in the ClientHello.
 mod connect;
 
-// Requests no gate may pass on: 400, the connection closed, nothing forwarded.
+// Requests no gate may pass on, and answers none may pass back: the exact status, the connection closed.
 mod malformed;
 
 // Addresses the gate doesn't dial, in every spelling and behind every name.

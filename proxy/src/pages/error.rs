@@ -17,8 +17,14 @@ pub(crate) enum Fault<'a> {
     },
     /// The request did not arrive whole in time.
     RequestTimeout,
+    /// The address asked for is longer than the gate accepts.
+    UriTooLong,
     /// The request line or the header fields are larger than the gate accepts.
     HeaderTooLarge,
+    /// The request expects what nobody on its way promises.
+    ExpectationFailed,
+    /// The request speaks a version of HTTP that the gate does not.
+    VersionNotSupported,
     /// The request needs something the gate does not do.
     NotImplemented,
     /// The gate wants to know who asks.
@@ -33,12 +39,22 @@ pub(crate) enum Fault<'a> {
     NameNotFound,
     /// The name service did not answer in time.
     NameTimeout,
+    /// The site did not accept the connection in time.
+    NoConnection,
     /// The site did not answer in time.
     NoAnswer,
-    /// The site refused or broke the connection.
+    /// The site refused the connection.
+    ConnectionRefused,
+    /// No way leads to the site's address.
+    Unroutable,
+    /// There is no connection to the site, for another reason.
     Unreachable,
+    /// The site ended the connection before it answered.
+    Terminated,
     /// What the site answered is malformed or cut short.
-    OriginBroke,
+    OriginBroke(Broken),
+    /// The request has come back to the gate that passed it on.
+    Loop,
     /// The parent proxy cannot be reached.
     ParentUnreachable,
     /// The parent proxy does not accept who the gate says it is.
@@ -51,6 +67,21 @@ pub(crate) enum Fault<'a> {
     RegisterClosed,
 }
 
+/// What is wrong with an answer, for whoever looks after the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// It is not HTTP as it is written.
+    Protocol,
+    /// It ends within its head.
+    Incomplete,
+    /// Its head is larger than the gate accepts.
+    HeaderSize,
+    /// Its body is coded as nobody can decode it.
+    TransferCoding,
+    /// It switches to a protocol that nobody offered.
+    Upgrade,
+}
+
 impl Fault<'_> {
     /// The status code of the answer.
     pub(crate) fn status(self) -> u16 {
@@ -59,28 +90,52 @@ impl Fault<'_> {
             Fault::ClientNotAllowed | Fault::PortNotAllowed | Fault::ForbiddenAddress => 403,
             Fault::AuthRequired => 407,
             Fault::RequestTimeout => 408,
+            Fault::UriTooLong => 414,
+            Fault::ExpectationFailed => 417,
             Fault::HeaderTooLarge => 431,
             Fault::NotImplemented => 501,
-            Fault::NameNotFound | Fault::Unreachable | Fault::OriginBroke => 502,
-            Fault::ParentUnreachable | Fault::ParentDenied | Fault::ParentRefused => 502,
+            Fault::NameNotFound
+            | Fault::ConnectionRefused
+            | Fault::Unroutable
+            | Fault::Unreachable
+            | Fault::Terminated
+            | Fault::OriginBroke(_)
+            | Fault::Loop
+            | Fault::ParentUnreachable
+            | Fault::ParentDenied
+            | Fault::ParentRefused => 502,
             Fault::TooBusy | Fault::RegisterClosed => 503,
-            Fault::NameTimeout | Fault::NoAnswer => 504,
+            Fault::NameTimeout | Fault::NoConnection | Fault::NoAnswer => 504,
+            Fault::VersionNotSupported => 505,
         }
     }
 
     /// The error type of `Proxy-Status` (RFC 9209 §2.3).
     pub(crate) fn proxy_status(self) -> &'static str {
         match self {
-            Fault::BadRequest { .. } | Fault::RequestTimeout | Fault::HeaderTooLarge | Fault::NotImplemented => {
-                "http_request_error"
-            }
+            Fault::BadRequest { .. }
+            | Fault::RequestTimeout
+            | Fault::UriTooLong
+            | Fault::HeaderTooLarge
+            | Fault::ExpectationFailed
+            | Fault::VersionNotSupported
+            | Fault::NotImplemented => "http_request_error",
             Fault::AuthRequired | Fault::ClientNotAllowed | Fault::PortNotAllowed => "http_request_denied",
             Fault::ForbiddenAddress => "destination_ip_prohibited",
             Fault::NameNotFound => "dns_error",
             Fault::NameTimeout => "dns_timeout",
-            Fault::NoAnswer => "connection_timeout",
+            Fault::NoConnection => "connection_timeout",
+            Fault::NoAnswer => "http_response_timeout",
+            Fault::ConnectionRefused => "connection_refused",
+            Fault::Unroutable => "destination_ip_unroutable",
             Fault::Unreachable => "destination_unavailable",
-            Fault::OriginBroke => "http_protocol_error",
+            Fault::Terminated => "connection_terminated",
+            Fault::OriginBroke(Broken::Protocol) => "http_protocol_error",
+            Fault::OriginBroke(Broken::Incomplete) => "http_response_incomplete",
+            Fault::OriginBroke(Broken::HeaderSize) => "http_response_header_section_size",
+            Fault::OriginBroke(Broken::TransferCoding) => "http_response_transfer_coding",
+            Fault::OriginBroke(Broken::Upgrade) => "http_upgrade_failed",
+            Fault::Loop => "proxy_loop_detected",
             Fault::ParentUnreachable => "destination_unavailable",
             Fault::ParentDenied => "proxy_configuration_error",
             Fault::ParentRefused => "connection_refused",
@@ -116,6 +171,18 @@ impl Fault<'_> {
                     advice: "Reload the page. If it happens again, check your device’s connection to the network.",
                 },
             ],
+            Fault::UriTooLong => [
+                Wording {
+                    title: "Adresse trop longue",
+                    happened: "L’adresse demandée dépasse la taille admise.",
+                    advice: "Si vous avez suivi un lien ou envoyé un formulaire, le site lui-même est en cause\u{a0}: signalez-le-lui.",
+                },
+                Wording {
+                    title: "Address too long",
+                    happened: "The address asked for is longer than allowed.",
+                    advice: "If you followed a link or sent a form, the site itself is at fault: please report it there.",
+                },
+            ],
             Fault::HeaderTooLarge => [
                 Wording {
                     title: "Demande trop volumineuse",
@@ -128,7 +195,7 @@ impl Fault<'_> {
                     advice: "Clear this site’s cookies, then reload the page.",
                 },
             ],
-            Fault::NotImplemented => [
+            Fault::NotImplemented | Fault::ExpectationFailed | Fault::VersionNotSupported => [
                 Wording {
                     title: "Fonction non prise en charge",
                     happened: "Le logiciel demande une fonction que la passerelle n’offre pas.",
@@ -212,7 +279,7 @@ impl Fault<'_> {
                     advice: "Try again in a moment. If other sites are affected, please report it.",
                 },
             ],
-            Fault::NoAnswer => [
+            Fault::NoConnection | Fault::NoAnswer => [
                 Wording {
                     title: "Le site ne répond pas",
                     happened: "Le site n’a pas répondu dans le délai prévu.",
@@ -224,7 +291,7 @@ impl Fault<'_> {
                     advice: "It may be overloaded or down: try again in a few minutes.",
                 },
             ],
-            Fault::Unreachable => [
+            Fault::ConnectionRefused | Fault::Unroutable | Fault::Unreachable | Fault::Terminated => [
                 Wording {
                     title: "Site injoignable",
                     happened: "La connexion au site a été refusée ou interrompue.",
@@ -236,7 +303,19 @@ impl Fault<'_> {
                     advice: "It may be down: try again in a few minutes.",
                 },
             ],
-            Fault::OriginBroke => [
+            Fault::Loop => [
+                Wording {
+                    title: "Demande revenue à la passerelle",
+                    happened: "La demande est revenue à la passerelle qui l’avait transmise\u{202f}; elle aurait tourné sans fin.",
+                    advice: "Ni votre appareil ni le site ne sont en cause\u{a0}: signalez-le, un réglage du réseau est à corriger.",
+                },
+                Wording {
+                    title: "Request came back to the gate",
+                    happened: "The request came back to the gate that had passed it on, and would have gone round for ever.",
+                    advice: "Neither your device nor the site is at fault: please report it, a setting of the network has to be corrected.",
+                },
+            ],
+            Fault::OriginBroke(_) => [
                 Wording {
                     title: "Réponse inexploitable",
                     happened: "Le site a envoyé une réponse incomplète ou mal formée.",

@@ -15,10 +15,13 @@ use Language::{English, French};
 /// Bytes a page may weigh: it must come at once over any line.
 const LIMIT: usize = 12 * 1024;
 
-const FAULTS: [Fault<'static>; 18] = [
+const FAULTS: [Fault<'static>; 26] = [
     Fault::BadRequest { why: "two Content-Length fields" },
     Fault::RequestTimeout,
+    Fault::UriTooLong,
     Fault::HeaderTooLarge,
+    Fault::ExpectationFailed,
+    Fault::VersionNotSupported,
     Fault::NotImplemented,
     Fault::AuthRequired,
     Fault::ClientNotAllowed,
@@ -26,9 +29,14 @@ const FAULTS: [Fault<'static>; 18] = [
     Fault::ForbiddenAddress,
     Fault::NameNotFound,
     Fault::NameTimeout,
+    Fault::NoConnection,
     Fault::NoAnswer,
+    Fault::ConnectionRefused,
+    Fault::Unroutable,
     Fault::Unreachable,
-    Fault::OriginBroke,
+    Fault::Terminated,
+    Fault::OriginBroke(Broken::Protocol),
+    Fault::Loop,
     Fault::ParentUnreachable,
     Fault::ParentDenied,
     Fault::ParentRefused,

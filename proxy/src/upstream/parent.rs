@@ -4,7 +4,7 @@
 //! `[dns] hosts`) is checked before it is asked.
 use super::pool::Pool;
 use super::stream::Stream;
-use super::{Form, Origin, socks};
+use super::{Form, Origin, Via, socks};
 use crate::config::{self, Credentials, Direct, Secret, Speaks};
 use crate::outbound;
 use crate::wire::{Buffer, ResponseHead};
@@ -99,7 +99,7 @@ impl Parent {
     /// Makes of a connection to the parent one to the target.
     ///
     /// Cancel safety: dropped, the connection is closed.
-    pub(super) async fn open(&self, stream: TcpStream, target: &Target) -> Result<Origin, ParentError> {
+    pub(super) async fn open(&self, stream: TcpStream, target: &Target, via: Via<'_>) -> Result<Origin, ParentError> {
         let mut stream = match &self.tls {
             None => Stream::Plain(stream),
             Some((connector, name)) => match connector.connect(name.clone(), stream).await {
@@ -113,7 +113,7 @@ impl Parent {
             Form::Absolute { credentials: self.basic.clone() }
         } else {
             let asked = match self.speaks {
-                Speaks::Http => self.connect(&mut stream, &mut buffer, target).await,
+                Speaks::Http => self.connect(&mut stream, &mut buffer, target, via).await,
                 Speaks::Socks => socks::connect(&mut stream, &mut buffer, target, self.credentials.as_ref()).await,
             };
             match asked {
@@ -137,13 +137,21 @@ impl Parent {
     }
 
     /// Asks for a tunnel (RFC 9110 §9.3.6).
-    async fn connect(&self, stream: &mut Stream, buffer: &mut Buffer, target: &Target) -> Result<(), Trouble> {
+    async fn connect(
+        &self,
+        stream: &mut Stream,
+        buffer: &mut Buffer,
+        target: &Target,
+        via: Via<'_>,
+    ) -> Result<(), Trouble> {
         let authority = match target.ip() {
             Some(IpAddr::V6(ip)) => format!("[{ip}]:{}", target.port()),
             _ => format!("{}:{}", target.host(), target.port()),
         };
-        // Via has a parent that leads back here found out (RFC 9110 §7.6.3).
-        let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nVia: 1.1 octroi\r\n");
+        let mut request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nVia: ");
+        for part in via.before.iter().flat_map(|before| [*before, ", "]).chain(["1.1 ", via.received_by, "\r\n"]) {
+            request.push_str(part);
+        }
         for part in self.basic.iter().flat_map(|basic| ["Proxy-Authorization: ", basic.told(), "\r\n"]) {
             request.push_str(part);
         }

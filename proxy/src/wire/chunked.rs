@@ -3,8 +3,10 @@
 use super::Malformed;
 use std::ops::Range;
 
-/// The longest chunk-size line: extensions are nobody's (RFC 9112 §7.1.1), and a way past the count of payload.
-const LINE_LIMIT: usize = 128;
+/// The longest chunk-size line.
+const LINE_LIMIT: usize = 256;
+/// The most bytes of extensions in one body: they are nobody's, and a way past the count of payload (RFC 9112 §7.1.1).
+const EXTENSION_LIMIT: usize = 16384;
 /// The most bytes of trailer fields.
 const TRAILER_LIMIT: usize = 16384;
 
@@ -28,14 +30,22 @@ enum State {
 pub(crate) struct Chunked {
     state: State,
     left: u64,
+    extensions: usize,
     trailer: usize,
 }
 
 /// What the next bytes are.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// So many bytes are framing (sizes, CRLFs, trailers).
+    /// So many bytes are framing (sizes, CRLFs, trailers), in the form everybody reads in the same way.
     Frame(usize),
+    /// So many bytes are the line of a chunk of `size`, with an extension or zeros in front: it is to be written anew.
+    Rewrite {
+        /// The line with its CRLF.
+        line: usize,
+        /// The size it states.
+        size: u64,
+    },
     /// These bytes, from the start, are payload.
     Data(Range<usize>),
     /// More bytes are needed.
@@ -47,7 +57,7 @@ pub(crate) enum Step {
 impl Chunked {
     /// At the start of a body.
     pub(crate) fn new() -> Chunked {
-        Chunked { state: State::Size, left: 0, trailer: 0 }
+        Chunked { state: State::Size, left: 0, extensions: 0, trailer: 0 }
     }
 
     /// Looks at `bytes`, which begin where the last step ended. The caller consumes what the step names.
@@ -56,9 +66,16 @@ impl Chunked {
             State::Size => match line(bytes, LINE_LIMIT)? {
                 None => Ok(Step::More),
                 Some(text) => {
-                    self.left = size(text)?;
-                    self.state = if self.left == 0 { State::Trailer } else { State::Data };
-                    Ok(Step::Frame(text.len() + 2))
+                    let (size, digits) = size(text)?;
+                    self.left = size;
+                    self.state = if size == 0 { State::Trailer } else { State::Data };
+                    self.extensions += text.len() - digits;
+                    if self.extensions > EXTENSION_LIMIT {
+                        return Err(Malformed::Chunk);
+                    }
+                    let line = text.len() + 2;
+                    let usual = text.len() == digits && (digits == 1 || !text.starts_with(b"0"));
+                    Ok(if usual { Step::Frame(line) } else { Step::Rewrite { line, size } })
                 }
             },
             State::Data if bytes.is_empty() => Ok(Step::More),
@@ -110,8 +127,9 @@ fn line(bytes: &[u8], limit: usize) -> Result<Option<&[u8]>, Malformed> {
     }
 }
 
-/// Hexadecimal digits, at most sixteen, then nothing or an extension made of visible characters.
-fn size(line: &[u8]) -> Result<u64, Malformed> {
+/// Hexadecimal digits, at most sixteen, then nothing or an extension made of visible characters. The number, and how many
+/// digits it was written with.
+fn size(line: &[u8]) -> Result<(u64, usize), Malformed> {
     let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
     let (number, extension) = line.split_at_checked(digits).ok_or(Malformed::Chunk)?;
     let visible = |b: &u8| matches!(b, b'\t' | b' '..=b'~');
@@ -122,7 +140,8 @@ fn size(line: &[u8]) -> Result<u64, Malformed> {
         return Err(Malformed::Chunk);
     }
     let text = std::str::from_utf8(number).map_err(|_| Malformed::Chunk)?;
-    u64::from_str_radix(text, 16).map_err(|_| Malformed::Chunk)
+    let size = u64::from_str_radix(text, 16).map_err(|_| Malformed::Chunk)?;
+    Ok((size, digits))
 }
 
 /// A trailer field must be well formed, and must not frame or route anything (RFC 9110 §6.5.1).
@@ -146,7 +165,7 @@ mod tests {
         let (mut chunked, mut payload, mut at, mut seen) = (Chunked::new(), Vec::new(), 0, 0);
         loop {
             match chunked.step(&bytes[at..seen])? {
-                Step::Frame(count) => at += count,
+                Step::Frame(count) | Step::Rewrite { line: count, .. } => at += count,
                 Step::Data(range) => {
                     payload.extend_from_slice(&bytes[at..seen][range.clone()]);
                     at += range.len();
@@ -170,6 +189,19 @@ mod tests {
     }
 
     #[test]
+    fn lines_with_more_than_a_size_are_written_anew() {
+        for (line, step) in [
+            ("a\r\n", Step::Frame(3)),
+            ("0\r\n", Step::Frame(3)),
+            ("a;x=\"y\"\r\n", Step::Rewrite { line: 9, size: 10 }),
+            ("000A\r\n", Step::Rewrite { line: 6, size: 10 }),
+            ("00\r\n", Step::Rewrite { line: 4, size: 0 }),
+        ] {
+            assert_eq!(Chunked::new().step(line.as_bytes()), Ok(step), "{line:?}");
+        }
+    }
+
+    #[test]
     fn what_others_could_read_otherwise_is_refused() {
         for body in [
             &b"4\nWiki\r\n0\r\n\r\n"[..],
@@ -188,5 +220,8 @@ mod tests {
             assert_eq!(read(body, 64), Err(Malformed::Chunk), "{:?}", String::from_utf8_lossy(body));
         }
         assert_eq!(read(&vec![b'1'; 5000], 64), Err(Malformed::Chunk));
+        let extended = format!("1;{}\r\na\r\n", "x".repeat(200));
+        assert_eq!(read(extended.repeat(81).as_bytes(), 64), Ok(None));
+        assert_eq!(read(extended.repeat(82).as_bytes(), 64), Err(Malformed::Chunk));
     }
 }

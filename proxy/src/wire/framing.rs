@@ -1,5 +1,5 @@
 //! How long a body is (RFC 9112 §6).
-use super::fields::{Fields, Known, list};
+use super::fields::{Fields, Known, is_token_byte, list};
 use super::{Malformed, Version};
 
 /// What ends a body.
@@ -22,8 +22,9 @@ impl Framing {
         match (chunked(head, fields)?, length) {
             (false, None | Some(0)) => Ok(Framing::None),
             (false, Some(length)) => Ok(Framing::Length(length)),
+            (true, Some(_)) => Err(Malformed::TwoLengths),
             (true, None) if version == Version::Http11 => Ok(Framing::Chunked),
-            (true, _) => Err(Malformed::TransferEncoding),
+            (true, None) => Err(Malformed::TransferEncoding),
         }
     }
 
@@ -37,7 +38,10 @@ impl Framing {
     ) -> Result<Framing, Malformed> {
         let length = content_length(head, fields)?;
         let chunked = chunked(head, fields)?;
-        if chunked && (length.is_some() || version == Version::Http10) {
+        if chunked && length.is_some() {
+            return Err(Malformed::TwoLengths);
+        }
+        if chunked && version == Version::Http10 {
             return Err(Malformed::TransferEncoding);
         }
         if to_head || status < 200 || status == 204 || status == 304 {
@@ -50,6 +54,12 @@ impl Framing {
             (false, None) => Framing::Close,
         })
     }
+}
+
+/// Whether an answer without a body announces one all the same: what comes next on its connection may be that body.
+pub(crate) fn announces_more(head: &[u8], fields: &Fields, status: u16) -> bool {
+    let announced = || fields.has(Known::TransferEncoding) || matches!(content_length(head, fields), Ok(Some(1..)));
+    (status == 204 || status < 200) && announced()
 }
 
 /// The one number all Content-Length values agree on. A list of equal numbers is read as that number.
@@ -71,22 +81,37 @@ pub(crate) fn content_length(head: &[u8], fields: &Fields) -> Result<Option<u64>
 }
 
 /// Digits only: no sign, no white space, no overflow.
-fn number(text: &[u8]) -> Option<u64> {
+pub(super) fn number(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
     text.iter().try_fold(0u64, |sum, byte| {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
         sum.checked_mul(10)?.checked_add(digit)
     })
 }
 
-/// Whether the coding is `chunked`, once and alone. Other codings were not negotiated by this gate, which sends no TE.
+/// Whether the body is chunked. The gate understands no other coding, and asks for none: it sends no TE that names one.
+///
+/// What does not end in one `chunked` has no end that anybody could tell (RFC 9112 §6.3); under a final `chunked`, a coding
+/// is merely unknown (§6.1).
 fn chunked(head: &[u8], fields: &Fields) -> Result<bool, Malformed> {
-    let mut codings = fields.values(head, Known::TransferEncoding).peekable();
-    if codings.peek().is_none() {
+    if !fields.has(Known::TransferEncoding) {
         return Ok(false);
     }
-    let mut items = codings.flat_map(list);
-    match (items.next(), items.next()) {
-        (Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(true),
+    let mut last: Option<&[u8]> = None;
+    let mut alone = true;
+    for coding in fields.values(head, Known::TransferEncoding).flat_map(list) {
+        if let Some(before) = last.replace(coding) {
+            alone = false;
+            if before.eq_ignore_ascii_case(b"chunked") || !before.iter().all(|&byte| is_token_byte(byte)) {
+                return Err(Malformed::TransferEncoding);
+            }
+        }
+    }
+    match last {
+        Some(coding) if coding.eq_ignore_ascii_case(b"chunked") && alone => Ok(true),
+        Some(coding) if coding.eq_ignore_ascii_case(b"chunked") => Err(Malformed::UnknownCoding),
         _ => Err(Malformed::TransferEncoding),
     }
 }
@@ -129,10 +154,13 @@ mod tests {
         ] {
             assert_eq!(request(text), Err(Malformed::ContentLength), "{text:?}");
         }
+        assert_eq!(request("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"), Err(Malformed::TwoLengths));
+        assert_eq!(request("Transfer-Encoding: gzip, chunked\r\n"), Err(Malformed::UnknownCoding));
         for text in [
-            "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-            "Transfer-Encoding: gzip, chunked\r\n",
             "Transfer-Encoding: chunked, chunked\r\n",
+            "Transfer-Encoding: chunked, gzip\r\n",
+            "Transfer-Encoding: chunked;q=1\r\n",
+            "Transfer-Encoding: \"chunked\", chunked\r\n",
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
             "Transfer-Encoding: xchunked\r\n",
             "Transfer-Encoding:\r\n",

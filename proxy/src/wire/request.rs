@@ -1,5 +1,6 @@
 //! The head of a request (RFC 9112 §3).
-use super::fields::{Fields, Known, is_token_byte};
+use super::fields::{Fields, Known, is_blank, is_token_byte, list};
+use super::framing::number;
 use super::{Malformed, Version};
 use memchr::{memchr, memchr_iter};
 use std::ops::Range;
@@ -22,6 +23,12 @@ pub(crate) struct RequestHead {
 impl RequestHead {
     /// Reads a head from the start of `bytes`; `None` while it isn't whole.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Option<RequestHead>, Malformed> {
+        match bytes.first() {
+            // The record of a ClientHello (RFC 8446 §5.1).
+            Some(0x16) => return Err(Malformed::Tls),
+            Some(&byte) if !may_begin(byte) => return Err(Malformed::StartLine),
+            _ => {}
+        }
         // An empty line or two before the request is allowed for (RFC 9112 §2.2).
         let skipped = bytes.chunks(2).take(2).take_while(|pair| *pair == b"\r\n").count() * 2;
         let Some(len) = end_of_head(bytes, skipped)? else { return Ok(None) };
@@ -63,6 +70,48 @@ impl RequestHead {
         }
     }
 
+    /// Whether the client will send the body only once it is told to, or refused (RFC 9110 §10.1.1). Of HTTP/1.0 nothing is
+    /// expected. Any other expectation is an error: nobody on the way may pass over it.
+    pub(crate) fn expects_continue(&self, head: &[u8]) -> Result<bool, Malformed> {
+        if self.version == Version::Http10 || !self.fields.has(Known::Expect) {
+            return Ok(false);
+        }
+        let mut expected = self.fields.values(head, Known::Expect).flat_map(list);
+        if expected.all(|item| item.eq_ignore_ascii_case(b"100-continue")) {
+            Ok(true)
+        } else {
+            Err(Malformed::Expectation)
+        }
+    }
+
+    /// How many more times the request may be passed on (RFC 9110 §7.6.2).
+    pub(crate) fn max_forwards(&self, head: &[u8]) -> Result<Option<u64>, Malformed> {
+        let mut values = self.fields.values(head, Known::MaxForwards);
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => match number(value) {
+                Some(number) => Ok(Some(number)),
+                None => Err(Malformed::MaxForwards),
+            },
+            (Some(_), Some(_)) => Err(Malformed::MaxForwards),
+        }
+    }
+
+    /// The hops that Via names, all of them, in one value.
+    pub(crate) fn via(&self, head: &[u8]) -> Option<String> {
+        let hops: Vec<_> = self.fields.values(head, Known::Via).map(String::from_utf8_lossy).collect();
+        (!hops.is_empty()).then(|| hops.join(", "))
+    }
+
+    /// Whether the gate of that name has passed this request on before (RFC 9110 §7.6.3): it has come round.
+    pub(crate) fn came_by(&self, head: &[u8], received_by: &str) -> bool {
+        let names_us = |hop: &[u8]| {
+            let mut words = hop.split(|&byte| is_blank(byte)).filter(|word| !word.is_empty());
+            words.nth(1).is_some_and(|by| by.eq_ignore_ascii_case(received_by.as_bytes()))
+        };
+        self.fields.values(head, Known::Via).flat_map(list).any(names_us)
+    }
+
     /// Whether the client wants the connection kept: by its version and by Connection, or Proxy-Connection as older
     /// clients say it to proxies.
     pub(crate) fn persistent(&self, head: &[u8]) -> bool {
@@ -86,8 +135,17 @@ fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80 || b"-._~%!$&'()*+,;=:[]".contains(&byte)
 }
 
-/// Whether an empty line may have ended a head behind `seen`, so that looking at the whole of it is worth while.
+/// Whether a message may begin with this byte: a token's, or a line end that is passed over or refused by its name.
+fn may_begin(byte: u8) -> bool {
+    is_token_byte(byte) || byte == b'\r' || byte == b'\n'
+}
+
+/// Whether looking at the whole head is worth while: an empty line may have ended it behind `seen`, or its first byte is
+/// none of HTTP's, and whoever sent it waits for an answer in another protocol.
 pub(crate) fn may_end(bytes: &[u8], seen: usize) -> bool {
+    if seen == 0 && bytes.first().is_some_and(|&byte| !may_begin(byte)) {
+        return true;
+    }
     let fresh = bytes.get(seen.saturating_sub(2)..).unwrap_or_default();
     memchr_iter(b'\n', fresh).any(|at| matches!(fresh.get(at + 1..), Some([b'\n', ..] | [b'\r', b'\n', ..])))
 }
@@ -111,7 +169,9 @@ pub(super) fn version_of(text: &[u8]) -> Result<Version, Malformed> {
     match text {
         b"HTTP/1.0" => Ok(Version::Http10),
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor] if minor.is_ascii_digit() => Ok(Version::Http11),
-        [b'H', b'T', b'T', b'P', b'/', ..] => Err(Malformed::Version),
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
+            Err(Malformed::Version)
+        }
         _ => Err(Malformed::StartLine),
     }
 }
@@ -159,7 +219,11 @@ mod tests {
             ("GET / http/1.1\r\n\r\n", Malformed::StartLine),
             ("GET / HTTP/1.1\nHost: a\r\n\r\n", Malformed::BareLineFeed),
             ("GET / HTTP/1.1\r\nHost: a\n\n", Malformed::BareLineFeed),
-            ("\x16\x03\x01\n", Malformed::BareLineFeed),
+            ("GET / HTTP/1.1x\r\n\r\n", Malformed::StartLine),
+            ("PRI * HTTP/2.0\r\n\r\n", Malformed::Version),
+            ("\x16\x03\x01", Malformed::Tls),
+            ("\x05\x01\0", Malformed::StartLine),
+            ("\n", Malformed::BareLineFeed),
         ] {
             assert_eq!(parse(text).err(), Some(why), "{text:?}");
         }
@@ -177,6 +241,29 @@ mod tests {
         assert_eq!(hosts("GET / HTTP/1.1\r\nHost: a@b\r\n\r\n"), Err(Malformed::Host));
         assert_eq!(hosts("GET / HTTP/1.0\r\n\r\n"), Ok(None));
         assert_eq!(hosts("GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n"), Err(Malformed::Host));
+    }
+
+    #[test]
+    fn expectations_hops_and_loops() {
+        let head = |text: &str| parse(text).expect("well formed").expect("whole");
+        let expects = |text: &str| head(text).expects_continue(text.as_bytes());
+        assert_eq!(expects("PUT / HTTP/1.1\r\n\r\n"), Ok(false));
+        assert_eq!(expects("PUT / HTTP/1.1\r\nExpect: 100-Continue\r\n\r\n"), Ok(true));
+        assert_eq!(expects("PUT / HTTP/1.0\r\nExpect: miracles\r\n\r\n"), Ok(false));
+        assert_eq!(expects("PUT / HTTP/1.1\r\nExpect: 100-continue, x\r\n\r\n"), Err(Malformed::Expectation));
+        let hops = |text: &str| head(text).max_forwards(text.as_bytes());
+        assert_eq!(hops("TRACE / HTTP/1.1\r\n\r\n"), Ok(None));
+        assert_eq!(hops("TRACE / HTTP/1.1\r\nMax-Forwards: 10\r\n\r\n"), Ok(Some(10)));
+        for wrong in ["", "-1", "1, 2", "1\r\nMax-Forwards: 1"] {
+            let text = format!("TRACE / HTTP/1.1\r\nMax-Forwards: {wrong}\r\n\r\n");
+            assert_eq!(hops(&text), Err(Malformed::MaxForwards), "{wrong:?}");
+        }
+        let came = |via: &str| {
+            let text = format!("GET / HTTP/1.1\r\nVia: 1.0 fred\r\nVia: {via}\r\n\r\n");
+            head(&text).came_by(text.as_bytes(), "octroi-1a")
+        };
+        assert!(came("1.1 octroi-1a") && came("1.1 x, HTTP/1.1\tOctroi-1A (gate)"));
+        assert!(!came("1.1 octroi-1ab") && !came("1.1 x (octroi-1a)") && !came("octroi-1a"));
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub(crate) struct ResponseHead {
 impl ResponseHead {
     /// Reads a head from the start of `bytes`; `None` while it isn't whole.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Option<ResponseHead>, Malformed> {
+        // What speaks another protocol may never send an empty line.
+        if bytes.first().is_some_and(|&byte| byte != b'H') {
+            return Err(Malformed::StartLine);
+        }
         let Some(len) = end_of_head(bytes, 0)? else { return Ok(None) };
         let head = bytes.get(..len).unwrap_or_default();
         let line_end = memchr(b'\r', head).ok_or(Malformed::StartLine)?;
