@@ -19,7 +19,8 @@ pub(crate) enum Known {
     /// Host: must agree with the target.
     Host,
     /// Fields that belong to this hop alone and are never passed on: Keep-Alive, Proxy-Connection,
-    /// Proxy-Authenticate, Proxy-Authentication-Info (RFC 9110 §7.6.1), HTTP2-Settings (RFC 7540 §3.2.1).
+    /// Proxy-Authenticate, Proxy-Authentication-Info (RFC 9110 §7.6.1), HTTP2-Settings (RFC 7540 §3.2.1); and Close, a
+    /// name kept free (§18.4), for the next hop would drop it where we say `Connection: close`.
     HopByHop,
     /// Max-Forwards: how much farther TRACE and OPTIONS may go.
     MaxForwards,
@@ -76,6 +77,7 @@ impl Known {
             2 if is(b"te") => Known::Te,
             3 if is(b"via") => Known::Via,
             4 if is(b"host") => Known::Host,
+            5 if is(b"close") => Known::HopByHop,
             6 if is(b"expect") => Known::Expect,
             7 if is(b"upgrade") => Known::Upgrade,
             7 if is(b"trailer") => Known::Trailer,
@@ -319,6 +321,16 @@ mod tests {
         let mut out = Vec::new();
         fields.forward(head.as_bytes(), &mut out, Kinds::of(&[Known::Host]));
         assert_eq!(String::from_utf8_lossy(&out), "X-Kept: 2\r\nContent-Length: 0\r\n");
+    }
+
+    /// Found by fuzzing: who gets `Connection: close` from us would not pass it on.
+    #[test]
+    fn a_field_called_close_stays_here() {
+        let head = "Close: 1\r\nClosed: 2\r\n\r\n";
+        let fields = parse(head).expect("well formed");
+        let mut out = Vec::new();
+        fields.forward(head.as_bytes(), &mut out, Kinds::default());
+        assert_eq!(out, b"Closed: 2\r\n");
     }
 
     #[test]
