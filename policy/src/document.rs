@@ -7,6 +7,7 @@
 mod values;
 
 use crate::problem::{Problem, Problems, Source, nearest};
+use crate::rate::{NotARate, Rate};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::cell::RefCell;
@@ -224,6 +225,15 @@ impl<'d> Table<'d> {
             None => values::integer(tree).and_then(|number| u64::try_from(number).ok()),
         };
         value.and_then(read).or_else(|| self.wrong(key, "a number of bytes, or a size such as \"64KB\" or \"2MB\""))
+    }
+
+    /// A rate in bytes: `"2MB/s"`, or `"16Mbit/s"`.
+    pub fn rate(&self, key: &str) -> Option<Located<Rate>> {
+        let text = self.string(key)?;
+        match text.parse() {
+            Ok(value) => Some(Located { value, span: text.span }),
+            Err(NotARate) => self.wrong(key, "a rate such as \"2MB/s\" or \"16Mbit/s\", from 1kB/s to 100GB/s"),
+        }
     }
 
     /// A list of networks, `"10.0.0.0/8"`, or single addresses, `"::1"`.

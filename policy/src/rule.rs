@@ -1,5 +1,6 @@
 //! One `[[rule]]`: who, what, when, and what then.
 use crate::problem::Problem;
+use crate::rate::Rate;
 use crate::schedule::Schedule;
 use crate::verdict::{Action, Query, Text};
 use crate::who::{Signed, Who};
@@ -16,6 +17,8 @@ pub(crate) struct Rule {
     pub(crate) who: Who,
     pub(crate) what: What,
     pub(crate) when: When,
+    /// What each person has of it, all connections together.
+    pub(crate) bandwidth: Option<Rate>,
     /// The id in the charter's text.
     pub(crate) span: Range<usize>,
 }

@@ -14,6 +14,7 @@
 use crate::index::{Hit, SetId};
 use crate::masking::Withheld;
 use crate::problem::nearest;
+use crate::rate::Rate;
 use crate::rule::Categories;
 use crate::{Charter, Index, Target};
 use jiff::Timestamp;
@@ -63,6 +64,8 @@ pub struct Query<'a> {
 pub struct Decision {
     /// What to do.
     pub action: Action,
+    /// What each person has for all that is let through by this rule, both ways together; `None`: no limit.
+    pub bandwidth: Option<Rate>,
     rule: Option<u32>,
     category: Option<u8>,
     schedule: Option<u32>,
@@ -152,6 +155,7 @@ impl InForce {
             let category = (by != 0).then(|| by.trailing_zeros() as u8);
             return Decision {
                 action: rule.action,
+                bandwidth: rule.bandwidth.filter(|_| rule.action == Action::Allow),
                 rule: Some(place),
                 category,
                 schedule: schedule.and_then(|schedule| u32::try_from(schedule).ok()),
@@ -164,7 +168,15 @@ impl InForce {
                 withheld,
             };
         }
-        Decision { action: charter.default, rule: None, category: None, schedule: None, evidence: None, withheld }
+        Decision {
+            action: charter.default,
+            bandwidth: None,
+            rule: None,
+            category: None,
+            schedule: None,
+            evidence: None,
+            withheld,
+        }
     }
 
     /// Why the destination is withheld. What a harmful list holds never is, unless the list itself or the charter says

@@ -44,6 +44,7 @@ categories = ["jeux"]
 [[rule]]
 id = "presse"
 action = "allow"
+bandwidth = "16Mbit/s"
 categories = ["presse"]
 "#;
 
@@ -116,6 +117,18 @@ fn a_rule_that_matches_by_a_name_of_its_own_has_no_category() {
         (in_force.article(&decision), in_force.reason(&decision), in_force.schedule(&decision)),
         (None, None, None)
     );
+}
+
+#[test]
+fn a_decision_brings_the_bandwidth_of_its_rule() {
+    let in_force = in_force();
+    let of = |url| {
+        let target = Target::of_url(url).unwrap();
+        in_force.decide(&query(&target)).bandwidth.map(|rate| rate.to_string())
+    };
+    assert_eq!(of("https://presse.example/").as_deref(), Some("2MB/s"));
+    assert_eq!(of("https://www.youporn.com/"), None);
+    assert_eq!(of("https://nulle-part.example/"), None);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::expect::Expectation;
 use crate::document::{Document, Located, Table, quoted_list};
 use crate::lists::Format;
 use crate::problem::{Problem, nearest};
+use crate::rate::Rate;
 use crate::schedule::{DAYS, Days, Schedule, Window, nearest_day};
 use crate::verdict::{Action, Text};
 use crate::who::{Group, Name, Signed};
@@ -64,6 +65,7 @@ pub(super) struct FileRule<'d> {
     pub(super) ports: Signed<RangeInclusive<u16>>,
     pub(super) methods: Signed<String>,
     pub(super) schedules: Entries<'d>,
+    pub(super) bandwidth: Option<Rate>,
 }
 
 /// The `[masking]`: entries that only ever add.
@@ -238,17 +240,12 @@ fn rule<'d>(table: Table<'d>) -> Option<FileRule<'d>> {
         true => action(&table),
         false => table.missing("action"),
     };
-    table.not_yet(&[
-        "acknowledge",
-        "time",
-        "per",
-        "bandwidth",
-        "inspect",
-        "safe_search",
-        "media_types",
-        "extensions",
-        "min_size",
-    ]);
+    table.not_yet(&["acknowledge", "time", "per", "inspect", "safe_search", "media_types", "extensions", "min_size"]);
+    let bandwidth = table.rate("bandwidth");
+    if let (Some(rate), Some(Action::Block)) = (&bandwidth, action.as_ref().map(|action| action.value)) {
+        let what = "`bandwidth` on a rule that blocks has no effect";
+        table.note(Problem::warning(rate.span.clone(), what, "nothing passes: remove it"));
+    }
     let rule = FileRule {
         article: table.string("article").map(|text| text.value.to_owned()),
         // An action that could not be read is a problem: this rule will not be used.
@@ -262,6 +259,7 @@ fn rule<'d>(table: Table<'d>) -> Option<FileRule<'d>> {
         ports: ports(&table),
         methods: methods(&table),
         schedules: with_exceptions(&table, "schedules", "except_schedules", signed),
+        bandwidth: bandwidth.map(|rate| rate.value),
         id: id.unwrap_or(Located { value: "", span: table.span() }),
     };
     table.end();

@@ -233,6 +233,7 @@ impl Names<'_> {
             },
             what,
             when: When { schedules: schedules.adds, except: schedules.removes },
+            bandwidth: rule.bandwidth,
             id: id.to_owned(),
             span: rule.id.span,
         }
