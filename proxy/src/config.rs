@@ -18,6 +18,7 @@ use crate::pages::Language;
 use hyper::Uri;
 use jiff::tz::TimeZone;
 use lettre::Address;
+use policy::Rate;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -277,6 +278,8 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     /// Connections of one address.
     pub(crate) connections_per_client: usize,
+    /// The organisation's line, both ways together, shared among those who use it; `None`: no limit.
+    pub(crate) bandwidth: Option<Rate>,
     /// Time left to exchanges in flight at shutdown.
     pub(crate) shutdown_grace: Duration,
 }

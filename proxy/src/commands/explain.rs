@@ -25,6 +25,8 @@ struct Explanation<'e> {
     user: Option<&'e str>,
     groups: Vec<&'e str>,
     schedule: Option<&'e str>,
+    /// What each person has of it, in the form of the charter.
+    bandwidth: Option<String>,
     /// Why the register withholds the destination, whoever refuses or lets through.
     withheld: Option<&'static str>,
     charter: &'e str,
@@ -68,6 +70,7 @@ pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wr
         user: asked.user.as_deref(),
         groups: in_force.groups(&query),
         schedule: in_force.schedule(&decision),
+        bandwidth: decision.bandwidth.map(|rate| rate.to_string()),
         withheld: decision.withheld().map(Withheld::as_str),
         charter: in_force.charter().identity(),
     };
@@ -85,6 +88,7 @@ pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wr
             evidence: Some(key.to_owned()),
             why: Some(why),
             schedule: None,
+            bandwidth: None,
             withheld,
             ..explanation
         };
@@ -192,6 +196,7 @@ fn text(said: &Explanation<'_>, target: &Target, method: &str, label: Option<&st
     row("user", said.user.map(str::to_owned));
     row("groups", (!said.groups.is_empty()).then(|| said.groups.join(", ")));
     row("schedule", said.schedule.map(str::to_owned));
+    row("bandwidth", said.bandwidth.as_ref().map(|rate| format!("{rate} for each person")));
     row("withheld", said.withheld.map(|why| format!("the destination, from the register ({why})")));
     row("charter", Some(said.charter.to_owned()));
     columns(&rows)

@@ -142,6 +142,11 @@ fn limits(table: Option<&Table<'_>>) -> Limits {
         idle_timeout: time("idle_timeout", Duration::from_secs(5 * 60)),
         connections: count("connections", 20_000),
         connections_per_client: count("connections_per_client", 512),
+        // Empty as the default is written, not to be told from a key that is absent.
+        bandwidth: table
+            .filter(|table| table.string("bandwidth").is_some_and(|text| !text.is_empty()))
+            .and_then(|table| table.rate("bandwidth"))
+            .map(|rate| rate.value),
         shutdown_grace: time("shutdown_grace", Duration::from_secs(30)),
     };
     if let Some(table) = table

@@ -109,6 +109,7 @@ fn values_are_types() {
         [limits]
         header_bytes = "16KiB"
         idle_timeout = "1m30s"
+        bandwidth = "100Mbit/s"
         "#,
     );
     assert_eq!(config.listen.proxy.len(), 2);
@@ -121,6 +122,7 @@ fn values_are_types() {
     assert_eq!(config.identity.names.len(), 1);
     assert_eq!((config.log.purposes.as_slice(), config.log.durability), (&[Purpose::Rights][..], Durability::Power));
     assert_eq!((config.limits.header_bytes, config.limits.idle_timeout), (16384, Duration::from_secs(90)));
+    assert_eq!(config.limits.bandwidth.map(|rate| rate.bytes_per_second()), Some(12_500_000));
 }
 
 #[test]
