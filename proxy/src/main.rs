@@ -27,6 +27,7 @@ mod record;
 mod refuse;
 mod register;
 mod reload;
+mod share;
 mod shown;
 mod shutdown;
 mod syslog;
