@@ -142,7 +142,7 @@ fn all_refused_is_502_and_none_answering_is_504() {
     dns.reply("four.test", Reply::Addresses(vec![FOUR], 300));
     let gate = asking(&dns).config("[limits]\nconnect_timeout = \"1s\"").start();
     let port = ports::free();
-    assert_eq!(told(&tunnel(&gate, "both.test", port)), failed(502, "destination_unavailable"));
+    assert_eq!(told(&tunnel(&gate, "both.test", port)), failed(502, "connection_refused"));
     let _dead = [FOUR, SIX].map(|ip| Blackhole::at(SocketAddr::new(ip, port)));
     assert_eq!(told(&tunnel(&gate, "four.test", port)), failed(504, "connection_timeout"));
     assert_eq!(told(&tunnel(&gate, "both.test", port)), failed(504, "connection_timeout"));
