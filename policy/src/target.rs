@@ -136,6 +136,11 @@ impl Target {
         })
     }
 
+    /// The same at another port: inside a tunnel, a Host names a port, and the tunnel's is the one that is reached.
+    pub fn at_port(self, port: u16) -> Target {
+        Target { port, ..self }
+    }
+
     /// How it is reached.
     pub fn scheme(&self) -> Scheme {
         self.scheme

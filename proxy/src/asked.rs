@@ -4,6 +4,7 @@ use crate::identify::Client;
 use crate::pages::{Fault, Language};
 use crate::record;
 use crate::refuse;
+use crate::tunnel::Inside;
 use crate::upstream::Via;
 use crate::wire::{Framing, Known, Malformed, RequestHead, Version, upgrade};
 use policy::{Query, Scheme, Target, TargetError};
@@ -15,6 +16,8 @@ pub(crate) struct Asked {
     pub(crate) method: record::Method,
     /// What for, in normal form.
     pub(crate) target: Target,
+    /// Where a tunnel leads that it stands in, whatever it asks for.
+    tunnel: Option<Target>,
     /// OPTIONS of the server as a whole, not of a path (RFC 9112 §3.2.4).
     pub(crate) whole_server: bool,
     /// What ends the request's body.
@@ -38,27 +41,34 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// Reads the request line and the fields that frame the message or steer it. `received_by` is this gate in Via.
+    /// Reads the request line and the fields that frame the message or steer it. `received_by` is this gate in Via, `inside`
+    /// the tunnel it stands in.
     pub(crate) fn read(
         head: &RequestHead,
         bytes: &[u8],
         received_by: &str,
         default: Language,
+        inside: Option<&Inside>,
     ) -> Result<Asked, NotUnderstood> {
         let method = record::Method::of(bytes.get(head.method.clone()).unwrap_or_default());
         let text = bytes.get(head.target.clone()).unwrap_or_default();
         let text = std::str::from_utf8(text).map_err(|_| Malformed::StartLine)?;
         // The target's host takes the place of Host, but who sends none or two is not understood (RFC 9112 §3.2).
-        head.host(bytes)?;
-        let target = match text.as_bytes() {
-            [b'/', ..] | b"*" if !method.is_connect() => return Err(NotUnderstood::NotAddressed),
+        let host = head.host(bytes)?;
+        let target = match (text.as_bytes(), inside) {
+            (_, Some(_)) if method.is_connect() => return Err(NotUnderstood::Nested),
             _ if method.is_connect() => Target::of_authority(text)?,
             // No request line has a fragment (RFC 9112 §3.2.2), and readers differ on where it would go.
             _ if text.contains('#') => return Err(Malformed::StartLine.into()),
+            ([b'/', ..], Some(inside)) => inside.asked(host, text)?,
+            ([b'/', ..] | b"*", _) => return Err(NotUnderstood::NotAddressed),
             _ => Target::of_url(text)?,
         };
         if !method.is_connect() && target.scheme() == Scheme::Https {
             return Err(NotUnderstood::NeedsTls);
+        }
+        if inside.is_some_and(|inside| inside.target.port() != target.port()) {
+            return Err(NotUnderstood::Nested);
         }
         let framing = Framing::of_request(bytes, &head.fields, head.version)?;
         if framing != Framing::None && (method.is_connect() || method.is_trace()) {
@@ -68,6 +78,7 @@ impl Asked {
         let accepted =
             head.fields.first(bytes, Known::AcceptLanguage).and_then(|value| std::str::from_utf8(value).ok());
         Ok(Asked {
+            tunnel: inside.map(|inside| inside.target.clone()),
             whole_server: method.is_options() && has_no_path(text),
             framing,
             version: head.version,
@@ -81,6 +92,11 @@ impl Asked {
             method,
             target,
         })
+    }
+
+    /// Where it goes: what is dialled, and what connections are kept for.
+    pub(crate) fn to(&self) -> &Target {
+        self.tunnel.as_ref().unwrap_or(&self.target)
     }
 
     /// The hops behind a connection made for it: those before this gate, and the gate.
@@ -119,6 +135,8 @@ pub(crate) enum NotUnderstood {
     NotAddressed,
     /// `https://` in the request line: the gate would have to speak TLS for a client that did not. No browser asks that.
     NeedsTls,
+    /// Inside a tunnel, a way to somewhere else.
+    Nested,
 }
 
 impl NotUnderstood {
@@ -132,6 +150,9 @@ impl NotUnderstood {
                 Fault::BadRequest { why: "this is a proxy: the request must name the whole address" }
             }
             NotUnderstood::NeedsTls => Fault::NotImplemented,
+            NotUnderstood::Nested => {
+                Fault::BadRequest { why: "inside a tunnel, only what the tunnel leads to can be asked for" }
+            }
         }
     }
 }

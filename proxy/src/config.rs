@@ -110,6 +110,17 @@ pub(crate) struct Destinations {
     pub(crate) http_ports: Ports,
     /// Networks reachable although they are private, loopback, link-local or metadata addresses.
     pub(crate) allow_private: Networks,
+    /// What becomes of a ClientHello that carries another, encrypted.
+    pub(crate) ech: Ech,
+}
+
+/// What becomes of Encrypted Client Hello (RFC 9849).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ech {
+    /// The name outside is decided on, as that of any other hello.
+    Allow,
+    /// The tunnel is cut.
+    Block,
 }
 
 /// `[dns]`.

@@ -3,6 +3,7 @@ use crate::exchange;
 use crate::gate::Gate;
 use crate::pages::Fault;
 use crate::refuse;
+use crate::tunnel::Inside;
 use crate::wire::request::may_end;
 use crate::wire::{Buffer, RequestHead};
 use std::io;
@@ -20,13 +21,13 @@ const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: u64 = 1 << 20;
 
 /// The reading half of a client's connection, whatever carries it.
-pub(crate) trait ClientReader: AsyncRead + Unpin {
+pub(crate) trait ClientReader: AsyncRead + Unpin + Send {
     /// The TCP socket, when what it carries is what is read here: nothing in between has bytes of its own.
     fn socket(&self) -> Option<&TcpStream>;
 }
 
 /// The writing half of a client's connection, whatever carries it.
-pub(crate) trait ClientWriter: AsyncWrite + Unpin {
+pub(crate) trait ClientWriter: AsyncWrite + Unpin + Send {
     /// The TCP socket, when what is written here is what it carries: nothing in between has bytes of its own.
     fn socket(&self) -> Option<&TcpStream>;
 
@@ -105,17 +106,29 @@ where
     R: ClientReader,
     W: ClientWriter,
 {
+    match requests(gate, connection, None).await {
+        Next::Keep | Next::Close => {}
+        Next::Linger => linger(connection).await,
+        Next::BreakOff => connection.writer.break_off(),
+    }
+}
+
+/// Serves requests, those inside a tunnel among them, and returns how the connection is to end.
+///
+/// Cancel safety: dropped, an exchange under way is settled as what happened.
+pub(crate) async fn requests<R, W>(gate: &Gate, connection: &mut Connection<R, W>, inside: Option<&Inside>) -> Next
+where
+    R: ClientReader,
+    W: ClientWriter,
+{
     loop {
         let next = match wait(gate, connection).await {
-            Waited::Head(head) => exchange::run(gate, connection, head).await,
+            Waited::Head(head) => exchange::run(gate, connection, head, inside).await,
             Waited::Refused(fault) => refuse::unread(&gate.state(), connection, fault).await,
-            Waited::Ended | Waited::Broken => return,
+            Waited::Ended | Waited::Broken => return Next::Close,
         };
-        match next {
-            Next::Keep => {}
-            Next::Close => return,
-            Next::Linger => return linger(connection).await,
-            Next::BreakOff => return connection.writer.break_off(),
+        if next != Next::Keep {
+            return next;
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) use crate::asked::Asked;
 use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::gate::{Gate, State};
 use crate::identify::{self, Identity};
+use crate::tunnel::Inside;
 use crate::wire::RequestHead;
 use crate::{hops, pass, record, refuse, tunnel};
 use policy::Action;
@@ -18,10 +19,15 @@ enum Way {
     Turn(refuse::Why),
 }
 
-/// Runs one exchange. Returns what becomes of the client's connection.
+/// Runs one exchange; `inside`: the tunnel its request stands in. Returns what becomes of the client's connection.
 ///
 /// Cancel safety: dropped, the record is settled as what happened and both connections are closed.
-pub(crate) async fn run<R, W>(gate: &Gate, connection: &mut Connection<R, W>, head: RequestHead) -> Next
+pub(crate) async fn run<R, W>(
+    gate: &Gate,
+    connection: &mut Connection<R, W>,
+    head: RequestHead,
+    inside: Option<&Inside>,
+) -> Next
 where
     R: ClientReader,
     W: ClientWriter,
@@ -29,13 +35,18 @@ where
     // The charter, lists and settings an exchange begins with are those it ends with.
     let state = gate.state();
     connection.head = head.len;
-    let asked = match Asked::read(&head, connection.buffer.bytes(), &gate.received_by, state.language) {
+    let bytes = connection.buffer.bytes();
+    let asked = match Asked::read(&head, bytes, &gate.received_by, state.language, inside) {
         Ok(asked) => asked,
         Err(why) => return refuse::unread(&state, connection, why.fault()).await,
     };
-    let client = match identify::client(gate, &state, connection, &head).await {
-        Identity::Known(client) => client,
-        Identity::Asked => return refuse::challenge(&state, connection, &asked).await,
+    let client = match inside {
+        // Whoever opened the tunnel asks for what is in it.
+        Some(inside) => inside.client.clone(),
+        None => match identify::client(gate, &state, connection, &head).await {
+            Identity::Known(client) => client,
+            Identity::Asked => return refuse::challenge(&state, connection, &asked).await,
+        },
     };
     let now = gate.now();
     let query = asked.query(&client, now);

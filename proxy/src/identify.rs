@@ -37,7 +37,7 @@ pub(crate) enum Identity {
 pub(crate) async fn client<R, W>(
     gate: &Gate,
     state: &State,
-    connection: &Connection<R, W>,
+    connection: &mut Connection<R, W>,
     head: &RequestHead,
 ) -> Identity {
     let address = connection.peer;

@@ -93,11 +93,11 @@ where
 {
     // Only what may be sent twice goes on a kept connection, which the origin may just have closed (RFC 9110 §9.2.2).
     let repeatable = asked.method.is_idempotent() && asked.framing == Framing::None;
-    let mut kept = if repeatable { state.upstream.kept(&asked.target) } else { None };
+    let mut kept = if repeatable { state.upstream.kept(asked.to()) } else { None };
     loop {
         let mut origin = match kept.take() {
             Some(origin) => origin,
-            None => match state.upstream.dial(&asked.target, asked.hops_before(gate)).await {
+            None => match state.upstream.dial(asked.to(), asked.hops_before(gate)).await {
                 Ok(origin) => origin,
                 Err(error) => return refuse::unreachable(gate, state, connection, asked, &error, record).await,
             },
@@ -108,7 +108,7 @@ where
         let error = match exchange(gate, state, connection, head, asked, &mut origin, record).await {
             Ok(passed) => {
                 if passed.origin == Next::Keep {
-                    state.upstream.keep(&asked.target, origin);
+                    state.upstream.keep(asked.to(), origin);
                 }
                 return (passed.outcome, passed.client);
             }

@@ -68,6 +68,10 @@ pub(crate) const GATE_PORT: &str = "gate:port";
 pub(crate) const GATE_ADDRESS: &str = "gate:address";
 /// What was sent as TLS cannot be read, or asks for a name that is none.
 pub(crate) const GATE_TLS: &str = "gate:tls";
+/// A ClientHello carries another, encrypted, and `[destinations] ech` says that none may.
+pub(crate) const GATE_ECH: &str = "gate:ech";
+/// HTTP/2 without TLS inside a tunnel.
+pub(crate) const GATE_HTTP2: &str = "gate:http2";
 
 /// What was decided, in the register's words.
 pub(crate) fn verdict(state: &State, decision: &Decision) -> Verdict {

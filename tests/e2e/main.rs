@@ -18,6 +18,12 @@ mod refusing;
 // Tunnels: CONNECT, TLS inside, and the name in the ClientHello.
 mod connect;
 
+// Tunnels to their end: halves, resets, silence, bulk, thousands at once; plain HTTP inside.
+mod tunnels;
+
+// ClientHellos: real ones, in pieces, without a name, encrypted, second ones.
+mod hello;
+
 // Requests no gate may pass on, and answers none may pass back: the exact status, the connection closed.
 mod malformed;
 

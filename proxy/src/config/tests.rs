@@ -95,6 +95,7 @@ fn values_are_types() {
         [destinations]
         connect_ports = [443, "8000-8100"]
         allow_private = ["10.0.0.5", "10.1.0.0/16"]
+        ech = "block"
         [dns]
         servers = ["10.0.0.2", "[::1]:5353"]
         hosts = { "Intranet.Example." = ["10.0.0.5", "::ffff:10.0.0.6"] }
@@ -115,6 +116,7 @@ fn values_are_types() {
     assert_eq!(config.listen.proxy.len(), 2);
     assert!(config.destinations.connect_ports.contains(8050) && !config.destinations.connect_ports.contains(80));
     assert!(config.destinations.allow_private.contains("10.1.2.3".parse().expect("an address")));
+    assert_eq!((config.destinations.ech, good("").destinations.ech), (Ech::Block, Ech::Allow));
     assert_eq!(config.dns.servers[0].port(), 53);
     let expected: Vec<IpAddr> = ["10.0.0.5", "10.0.0.6"].map(|text| text.parse().expect("an address")).into();
     assert_eq!(config.dns.hosts["intranet.example"], expected);

@@ -73,6 +73,26 @@ impl Stream {
     }
 }
 
+impl ReadHalf<'_> {
+    /// The socket, as [`Stream::plain`] has it.
+    pub(crate) fn socket(&self) -> Option<&TcpStream> {
+        match self {
+            ReadHalf::Plain(half) => Some(half.as_ref()),
+            ReadHalf::Secure(_) => None,
+        }
+    }
+}
+
+impl WriteHalf<'_> {
+    /// The socket, as [`Stream::plain`] has it.
+    pub(crate) fn socket(&self) -> Option<&TcpStream> {
+        match self {
+            WriteHalf::Plain(half) => Some(half.as_ref()),
+            WriteHalf::Secure(_) => None,
+        }
+    }
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {

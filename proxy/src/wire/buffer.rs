@@ -25,6 +25,11 @@ impl Buffer {
         self.len() == 0
     }
 
+    /// Adds bytes that were read elsewhere.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// Drops the first `count` bytes.
     pub(crate) fn consume(&mut self, count: usize) {
         self.start = (self.start + count).min(self.bytes.len());

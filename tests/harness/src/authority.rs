@@ -5,8 +5,14 @@ use rcgen::{
     BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
     PublicKeyData,
 };
+use rustls::client::{EchGreaseConfig, EchMode};
+use rustls::crypto::SupportedKxGroup;
+use rustls::crypto::aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_128;
+use rustls::crypto::aws_lc_rs::kx_group;
+use rustls::crypto::hpke::Hpke;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::version::TLS13;
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig, WantsVerifier};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -71,14 +77,47 @@ impl Authority {
 
     /// What a client needs to trust this authority alone.
     pub fn client(&self) -> Arc<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+        self.believed(builder.expect("the provider has the default versions"))
+    }
+
+    /// The same; its ClientHello has no name.
+    pub fn nameless(&self) -> Arc<ClientConfig> {
+        let mut config = ClientConfig::clone(&self.client());
+        config.enable_sni = false;
+        Arc::new(config)
+    }
+
+    /// The same; its ClientHello has a key share that resists quantum computers, and the size that goes with it.
+    pub fn post_quantum(&self) -> Arc<ClientConfig> {
+        self.sharing(&[kx_group::X25519MLKEM768, kx_group::X25519])
+    }
+
+    /// The same; its first ClientHello has a key share that no server of ours takes, so that it is asked for a second one.
+    pub fn retried(&self) -> Arc<ClientConfig> {
+        self.sharing(&[kx_group::MLKEM768, kx_group::X25519])
+    }
+
+    fn sharing(&self, groups: &[&'static dyn SupportedKxGroup]) -> Arc<ClientConfig> {
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        provider.kx_groups = groups.to_vec();
+        let builder = ClientConfig::builder_with_provider(Arc::new(provider)).with_protocol_versions(&[&TLS13]);
+        self.believed(builder.expect("the provider has TLS 1.3"))
+    }
+
+    /// The same; its ClientHello carries what nobody can tell from another one, encrypted (RFC 9849 §6.2).
+    pub fn encrypted(&self) -> Arc<ClientConfig> {
+        let suite = DH_KEM_X25519_HKDF_SHA256_AES_128;
+        let (key, _) = suite.generate_key_pair().expect("a key can be generated");
+        let mode = EchMode::Grease(EchGreaseConfig::new(suite, key));
+        let builder = ClientConfig::builder_with_provider(provider()).with_ech(mode);
+        self.believed(builder.expect("the provider has TLS 1.3"))
+    }
+
+    fn believed(&self, builder: ConfigBuilder<ClientConfig, WantsVerifier>) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).expect("the authority's certificate is one");
-        let config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .expect("the provider has the default versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Arc::new(config)
+        Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
     }
 }
 

@@ -99,6 +99,11 @@ impl Client {
         self.pending.body(&mut self.stream, Framing::UntilClose)
     }
 
+    /// So many bytes, once they have come.
+    pub fn take(&mut self, length: u64) -> io::Result<Vec<u8>> {
+        self.pending.body(&mut self.stream, Framing::Length(length))
+    }
+
     /// Whether the other side ends the stream without sending anything more. A reset counts as an end.
     pub fn ended(&mut self) -> bool {
         match self.rest() {
@@ -114,7 +119,7 @@ impl Client {
 
     /// Ends the connection by a reset.
     pub fn reset(self) {
-        set_socket_linger(&self.stream, Some(Duration::ZERO)).expect("the socket is open");
+        reset(self.stream);
     }
 
     /// TLS inside a tunnel that is open, for that name in the ClientHello.
@@ -145,6 +150,26 @@ impl Tls {
         let body = self.pending.body(&mut self.stream, Framing::of_response(&head, "GET"))?;
         Ok(Response { interim: Vec::new(), head, body })
     }
+}
+
+/// Ends a connection by a reset.
+///
+/// # Panics
+/// When the system refuses.
+pub fn reset(stream: TcpStream) {
+    rustix::net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).expect("a socket of TCP");
+}
+
+/// The ClientHello that a client of this configuration begins with.
+///
+/// # Panics
+/// When the name is none.
+pub fn hello(config: Arc<ClientConfig>, name: &str) -> Vec<u8> {
+    let name = ServerName::try_from(name.to_owned()).expect("a name");
+    let mut connection = ClientConnection::new(config, name).expect("a configuration that can begin");
+    let mut hello = Vec::new();
+    connection.write_tls(&mut hello).expect("a Vec takes everything");
+    hello
 }
 
 /// Sends these bytes on a connection of their own and returns all that comes back until it ends.

@@ -1,7 +1,7 @@
 //! `[listen]`, `[clients]`, `[destinations]`, `[dns]`: addresses, networks, ports and names.
 
 use super::{later, section, texts};
-use crate::config::{Clients, Destinations, Dns, Listen, Networks, Ports};
+use crate::config::{Clients, Destinations, Dns, Ech, Listen, Networks, Ports};
 use ipnet::IpNet;
 use policy::document::{Located, Table};
 use policy::{Problem, Target};
@@ -94,6 +94,9 @@ pub(super) fn destinations(table: Option<&Table<'_>>) -> Destinations {
         connect_ports: ports("connect_ports", &[443..=443]),
         http_ports: ports("http_ports", &[80..=80, 443..=443, 1024..=65535]),
         allow_private: networks(allow_private),
+        ech: table
+            .and_then(|table| table.word("ech", &[("allow", Ech::Allow), ("block", Ech::Block)]))
+            .map_or(Ech::Allow, |word| word.value),
     }
 }
 
