@@ -6,6 +6,7 @@ use crate::refuse;
 use crate::wire::Buffer;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -97,7 +98,9 @@ pub(crate) async fn listen(
         tasks.spawn(async move {
             let _place = place;
             let _open = gate.counts.connected();
-            let _ = interrupt.run_until_cancelled(serve(&gate, stream, client)).await;
+            // Pinned here, it is in the task once; given away whole, it would be in it twice.
+            let serving = pin!(serve(&gate, stream, client));
+            let _ = interrupt.run_until_cancelled(serving).await;
         });
     }
 }

@@ -62,9 +62,13 @@ where
     };
     gate.counts.exchange();
     let (outcome, next) = match way {
-        Way::Pass => pass::run(gate, &state, connection, &head, &asked, &mut record).await,
-        Way::Tunnel => tunnel::run(gate, &state, connection, &asked, &client, &mut record).await,
-        Way::Stay => hops::answer(&state, connection, &head, &asked, &mut record).await,
+        // On the heap, and gone with the exchange: what waits, for its next request or in a tunnel, is not to have room for it.
+        Way::Pass => Box::pin(pass::run(gate, &state, connection, &head, &asked, &mut record)).await,
+        Way::Tunnel => {
+            drop(head);
+            tunnel::run(gate, &state, connection, &asked, &client, &mut record).await
+        }
+        Way::Stay => Box::pin(hops::answer(&state, connection, &head, &asked, &mut record)).await,
         Way::Turn(why) => refuse::answer(gate, &state, connection, &asked, &client, why, &mut record).await,
     };
     record.settle(outcome);
