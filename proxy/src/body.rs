@@ -1,4 +1,5 @@
 //! Bodies passed on as they come, counted, with their framing checked on the way.
+use crate::share::Lane;
 use crate::wire::chunked::{Chunked, Step};
 use crate::wire::{Buffer, Framing, Malformed};
 use std::io::{self, Write as _};
@@ -51,6 +52,8 @@ pub(crate) struct Sender<'a, R> {
     pub(crate) buffer: &'a mut Buffer,
     /// What ends the body.
     pub(crate) framing: Framing,
+    /// The share it is written under.
+    pub(crate) lane: Option<&'a Lane<'a>>,
 }
 
 /// Writes `first` (a head), then the body, to `receiver`. `passed` is told payload bytes as they have been written.
@@ -68,7 +71,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let Sender { reader, buffer, framing } = sender;
+    let Sender { reader, buffer, framing, lane } = sender;
     let mut left = match framing {
         Framing::None => Left::Length(0),
         Framing::Length(length) => Left::Length(length),
@@ -81,13 +84,13 @@ where
         wrong = BodyError::Malformed;
         let verbatim = buffer.bytes().get(part.verbatim).unwrap_or_default();
         if first.is_empty() {
-            write(receiver, verbatim, idle).await?;
+            share(receiver, verbatim, lane, idle).await?;
         } else if first.len() + verbatim.len() <= JOINED {
             first.extend_from_slice(verbatim);
-            write(receiver, &first, idle).await?;
+            share(receiver, &first, lane, idle).await?;
         } else {
-            write(receiver, &first, idle).await?;
-            write(receiver, verbatim, idle).await?;
+            share(receiver, &first, lane, idle).await?;
+            share(receiver, verbatim, lane, idle).await?;
         }
         first.clear();
         buffer.consume(part.consumed);
@@ -104,6 +107,23 @@ where
             Ok(Ok(_)) => {}
         }
     }
+}
+
+/// Writes all of `bytes` as the share lets them through.
+async fn share<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    mut bytes: &[u8],
+    lane: Option<&Lane<'_>>,
+    idle: Duration,
+) -> Result<(), BodyError> {
+    let Some(lane) = lane else { return write(writer, bytes, idle).await };
+    while !bytes.is_empty() {
+        let part = lane.take(bytes.len()).await;
+        let (now, later) = bytes.split_at_checked(part).unwrap_or((bytes, &[]));
+        write(writer, now, idle).await?;
+        bytes = later;
+    }
+    Ok(())
 }
 
 /// Writes all of `bytes`; nothing when there are none.
@@ -192,7 +212,7 @@ mod tests {
 
     async fn run(framing: Framing, sent: &[u8], chunks: Chunks) -> (Result<(), BodyError>, Vec<u8>, u64, usize) {
         let (mut reader, mut buffer, mut out, count) = (sent, Buffer::default(), Vec::new(), Cell::new(0));
-        let sender = Sender { reader: &mut reader, buffer: &mut buffer, framing };
+        let sender = Sender { reader: &mut reader, buffer: &mut buffer, framing, lane: None };
         let passed = |bytes| count.set(count.get() + bytes);
         let result = pass(sender, &mut out, b"HEAD ".to_vec(), chunks, Duration::from_secs(5), passed).await;
         (result, out, count.get(), buffer.len())

@@ -63,10 +63,13 @@ where
     gate.counts.exchange();
     let (outcome, next) = match way {
         // On the heap, and gone with the exchange: what waits, for its next request or in a tunnel, is not to have room for it.
-        Way::Pass => Box::pin(pass::run(gate, &state, connection, &head, &asked, &mut record)).await,
+        Way::Pass => {
+            let lane = gate.lane(&state, &client, &decision);
+            Box::pin(pass::run(gate, &state, connection, &head, &asked, lane.as_ref(), &mut record)).await
+        }
         Way::Tunnel => {
             drop(head);
-            tunnel::run(gate, &state, connection, &asked, &client, &mut record).await
+            tunnel::run(gate, &state, connection, &asked, &client, decision, &mut record).await
         }
         Way::Stay => Box::pin(hops::answer(&state, connection, &head, &asked, &mut record)).await,
         Way::Turn(why) => refuse::answer(gate, &state, connection, &asked, &client, why, &mut record).await,

@@ -2,14 +2,15 @@
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::follow::FOLLOWERS;
-use crate::identify::Turns;
+use crate::identify::{Client, Turns};
 use crate::pages::Language;
+use crate::share::{Lane, Shares};
 use crate::upkeep::Upkeep;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use logstore::{Register, Unwritable};
-use policy::InForce;
+use policy::{Decision, InForce};
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub(crate) struct Gate {
     pub(crate) accounts: Arc<Accounts>,
     /// Turns at having a password verified.
     pub(crate) turns: Turns,
+    /// What each person may move.
+    pub(crate) shares: Shares,
     /// Numbers about nobody.
     pub(crate) counts: Counts,
     /// How what is kept is doing.
@@ -85,11 +88,13 @@ impl Gate {
         upkeep: Upkeep,
     ) -> Gate {
         let started_with = state.config.clone();
+        let shares = Shares::new(state.config.limits.bandwidth);
         Gate {
             state: ArcSwap::from_pointee(state),
             register,
             accounts: Arc::new(accounts),
             turns: Turns::default(),
+            shares,
             counts: Counts::default(),
             upkeep,
             followers: Semaphore::new(FOLLOWERS),
@@ -109,9 +114,17 @@ impl Gate {
         self.state.load_full()
     }
 
-    /// Puts another state in force. Exchanges under way keep theirs.
+    /// Puts another state in force. Exchanges under way keep theirs; the line is the one thing that they have in common.
     pub(crate) fn replace(&self, state: State) {
+        let line = state.config.limits.bandwidth;
         self.state.store(Arc::new(state));
+        self.shares.limit(line);
+    }
+
+    /// The share of what a decision lets through; `None`: nothing limits it.
+    pub(crate) fn lane(&self, state: &State, client: &Client, decision: &Decision) -> Option<Lane<'_>> {
+        let cap = decision.bandwidth.and_then(|rate| Some((state.in_force.rule(decision)?, rate)));
+        self.shares.lane(client, state.config.limits.bandwidth.is_some(), cap)
     }
 
     /// The time.

@@ -26,6 +26,9 @@ pub(crate) fn page(gate: &Gate) -> String {
     page.counter("octroi_exchanges_total", "Exchanges since the start.", exchanges);
     page.counter("octroi_refused_total", "Of these, refused.", refused);
 
+    let waits = gate.shares.waits();
+    page.counter("octroi_bandwidth_waits_total", "How often bytes waited for their share of a bandwidth.", waits);
+
     let writable = matches!(gate.register.health(), logstore::Health::Writable);
     page.gauge(
         "octroi_register_writable",

@@ -7,6 +7,7 @@ use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
 use crate::gate::{Gate, State};
 use crate::pages::{Broken, Fault};
+use crate::share::Lane;
 use crate::upstream::{self, Origin};
 use crate::wire::forward::{Answers, Asks, interim_head, request_head, response_head, switching_head};
 use crate::wire::framing::announces_more;
@@ -85,6 +86,7 @@ pub(crate) async fn run<R, W>(
     connection: &mut Connection<R, W>,
     head: &RequestHead,
     asked: &Asked,
+    lane: Option<&Lane<'_>>,
     record: &mut OwedRecord,
 ) -> (Outcome, Next)
 where
@@ -105,7 +107,7 @@ where
         if let Some(address) = origin.went_to {
             record.went_to(address);
         }
-        let error = match exchange(gate, state, connection, head, asked, &mut origin, record).await {
+        let error = match exchange(gate, state, connection, head, asked, lane, &mut origin, record).await {
             Ok(passed) => {
                 if passed.origin == Next::Keep {
                     state.upstream.keep(asked.to(), origin);
@@ -148,6 +150,7 @@ async fn exchange<R, W>(
     connection: &mut Connection<R, W>,
     head: &RequestHead,
     asked: &Asked,
+    lane: Option<&Lane<'_>>,
     origin: &mut Origin,
     record: &OwedRecord,
 ) -> Result<Passed, PassError>
@@ -172,7 +175,7 @@ where
     if asked.framing != Framing::None {
         connection.take_head();
     }
-    let answered = converse(state, connection, asked, &asks, request, origin, record).await?;
+    let answered = converse(state, connection, asked, lane, &asks, request, origin, record).await?;
     connection.take_head();
     match answered {
         Answered::Whole(mut passed) => {
@@ -186,7 +189,7 @@ where
             let idle = state.config.limits.idle_timeout;
             let written = body::write(&mut connection.writer, &first, idle).await;
             written.map_err(|_| PassError::ClientGone(Next::Close))?;
-            let outcome = tunnel::relay(connection, origin, idle, record).await;
+            let outcome = tunnel::relay(connection, origin, lane, idle, record).await;
             Ok(Passed { outcome, client: Next::Close, origin: Next::Close })
         }
     }
@@ -197,6 +200,7 @@ async fn converse<R, W>(
     state: &State,
     connection: &mut Connection<R, W>,
     asked: &Asked,
+    lane: Option<&Lane<'_>>,
     asks: &Asks<'_>,
     request: Vec<u8>,
     origin: &mut Origin,
@@ -213,7 +217,7 @@ where
     let (mut origin_reader, mut origin_writer) = stream.split();
     let upload = Upload::default();
     let mut client =
-        pin!(from_client(reader, buffer, asked.framing, &mut origin_writer, request, idle, record, &upload));
+        pin!(from_client(reader, buffer, asked.framing, lane, &mut origin_writer, request, idle, record, &upload));
 
     let mut interims = 0;
     let response = loop {
@@ -272,7 +276,7 @@ where
     let first = response_head(answer.bytes(), &response, &answers);
     answer.consume(response.len);
 
-    let sender = Sender { reader: &mut origin_reader, buffer: answer, framing };
+    let sender = Sender { reader: &mut origin_reader, buffer: answer, framing, lane };
     let mut download = pin!(body::pass(sender, writer, first, chunks, idle, |bytes| record.received(bytes)));
     let downloaded = tokio::select! {
         biased;
@@ -307,6 +311,7 @@ async fn from_client<R, O>(
     reader: &mut R,
     buffer: &mut Buffer,
     framing: Framing,
+    lane: Option<&Lane<'_>>,
     origin: &mut O,
     request: Vec<u8>,
     idle: Duration,
@@ -320,7 +325,7 @@ where
     let sent = if framing == Framing::None {
         body::write(origin, &request, idle).await
     } else {
-        let sender = Sender { reader: &mut *reader, buffer: &mut *buffer, framing };
+        let sender = Sender { reader: &mut *reader, buffer: &mut *buffer, framing, lane };
         body::pass(sender, origin, request, Chunks::Kept, idle, |bytes| record.sent(bytes)).await
     };
     match sent {

@@ -15,12 +15,13 @@ use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
 use crate::gate::{Gate, State};
 use crate::identify::Client;
+use crate::share::Lane;
 use crate::upstream::Origin;
 use crate::wire::hello::{Asks, Second};
 use crate::{record, refuse};
 use logstore::{Outcome, OwedRecord};
 use opening::Opening;
-use policy::Action;
+use policy::{Action, Decision};
 use std::time::Duration;
 
 pub(crate) use plain::Inside;
@@ -39,6 +40,7 @@ pub(crate) async fn run<R, W>(
     connection: &mut Connection<R, W>,
     asked: &Asked,
     client: &Client,
+    mut decision: Decision,
     record: &mut OwedRecord,
 ) -> (Outcome, Next)
 where
@@ -63,7 +65,7 @@ where
     record.answered(200);
     let second = match opening::read(connection, &mut origin, limits).await {
         Opening::Hello(asks, len) => {
-            if is_refused(gate, state, asked, client, &asks, record) {
+            if is_refused(gate, state, asked, client, &asks, &mut decision, record) {
                 return cut(gate, state, connection, ACCESS_DENIED).await;
             }
             Some(Box::new(Second::after(asks, len)))
@@ -84,7 +86,8 @@ where
         Opening::Other => None,
         Opening::Gone => return (Outcome::Abandoned, Next::Close),
     };
-    let outcome = relay::run(connection, &mut origin, limits.idle_timeout, second, record).await;
+    let lane = gate.lane(state, client, &decision);
+    let outcome = relay::run(connection, &mut origin, lane.as_ref(), limits.idle_timeout, second, record).await;
     if outcome == Outcome::Refused {
         // A second ClientHello under another name. The origin has answered the first: an alert of ours would be none of its.
         gate.counts.refused();
@@ -97,6 +100,7 @@ where
 pub(crate) async fn relay<R, W>(
     connection: &mut Connection<R, W>,
     origin: &mut Origin,
+    lane: Option<&Lane<'_>>,
     idle: Duration,
     record: &OwedRecord,
 ) -> Outcome
@@ -104,7 +108,7 @@ where
     R: ClientReader,
     W: ClientWriter,
 {
-    relay::run(connection, origin, idle, None, record).await
+    relay::run(connection, origin, lane, idle, None, record).await
 }
 
 /// Ends a tunnel of which the origin has got nothing, with a last word in the client's protocol.
@@ -125,6 +129,7 @@ fn is_refused(
     asked: &Asked,
     client: &Client,
     asks: &Asks,
+    decided: &mut Decision,
     record: &mut OwedRecord,
 ) -> bool {
     if asks.encrypted && state.config.destinations.ech == Ech::Block {
@@ -149,5 +154,6 @@ fn is_refused(
         record.conceal();
     }
     record.decided_again(record::verdict(state, &decision), told);
+    *decided = decision;
     refused
 }

@@ -66,6 +66,9 @@ mod starting;
 // Deadlines and bounds on what a client may ask of the gate.
 mod limits;
 
+// Fair share: each person's part of a rule's bandwidth and of the line.
+mod fair_share;
+
 // The commands, against a gate that runs or not.
 mod commands;
 

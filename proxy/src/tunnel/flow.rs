@@ -4,6 +4,7 @@
 //! moment, and only what the receiver did not take at once is kept. When much comes, and both ends are sockets, the system
 //! moves it by itself ([`super::splice`]); a small exchange never pays for that.
 use super::splice::{self, Pipe};
+use crate::share::Lane;
 use crate::wire::Buffer;
 use crate::wire::hello::{Passes, Second};
 use std::cell::RefCell;
@@ -66,8 +67,14 @@ enum State {
 
 /// One direction.
 #[derive(Default)]
-pub(super) struct Flow {
+pub(super) struct Flow<'a> {
     state: State,
+    /// Whose share it moves by, when one is set.
+    lane: Option<&'a Lane<'a>>,
+    /// What of the share was given and not yet used: the receiver took less than there was.
+    given: usize,
+    /// The wait for a share.
+    turn: Option<Pin<Box<dyn Future<Output = usize> + Send + 'a>>>,
     pipe: Option<Pipe>,
     /// Reads in a row that were bulk.
     bulk: u8,
@@ -79,7 +86,28 @@ pub(super) struct Flow {
     pub(super) moved: bool,
 }
 
-impl Flow {
+impl<'a> Flow<'a> {
+    /// A direction that moves by a share.
+    pub(super) fn by(lane: Option<&'a Lane<'a>>) -> Flow<'a> {
+        Flow { lane, ..Flow::default() }
+    }
+
+    /// Whether it waits for its share.
+    pub(super) fn waits(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// How many of so many bytes may leave now.
+    fn poll_share(&mut self, cx: &mut Context<'_>, bytes: usize) -> Poll<usize> {
+        let Some(lane) = self.lane else { return Poll::Ready(bytes) };
+        if self.given == 0 {
+            let turn = self.turn.get_or_insert_with(|| Box::pin(lane.take(bytes)));
+            self.given = ready!(turn.as_mut().poll(cx));
+            self.turn = None;
+        }
+        Poll::Ready(self.given.min(bytes))
+    }
+
     /// Moves what can be moved. Ready when the sender has ended and the receiver knows it, or when one of them broke.
     /// `passed` is told bytes as the receiver has taken them.
     pub(super) fn poll<R, W>(
@@ -174,14 +202,14 @@ impl Flow {
         passed: &impl Fn(u64),
     ) -> Poll<Result<usize, Broken>> {
         let mut drained = 0;
-        while let (Some(pipe), Some(to)) = (&mut self.pipe, (ends.to)(&*ends.writer)) {
-            if pipe.held() == 0 {
-                break;
-            }
-            match pipe.drain(to) {
+        while let Some(held) = self.pipe.as_ref().map(Pipe::held).filter(|held| *held > 0) {
+            let may = ready!(self.poll_share(cx, held));
+            let (Some(pipe), Some(to)) = (&mut self.pipe, (ends.to)(&*ends.writer)) else { break };
+            match pipe.drain(to, may) {
                 Ok(0) => return Poll::Ready(Err(Broken::Receiver)),
                 Ok(count) => {
                     passed(count as u64);
+                    self.given = self.given.saturating_sub(count);
                     self.moved = true;
                     drained += count;
                 }
@@ -223,7 +251,8 @@ impl Flow {
             }
             self.moved = true;
             self.bulk = if bytes.len() >= BULK { self.bulk.saturating_add(1) } else { 0 };
-            if watched {
+            // What must be looked at, or wait for its share, leaves by the buffer.
+            if watched || self.lane.is_some() {
                 ends.buffer.push(bytes);
                 return Poll::Ready(Ok(0));
             }
@@ -268,6 +297,8 @@ impl Flow {
                     Passes::Never => return Poll::Ready(Err(Broken::Refused)),
                 }
             }
+            let may = ready!(self.poll_share(cx, bytes.len()));
+            let bytes = bytes.get(..may).unwrap_or(bytes);
             let taken = match ready!(Pin::new(&mut *ends.writer).poll_write(cx, bytes)) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(Broken::Receiver)),
                 Ok(taken) => taken,
@@ -276,6 +307,7 @@ impl Flow {
                 watching.left(taken);
             }
             passed(taken as u64);
+            self.given = self.given.saturating_sub(taken);
             self.moved = true;
             self.unflushed = true;
             delivered += taken;

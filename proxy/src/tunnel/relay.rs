@@ -2,6 +2,7 @@
 //! have been taken.
 use super::flow::{Broken, Ends, Flow};
 use crate::connection::{ClientReader, ClientWriter, Connection};
+use crate::share::Lane;
 use crate::upstream::{Origin, ReadHalf, WriteHalf};
 use crate::wire::hello::Second;
 use logstore::{Outcome, OwedRecord};
@@ -29,6 +30,7 @@ enum End {
 pub(super) async fn run<R, W>(
     connection: &mut Connection<R, W>,
     origin: &mut Origin,
+    lane: Option<&Lane<'_>>,
     idle: Duration,
     second: Option<Box<Second>>,
     record: &OwedRecord,
@@ -37,7 +39,7 @@ where
     R: ClientReader,
     W: ClientWriter,
 {
-    let end = both(connection, origin, idle, second, record).await;
+    let end = both(connection, origin, lane, idle, second, record).await;
     match end {
         End::Whole => Outcome::Completed,
         End::Refused => Outcome::Refused,
@@ -60,6 +62,7 @@ where
 async fn both<R, W>(
     connection: &mut Connection<R, W>,
     origin: &mut Origin,
+    lane: Option<&Lane<'_>>,
     idle: Duration,
     mut second: Option<Box<Second>>,
     record: &OwedRecord,
@@ -71,7 +74,7 @@ where
     let Connection { reader, writer, buffer, .. } = connection;
     let Origin { stream, buffer: answer, .. } = origin;
     let (mut origin_reader, mut origin_writer) = stream.split();
-    let (mut up, mut down) = (Flow::default(), Flow::default());
+    let (mut up, mut down) = (Flow::by(lane), Flow::by(lane));
     // One timer for both directions, set again only when it rings: it must ring twice with nothing moved in between, which
     // is after `idle`, and half as long again at most.
     let mut timer = pin!(sleep(idle / 2));
@@ -108,6 +111,8 @@ where
                 while quiet < 2 {
                     ready!(timer.as_mut().poll(cx));
                     timer.as_mut().reset(Instant::now() + idle / 2);
+                    // Who waits for its share is not silent.
+                    moved |= up.waits() || down.waits();
                     quiet = if std::mem::take(&mut moved) { 0 } else { quiet + 1 };
                 }
                 End::Whole

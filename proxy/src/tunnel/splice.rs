@@ -73,10 +73,10 @@ impl Pipe {
         Ok(self.held)
     }
 
-    /// Gives the socket what it takes, and returns how much that was.
-    pub(super) fn drain(&mut self, to: &TcpStream) -> io::Result<usize> {
+    /// Gives the socket what it takes of so many bytes, and returns how much that was.
+    pub(super) fn drain(&mut self, to: &TcpStream, most: usize) -> io::Result<usize> {
         let given = to.try_io(Interest::WRITABLE, || {
-            splice(&self.reader, None, to, None, self.held, FLAGS).map_err(io::Error::from)
+            splice(&self.reader, None, to, None, self.held.min(most), FLAGS).map_err(io::Error::from)
         })?;
         self.held = self.held.saturating_sub(given);
         Ok(given)
@@ -112,7 +112,7 @@ mod tests {
         from.readable().await.expect("bytes");
         assert_eq!(pipe.fill(&from).expect("bytes"), 5);
         to.writable().await.expect("room");
-        assert_eq!((pipe.held(), pipe.drain(&to).expect("room"), pipe.held()), (5, 5, 0));
+        assert_eq!((pipe.held(), pipe.drain(&to, 5).expect("room"), pipe.held()), (5, 5, 0));
         let mut got = [0; 5];
         receiver.read_exact(&mut got).await.expect("bytes");
         assert_eq!(&got, b"hello");

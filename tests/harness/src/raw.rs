@@ -1,7 +1,6 @@
 //! A client that writes exactly the bytes it is told: for what no decent client would send, and for many at once.
 use crate::LIMIT;
 use crate::message::{Framing, Head, Pending};
-use rustix::net::sockopt::set_socket_linger;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::io::{self, Read, Write};
