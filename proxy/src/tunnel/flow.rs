@@ -156,10 +156,12 @@ impl<'a> Flow<'a> {
         R: AsyncRead + Unpin,
         W: AsyncWrite + Unpin,
     {
-        if self.bulk >= IN_A_ROW && !self.copied && watch.is_none() {
-            if let (Some(from), Some(_)) = ((ends.from)(&*ends.reader), (ends.to)(&*ends.writer)) {
-                return self.poll_fill(cx, from);
-            }
+        if self.bulk >= IN_A_ROW
+            && !self.copied
+            && watch.is_none()
+            && let (Some(from), Some(_)) = ((ends.from)(&*ends.reader), (ends.to)(&*ends.writer))
+        {
+            return self.poll_fill(cx, from);
         }
         self.poll_copy(cx, ends, watch.is_some(), passed)
     }
