@@ -1,5 +1,5 @@
 //! Starts that must fail, with one clear line.
-use harness::{Curl, Gate, Setup};
+use harness::{Curl, Gate, LIMIT, Setup, wait};
 use std::net::TcpListener;
 
 /// Exit code 2, and what it printed: no backtrace, no panic.
@@ -84,7 +84,10 @@ fn what_this_version_does_not_do_is_refused_rather_than_ignored() {
 #[test]
 fn a_start_says_where_what_and_what_next() {
     let gate = Setup::new().built_in_charter().start();
-    let printed = gate.printed();
+    // It serves as soon as it has printed; who reads the pipe may come later.
+    let printed = wait::until("what is said at the start", LIMIT, || {
+        Some(gate.printed()).filter(|printed| printed.contains("octroi lists update"))
+    });
     let told = [
         gate.proxy().to_string(),
         format!("http://{}/proxy.pac", gate.console()),
