@@ -3,7 +3,7 @@
 //! A receiver of syslog messages, somebody's mailbox, a time-stamp authority: each may be asked for, each is tried again
 //! for half a day, and each says in the end how it went. Numbers and hashes leave, and nothing about anybody.
 
-mod der;
+pub(crate) mod der;
 mod letter;
 mod stamp;
 

@@ -1,44 +1,45 @@
-//! DER (X.690), as much of it as a time stamp needs: values read one after the other, and written.
+//! DER (X.690), as much of it as a time stamp and the end of a certificate need: values read one after the other, and written.
 //!
 //! What is read came from the network: nothing here panics, allocates by a length that was read, or goes deeper than its
 //! caller does.
 
 /// Tags of the types met here.
-pub(super) const BOOLEAN: u8 = 0x01;
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const OCTETS: u8 = 0x04;
-pub(super) const NULL: u8 = 0x05;
-pub(super) const OID: u8 = 0x06;
-pub(super) const UTF8: u8 = 0x0c;
-pub(super) const TIME: u8 = 0x18;
-pub(super) const SEQUENCE: u8 = 0x30;
-pub(super) const SET: u8 = 0x31;
+pub(crate) const BOOLEAN: u8 = 0x01;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const OCTETS: u8 = 0x04;
+pub(crate) const NULL: u8 = 0x05;
+pub(crate) const OID: u8 = 0x06;
+pub(crate) const UTF8: u8 = 0x0c;
+pub(crate) const SHORT_TIME: u8 = 0x17;
+pub(crate) const TIME: u8 = 0x18;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const SET: u8 = 0x31;
 /// `[0]`, explicit.
-pub(super) const ZERO: u8 = 0xa0;
+pub(crate) const ZERO: u8 = 0xa0;
 
 /// Octets that are to be read as values.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(octets: &'a [u8]) -> Reader<'a> {
+    pub(crate) fn new(octets: &'a [u8]) -> Reader<'a> {
         Reader(octets)
     }
 
     /// The content of the next value, which must have this tag; `None` when it has another, or is none.
-    pub(super) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (content, rest) = value(self.0, tag)?;
         self.0 = rest;
         Some(content)
     }
 
     /// The same, to be read in its turn.
-    pub(super) fn enter(&mut self, tag: u8) -> Option<Reader<'a>> {
+    pub(crate) fn enter(&mut self, tag: u8) -> Option<Reader<'a>> {
         self.take(tag).map(Reader)
     }
 
     /// Whether everything has been read.
-    pub(super) fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> bool {
         self.0.is_empty()
     }
 }
@@ -66,7 +67,7 @@ fn value(octets: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 }
 
 /// A value: its tag, its length, and its parts one after the other.
-pub(super) fn write(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn write(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     let mut out = vec![tag];
     match u8::try_from(content.len()) {
