@@ -50,6 +50,13 @@ impl Curl {
         Curl::direct().args(["--proxy", &format!("http://{proxy}"), "--noproxy", ""])
     }
 
+    /// Through that gate, by TLS.
+    pub fn through_tls(gate: &Gate) -> Curl {
+        let authority = gate.path("ca.pem").display().to_string();
+        let proxy = format!("https://{}", gate.secure());
+        Curl::direct().args(["--proxy", &proxy, "--proxy-cacert", &authority, "--noproxy", ""])
+    }
+
     /// Without a proxy.
     pub fn direct() -> Curl {
         // -q first: the tester's own ~/.curlrc stays out.

@@ -1,7 +1,7 @@
 //! The gate itself: the real binary in a folder of its own, started, stopped, killed and asked.
 use crate::raw::{self, Client};
 use crate::record::Record;
-use crate::{LIMIT, Setup, binary, wait};
+use crate::{Authority, LIMIT, Setup, binary, wait};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use std::io::Read;
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ use tempfile::TempDir;
 pub struct Gate {
     folder: TempDir,
     proxy: SocketAddr,
+    secure: Option<SocketAddr>,
     console: SocketAddr,
     process: Option<Process>,
 }
@@ -41,7 +42,7 @@ impl Gate {
     pub(crate) fn prepare(setup: Setup) -> Gate {
         let folder = TempDir::with_prefix("octroi-").expect("the temporary folder is writable");
         let (proxy, console) = setup.addresses();
-        let gate = Gate { folder, proxy, console, process: None };
+        let gate = Gate { folder, proxy, secure: setup.secure(), console, process: None };
         gate.write("octroi.toml", setup.config_text());
         if let Some(charter) = setup.charter_text() {
             gate.write("charter.toml", charter);
@@ -69,6 +70,22 @@ impl Gate {
     /// Where the proxy listens.
     pub fn proxy(&self) -> SocketAddr {
         self.proxy
+    }
+
+    /// Where the proxy listens by TLS.
+    ///
+    /// # Panics
+    /// When it wasn't set up to.
+    pub fn secure(&self) -> SocketAddr {
+        self.secure.expect("a gate set up with TLS")
+    }
+
+    /// Writes the certificate of 127.0.0.1 and its key where [`Setup::tls`] has the gate look for them.
+    pub fn certify(&self, authority: &Authority) {
+        let (certificate, key) = authority.files(&["127.0.0.1"]);
+        self.write("ca.pem", authority.pem());
+        self.write("gate.pem", certificate + &authority.pem());
+        self.write("gate.key", key);
     }
 
     /// Where the console listens.

@@ -84,6 +84,13 @@ impl Setup {
         self
     }
 
+    /// Also listens by TLS, on a port of its own; see [`Gate::certify`].
+    pub fn tls(self) -> Setup {
+        let listen =
+            format!("{{ address = \"127.0.0.1:{}\", certificate = \"gate.pem\", key = \"gate.key\" }}", ports::free());
+        self.config(&format!("[listen]\nproxy_tls = [{listen}]"))
+    }
+
     /// Another name and where it leads, as `[dns] hosts` says it.
     pub fn host(self, name: &str, address: &str) -> Setup {
         self.config(&format!("[dns.hosts]\n\"{name}\" = [\"{address}\"]"))
@@ -97,6 +104,11 @@ impl Setup {
     /// The `charter.toml`, unless the built-in one is in force.
     pub fn charter_text(&self) -> Option<&str> {
         self.charter.as_deref()
+    }
+
+    /// Where the proxy listens by TLS, if it does.
+    pub(crate) fn secure(&self) -> Option<SocketAddr> {
+        self.config["listen"].get("proxy_tls")?.get(0)?.get("address")?.as_str()?.parse().ok()
     }
 
     /// Where the proxy and the console listen.
