@@ -1,20 +1,26 @@
 //! Clients let in: by their address, and as many at once as the limits say.
 use crate::connection::{self, Connection};
-use crate::gate::{Gate, State};
+use crate::gate::{Gate, State, TurnedAway};
 use crate::pages::Fault;
-use crate::refuse;
-use crate::wire::Buffer;
+use crate::wire::{Buffer, Protocol};
+use crate::{http2, refuse, secure};
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// After an error of accept (no descriptors left, most often) the listener rests, so as not to spin.
 const REST: Duration = Duration::from_millis(100);
+/// How long a connection under TLS may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+
 /// Connections by client, all listeners together.
 #[derive(Debug, Default)]
 pub(crate) struct Crowd {
@@ -52,57 +58,107 @@ impl Drop for Place {
     }
 }
 
-/// Accepts on one socket until the gate stops. Every connection is a task of `tasks`; cancelling `interrupt` drops those
-/// still there, and their records are settled as interrupted.
+/// A socket to be served.
+pub(crate) struct Door {
+    /// Its address in the configuration.
+    pub(crate) configured: SocketAddr,
+    /// The socket.
+    pub(crate) listener: TcpListener,
+    /// Cancelled when nobody is to be let in by it any more.
+    pub(crate) closing: CancellationToken,
+}
+
+/// Accepts on one socket until it is closed, or the gate stops. Every connection is a task of `tasks`; cancelling
+/// `interrupt` drops those still there, and their records are settled as interrupted.
 pub(crate) async fn listen(
     gate: Arc<Gate>,
-    listener: TcpListener,
+    door: Door,
     crowd: Arc<Crowd>,
     tasks: TaskTracker,
     interrupt: CancellationToken,
 ) {
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = gate.stopping.cancelled() => return,
+            accepted = door.listener.accept() => accepted,
+            () = door.closing.cancelled() => break,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
+        match accepted {
+            Ok((stream, peer)) => admit(&gate, &door, stream, peer, &crowd, &tasks, &interrupt),
+            // The client that left before it was accepted is nothing to wait for.
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                // The client that left before it was accepted is nothing to wait for.
-                if error.kind() != std::io::ErrorKind::ConnectionAborted {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(REST).await;
-                }
-                continue;
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(REST).await;
             }
-        };
-        let client = peer.ip().to_canonical();
-        let state = gate.state();
-        let limits = &state.config.limits;
-        if !state.config.clients.allow.contains(client) {
-            turn_away(stream, &state, Fault::ClientNotAllowed);
-            continue;
         }
-        let open = usize::try_from(gate.counts.read().0).unwrap_or(usize::MAX);
-        let place = if open < limits.connections.min(gate.room) {
-            crowd.enter(client, limits.connections_per_client)
-        } else {
-            None
-        };
-        let Some(place) = place else {
-            turn_away(stream, &state, Fault::TooBusy);
-            continue;
-        };
-        let (gate, interrupt) = (gate.clone(), interrupt.clone());
-        tasks.spawn(async move {
+    }
+    if gate.stopping.is_cancelled() {
+        return;
+    }
+    // A reload takes this address away: whoever stands before it was there first.
+    loop {
+        tokio::select! {
+            biased;
+            accepted = door.listener.accept() => match accepted {
+                Ok((stream, peer)) => admit(&gate, &door, stream, peer, &crowd, &tasks, &interrupt),
+                Err(_) => return,
+            },
+            () = std::future::ready(()) => return,
+        }
+    }
+}
+
+/// Lets a client in, or turns it away.
+fn admit(
+    gate: &Arc<Gate>,
+    door: &Door,
+    stream: TcpStream,
+    peer: SocketAddr,
+    crowd: &Arc<Crowd>,
+    tasks: &TaskTracker,
+    interrupt: &CancellationToken,
+) {
+    let client = peer.ip().to_canonical();
+    let state = gate.state();
+    let limits = &state.config.limits;
+    let secure = state.certificates.at(door.configured);
+    let open = usize::try_from(gate.counts.open()).unwrap_or(usize::MAX);
+    let place = if !state.config.clients.allow.contains(client) {
+        Err((TurnedAway::NotAllowed, Fault::ClientNotAllowed))
+    } else if open >= limits.connections.min(gate.room) {
+        Err((TurnedAway::Full, Fault::TooBusy))
+    } else {
+        crowd.enter(client, limits.connections_per_client).ok_or((TurnedAway::ClientFull, Fault::TooBusy))
+    };
+    let place = match place {
+        Ok(place) => place,
+        Err((why, fault)) => {
+            gate.counts.turned_away(why);
+            if secure.is_none() {
+                turn_away(stream, &state, fault);
+            }
+            return;
+        }
+    };
+    let (gate, interrupt) = (gate.clone(), interrupt.clone());
+    match secure {
+        None => tasks.spawn(async move {
             let _place = place;
             let _open = gate.counts.connected();
             // Pinned here, it is in the task once; given away whole, it would be in it twice.
             let serving = pin!(serve(&gate, stream, client));
             let _ = interrupt.run_until_cancelled(serving).await;
-        });
-    }
+        }),
+        Some(config) => {
+            let (acceptor, all) = (TlsAcceptor::from(config.clone()), tasks.clone());
+            tasks.spawn(async move {
+                let _place = place;
+                let _open = gate.counts.connected();
+                let serving = serve_tls(&gate, acceptor, stream, client, all, &interrupt);
+                let _ = interrupt.run_until_cancelled(Box::pin(serving)).await;
+            })
+        }
+    };
 }
 
 async fn serve(gate: &Gate, mut stream: TcpStream, peer: IpAddr) {
@@ -111,8 +167,40 @@ async fn serve(gate: &Gate, mut stream: TcpStream, peer: IpAddr) {
         return;
     }
     let (reader, writer) = stream.split();
-    let mut connection = Connection { reader, writer, buffer: Buffer::default(), head: 0, peer };
+    let mut connection =
+        Connection { reader, writer, buffer: Buffer::default(), head: 0, peer, protocol: Protocol::Http1 };
     connection::serve(gate, &mut connection).await;
+}
+
+async fn serve_tls(
+    gate: &Arc<Gate>,
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    peer: IpAddr,
+    tasks: TaskTracker,
+    interrupt: &CancellationToken,
+) {
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let patience = gate.state().config.limits.header_timeout;
+    let shaken = gate.stopping.run_until_cancelled(timeout(patience, acceptor.accept(stream))).await;
+    let stream = match shaken {
+        Some(Ok(Ok(stream))) => stream,
+        Some(Ok(Err(_)) | Err(_)) => return gate.counts.handshake_failed(),
+        None => return,
+    };
+    if stream.get_ref().1.alpn_protocol() == Some(secure::HTTP2) {
+        return http2::serve(gate.clone(), stream, peer, tasks, interrupt.clone()).await;
+    }
+    let (reader, writer) = secure::split(stream);
+    let mut connection =
+        Connection { reader, writer, buffer: Buffer::default(), head: 0, peer, protocol: Protocol::Http1 };
+    connection::serve(gate, &mut connection).await;
+    if !connection.writer.is_broken_off() {
+        // close_notify says that all has been sent (RFC 8446 §6.1). A client that takes nothing is closed upon.
+        let _ = timeout(GOODBYE, connection.writer.shutdown()).await;
+    }
 }
 
 /// Says why and closes, as far as that takes no waiting.

@@ -88,10 +88,23 @@ pub(crate) struct Organisation {
 /// `[listen]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listen {
-    /// Where browsers connect; at least one.
+    /// Where browsers connect without TLS; empty only beside an address with it.
     pub(crate) proxy: Vec<SocketAddr>,
+    /// Where they connect by TLS.
+    pub(crate) proxy_tls: Vec<ProxyTls>,
     /// Console, PAC file, health, metrics.
     pub(crate) console: SocketAddr,
+}
+
+/// One of `[listen] proxy_tls`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProxyTls {
+    /// Where browsers connect.
+    pub(crate) address: SocketAddr,
+    /// The certificate, and those between it and the authority; a PEM file.
+    pub(crate) certificate: PathBuf,
+    /// Its key; a PEM file.
+    pub(crate) key: PathBuf,
 }
 
 /// `[clients]`.

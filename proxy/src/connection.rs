@@ -5,7 +5,7 @@ use crate::pages::Fault;
 use crate::refuse;
 use crate::tunnel::Inside;
 use crate::wire::request::may_end;
-use crate::wire::{Buffer, RequestHead};
+use crate::wire::{Buffer, Protocol, RequestHead};
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -65,6 +65,8 @@ pub(crate) struct Connection<R, W> {
     pub(crate) head: usize,
     /// The client's address.
     pub(crate) peer: IpAddr,
+    /// What carries it.
+    pub(crate) protocol: Protocol,
 }
 
 impl<R, W> Connection<R, W> {

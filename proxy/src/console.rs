@@ -72,7 +72,7 @@ fn answer(gate: &Gate, request: &Request<Incoming>) -> Answer {
     }
     match request.uri().path() {
         "/" => home(gate, &state, request),
-        "/proxy.pac" | "/wpad.dat" => pac_file(gate, request),
+        "/proxy.pac" | "/wpad.dat" => pac_file(&state, request),
         "/healthz" => text(StatusCode::OK, "ok\n"),
         "/readyz" => ready(gate, &state),
         "/metrics" => typed(StatusCode::OK, metrics::MEDIA_TYPE, metrics::page(gate)),
@@ -100,14 +100,18 @@ pub(crate) fn readiness(gate: &Gate) -> (bool, Option<String>) {
     }
 }
 
-fn pac_file(gate: &Gate, request: &Request<Incoming>) -> Answer {
+fn pac_file(state: &State, request: &Request<Incoming>) -> Answer {
     let asked = asked_host(request);
     // A browser elsewhere has nothing to find on its own loopback address.
     let elsewhere = asked.as_deref().is_some_and(|host| !is_loopback(host));
-    let open_to_others = gate.proxy.iter().any(|own| !own.ip().is_loopback());
-    let reachable = gate.proxy.iter().filter(|own| !(elsewhere && open_to_others && own.ip().is_loopback()));
-    let proxies: Vec<(String, u16)> = reachable.map(|own| (reached_as(*own, asked.as_deref()), own.port())).collect();
-    let proxies: Vec<(&str, u16)> = proxies.iter().map(|(host, port)| (host.as_str(), *port)).collect();
+    let open_to_others = state.sockets.all().any(|own| !own.ip().is_loopback());
+    let reachable = |own: &&SocketAddr| !(elsewhere && open_to_others && own.ip().is_loopback());
+    let reached = |own: &SocketAddr| (reached_as(*own, asked.as_deref()), own.port());
+    let plain: Vec<_> = state.sockets.plain.iter().filter(reachable).map(reached).collect();
+    let secure: Vec<_> = state.sockets.secure.iter().filter(reachable).map(reached).collect();
+    let ways = plain.iter().map(|way| (way, false)).chain(secure.iter().map(|way| (way, true)));
+    let proxies: Vec<pac::Proxy<'_>> =
+        ways.map(|((host, port), secure)| pac::Proxy { host, port: *port, secure }).collect();
     let text = pac::file(&proxies, &[]);
     let tag = format!("\"{:016x}\"", xxh3_64(text.as_bytes()));
     let known = request.headers().get(IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == tag.as_bytes());
@@ -157,8 +161,12 @@ fn home(gate: &Gate, state: &State, request: &Request<Incoming>) -> Answer {
     let asked = asked_host(request);
     let host = reached_as(gate.console, asked.as_deref());
     let pac = format!("http://{}/proxy.pac", with_port(&host, gate.console.port()));
-    let proxy =
-        gate.proxy.first().map(|own| with_port(&reached_as(*own, asked.as_deref()), own.port())).unwrap_or_default();
+    let proxy = state
+        .sockets
+        .all()
+        .next()
+        .map(|own| with_port(&reached_as(own, asked.as_deref()), own.port()))
+        .unwrap_or_default();
     let refused = state.in_force.charter().refused();
     let enforced: Vec<Enforced<'_>> =
         refused.iter().map(|(article, what)| Enforced { article: *article, what }).collect();

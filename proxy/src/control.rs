@@ -134,6 +134,9 @@ pub(crate) struct Status {
     pub(crate) started_at: String,
     /// Where browsers connect, with the ports really bound.
     pub(crate) proxy: Vec<SocketAddr>,
+    /// The same, by TLS.
+    #[serde(default)]
+    pub(crate) proxy_tls: crate::secure::Status,
     /// Where the console is.
     pub(crate) console: SocketAddr,
     /// Where its data is.

@@ -3,7 +3,9 @@ use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::follow::FOLLOWERS;
 use crate::identify::{Client, Turns};
+use crate::listen::{Doors, Sockets};
 use crate::pages::Language;
+use crate::secure::Certificates;
 use crate::share::{Lane, Shares};
 use crate::upkeep::Upkeep;
 use crate::upstream::Upstream;
@@ -40,14 +42,16 @@ pub(crate) struct Gate {
     /// Its name in Via, its own as long as it runs: of gates in a row each knows what it has passed on itself
     /// (RFC 9110 §7.6.3), and nobody learns what network they stand in.
     pub(crate) received_by: String,
+    /// Held while files are read again.
+    pub(crate) reloading: tokio::sync::Mutex<()>,
     /// Cancelled when the gate begins to stop: no new exchange begins.
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the last exchange has ended: health and commands are answered until then.
     pub(crate) closed: CancellationToken,
     /// What it was started with: sockets, data folder and durability are not changed by a reload.
     pub(crate) started_with: Config,
-    /// The proxy's sockets.
-    pub(crate) proxy: Vec<SocketAddr>,
+    /// Where clients come in.
+    pub(crate) doors: Doors,
     /// The console's socket.
     pub(crate) console: SocketAddr,
     /// When it started.
@@ -64,6 +68,12 @@ pub(crate) struct State {
     pub(crate) charter: Arc<str>,
     /// Of pages, when the browser states none.
     pub(crate) language: Language,
+    /// The proxy's sockets.
+    pub(crate) sockets: Sockets,
+    /// The console's, once it is bound.
+    pub(crate) console: Option<SocketAddr>,
+    /// Certificates and keys of those with TLS.
+    pub(crate) certificates: Certificates,
     /// The way to the origins; shared with the state before when nothing of it has changed.
     pub(crate) upstream: Arc<Upstream>,
     /// What is missing although the gate runs, a sentence each.
@@ -76,13 +86,20 @@ pub(crate) struct State {
     pub(crate) since: Timestamp,
 }
 
+impl State {
+    /// The sockets no way may lead back to.
+    pub(crate) fn own(&self) -> Vec<SocketAddr> {
+        self.sockets.all().chain(self.console).collect()
+    }
+}
+
 impl Gate {
     /// Joins the parts.
     pub(crate) fn new(
         state: State,
         register: Register,
         accounts: Accounts,
-        proxy: Vec<SocketAddr>,
+        doors: Doors,
         console: SocketAddr,
         room: usize,
         upkeep: Upkeep,
@@ -100,10 +117,11 @@ impl Gate {
             followers: Semaphore::new(FOLLOWERS),
             room,
             received_by: received_by(),
+            reloading: tokio::sync::Mutex::default(),
             stopping: CancellationToken::new(),
             closed: CancellationToken::new(),
             started_with,
-            proxy,
+            doors,
             console,
             started_at: Timestamp::now(),
         }
@@ -139,9 +157,25 @@ impl Gate {
         reached.then(|| format!("http://{}/", self.console))
     }
 
-    /// The sockets no way may lead back to.
-    pub(crate) fn own(&self) -> Vec<SocketAddr> {
-        self.proxy.iter().copied().chain([self.console]).collect()
+    /// A stream of a connection has begun; it counts until the returned value is dropped.
+    pub(crate) fn stream(self: &Arc<Gate>) -> OpenStream {
+        self.counts.streams.fetch_add(1, Ordering::Relaxed);
+        OpenStream(self.clone())
+    }
+
+    /// Whether as many connections and streams are open as the limits and the system allow.
+    pub(crate) fn is_full(&self) -> bool {
+        let open = usize::try_from(self.counts.open()).unwrap_or(usize::MAX);
+        open >= self.state().config.limits.connections.min(self.room)
+    }
+}
+
+/// A stream that is open.
+pub(crate) struct OpenStream(Arc<Gate>);
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.counts.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -155,22 +189,89 @@ fn received_by() -> String {
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     connections: AtomicU64,
+    streams: AtomicU64,
     exchanges: AtomicU64,
     refused: AtomicU64,
+    turned_away: [AtomicU64; 3],
+    handshakes_failed: AtomicU64,
     register_closed: AtomicBool,
+}
+
+/// Why a client was turned away before it had asked anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TurnedAway {
+    /// It comes from a network that `[clients]` does not name.
+    NotAllowed,
+    /// As many connections are open as there may be.
+    Full,
+    /// As many of its own are.
+    ClientFull,
+}
+
+impl TurnedAway {
+    /// Each of them, in the order they are counted in.
+    pub(crate) const ALL: [TurnedAway; 3] = [TurnedAway::NotAllowed, TurnedAway::Full, TurnedAway::ClientFull];
+
+    /// The word of the metrics.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            TurnedAway::NotAllowed => "not_allowed",
+            TurnedAway::Full => "full",
+            TurnedAway::ClientFull => "client_full",
+        }
+    }
+}
+
+/// Something is open until this is dropped.
+struct Open<'a>(&'a AtomicU64);
+
+impl<'a> Open<'a> {
+    fn one(count: &'a AtomicU64) -> Open<'a> {
+        count.fetch_add(1, Ordering::Relaxed);
+        Open(count)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Counts {
     /// A connection has been accepted; it counts until the returned value is dropped.
     pub(crate) fn connected(&self) -> impl Drop + '_ {
-        struct Open<'a>(&'a AtomicU64);
-        impl Drop for Open<'_> {
-            fn drop(&mut self) {
-                self.0.fetch_sub(1, Ordering::Relaxed);
-            }
-        }
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        Open(&self.connections)
+        Open::one(&self.connections)
+    }
+
+    /// Connections and streams that are open: each may have a connection to an origin.
+    pub(crate) fn open(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed) + self.streams.load(Ordering::Relaxed)
+    }
+
+    /// Streams that are open.
+    pub(crate) fn streams(&self) -> u64 {
+        self.streams.load(Ordering::Relaxed)
+    }
+
+    /// A client was turned away.
+    pub(crate) fn turned_away(&self, why: TurnedAway) {
+        self.turned_away[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many clients were turned away for that reason.
+    pub(crate) fn turned_away_for(&self, why: TurnedAway) -> u64 {
+        self.turned_away[why as usize].load(Ordering::Relaxed)
+    }
+
+    /// A client that came by TLS did not get through its handshake.
+    pub(crate) fn handshake_failed(&self) {
+        self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many did not.
+    pub(crate) fn handshakes_failed(&self) -> u64 {
+        self.handshakes_failed.load(Ordering::Relaxed)
     }
 
     /// An exchange has its record.

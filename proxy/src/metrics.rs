@@ -4,7 +4,7 @@
 //! a few lines, and the libraries for it write its successor.
 
 use crate::console;
-use crate::gate::Gate;
+use crate::gate::{Gate, State, TurnedAway};
 use std::fmt::Write;
 
 /// What the format is called.
@@ -28,6 +28,7 @@ pub(crate) fn page(gate: &Gate) -> String {
 
     let waits = gate.shares.waits();
     page.counter("octroi_bandwidth_waits_total", "How often bytes waited for their share of a bandwidth.", waits);
+    door(&mut page, gate, &state);
 
     let writable = matches!(gate.register.health(), logstore::Health::Writable);
     page.gauge(
@@ -55,6 +56,31 @@ pub(crate) fn page(gate: &Gate) -> String {
     let missing = state.missing.len();
     page.gauge("octroi_lists_missing", "Lists the charter names and the gate has not.", missing as f64);
     page.text
+}
+
+/// Who comes, and who is turned away.
+fn door(page: &mut Page, gate: &Gate, state: &State) {
+    let counts = &gate.counts;
+    page.gauge("octroi_streams", "Streams of HTTP/2 that are open.", counts.streams() as f64);
+    let turned_away = TurnedAway::ALL.map(|why| (why.word(), counts.turned_away_for(why)));
+    page.counters(
+        "octroi_turned_away_total",
+        "Connections turned away before anything was asked, by reason.",
+        "reason",
+        &turned_away,
+    );
+    page.counter(
+        "octroi_tls_handshakes_failed_total",
+        "Connections that did not get through their TLS handshake.",
+        counts.handshakes_failed(),
+    );
+    if let Some(days) = state.certificates.days_left(gate.now()) {
+        page.gauge(
+            "octroi_certificate_days_left",
+            "Days until the first certificate of the proxy ends; below nought when it has.",
+            days as f64,
+        );
+    }
 }
 
 /// How the register and what goes out of it is doing. What must be read from the disk is at most a minute old.
@@ -149,6 +175,14 @@ impl Page {
     fn counter(&mut self, name: &str, help: &str, value: u64) {
         self.head(name, help, "counter");
         self.sample(name, &[], value as f64);
+    }
+
+    /// The same, once for each word of a label.
+    fn counters(&mut self, name: &str, help: &str, label: &str, values: &[(&str, u64)]) {
+        self.head(name, help, "counter");
+        for (word, value) in values {
+            self.sample(name, &[(label, word)], *value as f64);
+        }
     }
 
     /// What is a word rather than a number: the words are labels of a constant 1.

@@ -169,6 +169,7 @@ where
         framing: asked.framing,
         max_forwards: asked.hops.map(|hops| hops.saturating_sub(1)),
         upgrade: asked.upgrade.as_deref().filter(|_| alone),
+        protocol: connection.protocol,
         received_by: &gate.received_by,
     };
     let request = request_head(connection.buffer.bytes(), head, &asks);

@@ -3,8 +3,10 @@ use crate::commands::plural;
 use crate::config::{Config, Log, YEAR};
 use crate::control::{Answer, Attested, CharterStatus, ListsStatus, RegisterStatus, Request, Status, Teller};
 use crate::gate::{Gate, State};
+use crate::listen::Sockets;
+use crate::secure::Certificates;
 use crate::upstream::Upstream;
-use crate::{console, follow, lists, register};
+use crate::{console, follow, lists, register, secure, service};
 use jiff::Timestamp;
 use policy::InForce;
 use std::net::SocketAddr;
@@ -37,7 +39,9 @@ pub(crate) fn configuration(path: Option<&Path>) -> Result<Config, Refused> {
 /// `before` is what is in force: its way to the origins, with the connections kept, is taken over when nothing about it
 /// changes. Expectations that fail refuse a reload. A start they do not stop: lists change from day to day, and a gate that
 /// did not come back after a power cut would leave a company without the web, under a charter that is good.
-pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) -> Result<State, Refused> {
+///
+/// The sockets are those of before, until [`listening`] says otherwise.
+pub(crate) fn state(config: Config, before: Option<&State>) -> Result<State, Refused> {
     let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());
     let charter_from_file = config.charter.path.exists();
     if !charter_from_file && before.is_some_and(|before| before.charter_from_file) {
@@ -46,10 +50,16 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
             config.charter.path.display()
         )));
     }
+    let (certificates, doubts) =
+        Certificates::read(&config.listen.proxy_tls, Timestamp::now()).map_err(|troubles| {
+            let troubles: Vec<String> = troubles.iter().map(ToString::to_string).collect();
+            Refused(troubles.join("\n"))
+        })?;
     let charter = config.charter().map_err(|error| refused(&error))?;
     eprint!("{}", charter.warnings);
     let loaded = lists::load(&config, &charter.charter).map_err(|error| refused(&error))?;
     let mut notes: Vec<String> = loaded.missing.iter().map(ToString::to_string).collect();
+    notes.extend(doubts.iter().map(ToString::to_string));
     let mut missing: Vec<String> = loaded.missing.into_iter().map(|missing| missing.list).collect();
     let in_force = InForce::new(charter.charter, loaded.index);
     let disappointed = in_force.expectations();
@@ -83,13 +93,18 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
     }
     let upstream = match same_way {
         Some(before) => before.upstream.clone(),
-        None => Arc::new(Upstream::new(&config, own.to_vec()).map_err(|error| refused(&error))?),
+        None => Arc::new(
+            Upstream::new(&config, before.map(State::own).unwrap_or_default()).map_err(|error| refused(&error))?,
+        ),
     };
     Ok(State {
         charter: Arc::from(in_force.charter().identity()),
         language: config.locale,
         config,
         in_force,
+        sockets: before.map(|before| before.sockets.clone()).unwrap_or_default(),
+        console: before.and_then(|before| before.console),
+        certificates,
         upstream,
         notes,
         charter_from_file,
@@ -98,30 +113,46 @@ pub(crate) fn state(config: Config, before: Option<&State>, own: &[SocketAddr]) 
     })
 }
 
-/// Tells the state which sockets are the gate's own, once they are bound.
-pub(crate) fn close_the_way_back(state: &mut State, own: Vec<SocketAddr>) -> Result<(), Refused> {
-    state.upstream = Arc::new(Upstream::new(&state.config, own).map_err(|error| Refused(error.to_string()))?);
+/// Tells the state where the gate listens, once the sockets are bound: no way may lead back there.
+pub(crate) fn listening(state: &mut State, sockets: Sockets, console: SocketAddr) -> Result<(), Refused> {
+    if (&state.sockets, state.console) != (&sockets, Some(console)) {
+        (state.sockets, state.console) = (sockets, Some(console));
+        state.upstream =
+            Arc::new(Upstream::new(&state.config, state.own()).map_err(|error| Refused(error.to_string()))?);
+    }
     Ok(())
 }
 
 /// Reads everything again and puts it in force, off the reactor. Says in the log what came of it.
 pub(crate) async fn again(gate: &Arc<Gate>, config_path: Option<&Path>) -> Result<(), Refused> {
+    // One after the other: each begins with what the one before has put in force.
+    let _turn = gate.reloading.lock().await;
+    service::reloading();
+    let outcome = read_again(gate, config_path).await;
+    service::ready();
+    outcome
+}
+
+async fn read_again(gate: &Arc<Gate>, config_path: Option<&Path>) -> Result<(), Refused> {
     let (for_reading, path) = (gate.clone(), config_path.map(Path::to_owned));
     let read = move || {
         let config = configuration(path.as_deref())?;
         let before = for_reading.state();
-        let mut state = state(config, Some(&before), &for_reading.own())?;
+        let mut state = state(config, Some(&before))?;
+        let (change, sockets) = for_reading.doors.prepare(&state.config).map_err(Refused)?;
+        listening(&mut state, sockets, for_reading.console)?;
         state.notes.extend(needs_restart(&for_reading.started_with, &state.config));
-        Ok(state)
+        Ok((state, change))
     };
     let outcome = match tokio::task::spawn_blocking(read).await {
         Ok(outcome) => outcome,
         Err(panic) => Err(Refused(format!("reading the files failed: {panic}"))),
     };
     match outcome {
-        Ok(state) => {
+        Ok((state, change)) => {
             tracing::info!(charter = %state.charter, entries = state.in_force.index().entries(), "reloaded");
             gate.replace(state);
+            gate.doors.change(gate, change);
             if let Err(why) = crate::upkeep::announce(gate) {
                 tracing::error!(why, "the retention announced cannot be noted; days go by the one noted before");
             }
@@ -137,8 +168,8 @@ pub(crate) async fn again(gate: &Arc<Gate>, config_path: Option<&Path>) -> Resul
 /// What a reload cannot change, of what the gate was started with.
 fn needs_restart(before: &Config, after: &Config) -> Vec<String> {
     let mut notes = Vec::new();
-    if before.listen != after.listen {
-        notes.push("`[listen]` has changed: it takes effect at the next start".into());
+    if before.listen.console != after.listen.console {
+        notes.push("`[listen] console` has changed: it takes effect at the next start".into());
     }
     if before.data_dir != after.data_dir {
         notes.push("`data_dir` has changed: it takes effect at the next start".into());
@@ -206,7 +237,11 @@ fn status(gate: &Gate) -> Status {
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
         started_at: gate.started_at.to_string(),
-        proxy: gate.proxy.clone(),
+        proxy: state.sockets.plain.clone(),
+        proxy_tls: secure::Status {
+            addresses: state.sockets.secure.clone(),
+            days_left: state.certificates.days_left(gate.now()),
+        },
         console: gate.console,
         data_dir: state.config.data_dir.clone(),
         ready,

@@ -1,7 +1,7 @@
 //! The end of a gate, in one place and with deadlines: no new connection, exchanges in flight have `shutdown_grace` to
 //! end, what is left is interrupted, the register is filed.
 use crate::gate::Gate;
-use crate::{reload, upkeep};
+use crate::{reload, service, upkeep};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -62,6 +62,7 @@ pub(crate) async fn wait_and_drain(
     }
     let grace = gate.state().config.limits.shutdown_grace;
     tracing::info!(grace_s = grace.as_secs(), "stopping: no new connection is taken");
+    service::stopping();
     gate.stopping.cancel();
     tasks.close();
     let drained = tokio::select! {

@@ -28,6 +28,15 @@ pub(crate) enum Version {
     Http11,
 }
 
+/// What carries the requests of a connection, all of which read as HTTP/1.x: Via names it (RFC 9110 §7.6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.0 or HTTP/1.1, as each request's first line says.
+    Http1,
+    /// A stream of HTTP/2, which carries one.
+    Http2,
+}
+
 /// Why bytes are no message this gate would pass on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Malformed {

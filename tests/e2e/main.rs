@@ -24,6 +24,15 @@ mod tunnels;
 // ClientHellos: real ones, in pieces, without a name, encrypted, second ones.
 mod hello;
 
+// Where clients come in: TLS, HTTP/2, a tunnel for each stream.
+mod listeners;
+
+// HTTP/2 frame by frame: what no stream may ask, windows, floods.
+mod streams;
+
+// Certificates renewed, addresses changed, a restart that refuses nobody.
+mod life;
+
 // Requests no gate may pass on, and answers none may pass back: the exact status, the connection closed.
 mod malformed;
 

@@ -5,6 +5,8 @@ use crate::cli::Output;
 use crate::config::{Config, LoadError, LoadedCharter, Warnings};
 use crate::lists::progress::Progress;
 use crate::lists::{self, Missing};
+use crate::secure::Certificates;
+use jiff::Timestamp;
 use policy::{InForce, Problems};
 use serde::Serialize;
 use std::path::Path;
@@ -44,6 +46,7 @@ pub(crate) fn check(path: Option<&Path>, output: Output) -> Result<Answer, Wrong
         Ok((config, outcome)) => {
             let usable = outcome.is_ok();
             findings.take(outcome);
+            findings.certificates(&config);
             // Also when the configuration is not good: its charter may have problems of its own.
             findings.charter(&config).map(|charter| (config, charter)).filter(|_| usable)
         }
@@ -103,6 +106,28 @@ impl Findings {
         let Some(problems) = problems else { return };
         for (problem, finding) in problems.problems.iter().zip(located(problems)) {
             if problem.warning { self.warnings.push(finding) } else { self.problems.push(finding) }
+        }
+    }
+
+    fn certificates(&mut self, config: &Config) {
+        let (troubles, warnings) = match Certificates::read(&config.listen.proxy_tls, Timestamp::now()) {
+            Ok((_, warnings)) => (Vec::new(), warnings),
+            Err(troubles) => (troubles, Vec::new()),
+        };
+        for (trouble, word, kept) in troubles
+            .iter()
+            .map(|trouble| (trouble, "error", true))
+            .chain(warnings.iter().map(|warning| (warning, "warning", false)))
+        {
+            eprintln!("{word}: {trouble}");
+            let finding = Finding {
+                file: trouble.file.display().to_string(),
+                line: None,
+                column: None,
+                message: trouble.what.clone(),
+                help: trouble.remedy.to_owned(),
+            };
+            if kept { self.problems.push(finding) } else { self.warnings.push(finding) }
         }
     }
 

@@ -146,7 +146,7 @@ fn refused_by_the_gate(
         Some(ip) => vec![ip],
         None => config.dns.hosts.get(target.host())?.clone(),
     };
-    let own = config.listen.proxy.iter().copied().chain([config.listen.console]).collect();
+    let own = config.listen.addresses().into_iter().chain([config.listen.console]).collect();
     let guard = Guard::new(destinations.allow_private.clone(), own);
     if addresses.iter().any(|ip| guard.allows(SocketAddr::new(*ip, target.port()))) {
         return None;

@@ -9,12 +9,15 @@ use std::path::Path;
 /// Prints the PAC file. The ports of a running gate are known; otherwise they are the configuration's.
 pub(crate) fn pac(path: Option<&Path>) -> Result<Answer, Wrong> {
     let config = configuration(path)?;
-    let listening = match control::ask(&config.data_dir, &Request::Status) {
-        Ok(control::Answer::Status(status)) => status.proxy,
-        _ => config.listen.proxy,
+    let (plain, secure) = match control::ask(&config.data_dir, &Request::Status) {
+        Ok(control::Answer::Status(status)) => (status.proxy, status.proxy_tls.addresses),
+        _ => (config.listen.proxy, config.listen.proxy_tls.into_iter().map(|one| one.address).collect()),
     };
-    let proxies: Vec<(String, u16)> = listening.iter().map(|address| (host(address), address.port())).collect();
-    let proxies: Vec<(&str, u16)> = proxies.iter().map(|(host, port)| (host.as_str(), *port)).collect();
+    let named = |secure| move |address: &SocketAddr| (host(address), address.port(), secure);
+    let named: Vec<(String, u16, bool)> =
+        plain.iter().map(named(false)).chain(secure.iter().map(named(true))).collect();
+    let proxies: Vec<pac::Proxy<'_>> =
+        named.iter().map(|(host, port, secure)| pac::Proxy { host, port: *port, secure: *secure }).collect();
     answer(&pac::file(&proxies, &[]))?;
     Ok(Answer::Done)
 }

@@ -1,26 +1,22 @@
 //! `octroi run`: everything proven good, then bound, said, served, drained.
-use crate::accept::{self, Crowd};
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::gate::Gate;
+use crate::listen::{self, Doors, Given};
 use crate::reload::{self, Refused};
 use crate::shutdown::{self, Stop};
 use crate::upkeep::{self, Upkeep};
-use crate::{console, control, files, forward, register, telemetry};
+use crate::{console, control, files, forward, register, service, telemetry};
 use logstore::{Recovery, Register};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::task::TaskTracker;
 
-/// Connections that may wait to be accepted.
-const BACKLOG: u32 = 4096;
 /// Descriptors kept for the register, lists, logs and connections being dialled or turned away.
 const RESERVED: u64 = 256;
 /// How often idle connections to origins are looked through.
@@ -38,6 +34,7 @@ pub(crate) fn run(config_path: Option<&Path>) -> ExitCode {
 }
 
 fn start(config_path: Option<&Path>) -> Result<ExitCode, String> {
+    let given = Given::take()?;
     let config = reload::configuration(config_path).map_err(|Refused(why)| why)?;
     let data = config.data_dir.display().to_string();
     files::private_dir(&config.data_dir)
@@ -50,7 +47,7 @@ fn start(config_path: Option<&Path>) -> Result<ExitCode, String> {
         .enable_all()
         .build()
         .map_err(|error| format!("the system gives no threads: {error}"))?
-        .block_on(serve(config, config_path, room))
+        .block_on(serve(config, config_path, room, given))
 }
 
 /// One gate for one data folder. The lock goes with the process, however it ends.
@@ -79,13 +76,13 @@ fn room_for_connections() -> usize {
     usize::try_from(current.saturating_sub(RESERVED) / 2).unwrap_or(usize::MAX)
 }
 
-async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Result<ExitCode, String> {
-    let mut state = reload::state(config, None, &[]).map_err(|Refused(why)| why)?;
-    let proxy = bind_all(&state.config.listen.proxy)?;
-    let console = bind(state.config.listen.console)?;
-    let (proxy_at, console_at) = (addresses(&proxy)?, address(&console)?);
-    let own: Vec<SocketAddr> = proxy_at.iter().copied().chain([console_at]).collect();
-    reload::close_the_way_back(&mut state, own).map_err(|Refused(why)| why)?;
+async fn serve(config: Config, config_path: Option<&Path>, room: usize, mut given: Given) -> Result<ExitCode, String> {
+    let mut state = reload::state(config, None).map_err(|Refused(why)| why)?;
+    let (doors, sockets) = listen::open(&state.config.listen, &mut given)?;
+    let console = given.open(state.config.listen.console)?;
+    given.none_left()?;
+    let console_at = listen::address(&console)?;
+    reload::listening(&mut state, sockets, console_at).map_err(|Refused(why)| why)?;
     let data_dir = state.config.data_dir.clone();
     let accounts = Accounts::open(&data_dir).map_err(|error| error.to_string())?;
     register::pseudonyms(&state.config).map_err(|error| error.to_string())?;
@@ -97,7 +94,9 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
 
     let stop = Stop::listen().map_err(|error| format!("signals cannot be listened for: {error}"))?;
     let upkeep = Upkeep { syslog: forwarding.syslog.clone(), json: forwarding.json.clone(), ..Upkeep::default() };
-    let gate = Arc::new(Gate::new(state, register, accounts, proxy_at, console_at, room, upkeep));
+    let tasks = TaskTracker::new();
+    let served = Doors::new(tasks.clone(), stop.interrupt.clone());
+    let gate = Arc::new(Gate::new(state, register, accounts, served, console_at, room, upkeep));
     upkeep::announce(&gate)?;
     // What came back from a backup, or lay here while no gate ran, is erased before anything is served.
     // A failure is said in the log and in the status; the gate runs all the same.
@@ -115,11 +114,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
         );
     }
 
-    let tasks = TaskTracker::new();
-    let crowd = Arc::new(Crowd::default());
-    for listener in proxy {
-        tasks.spawn(accept::listen(gate.clone(), listener, crowd.clone(), tasks.clone(), stop.interrupt.clone()));
-    }
+    gate.doors.serve(&gate, doors);
     tasks.spawn(sweep(gate.clone()));
     tasks.spawn(upkeep::purge_hourly(gate.clone()));
     tasks.spawn(upkeep::look_each_minute(gate.clone()));
@@ -132,6 +127,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize) -> Resul
         move |request, teller| reload::command(gate.clone(), path.clone(), request, teller)
     };
     services.spawn(control::serve(commands, handler, gate.closed.clone()));
+    service::ready();
     let left = shutdown::wait_and_drain(&gate, config_path, stop, tasks, services).await;
     forwarding.finish().await;
     // The socket's file goes with the gate; one that stays is replaced by the next.
@@ -145,32 +141,6 @@ async fn sweep(gate: Arc<Gate>) {
     }
 }
 
-fn bind_all(at: &[SocketAddr]) -> Result<Vec<TcpListener>, String> {
-    at.iter().map(|at| bind(*at)).collect()
-}
-
-fn bind(at: SocketAddr) -> Result<TcpListener, String> {
-    let bound = || -> io::Result<TcpListener> {
-        let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // A gate that restarts takes its port back although connections of the last one linger.
-        socket.set_reuseaddr(true)?;
-        socket.bind(at)?;
-        socket.listen(BACKLOG)
-    };
-    bound().map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => format!("{at} is in use by another program; `[listen]` chooses another address"),
-        _ => format!("{at} cannot be listened on: {error}"),
-    })
-}
-
-fn addresses(listeners: &[TcpListener]) -> Result<Vec<SocketAddr>, String> {
-    listeners.iter().map(address).collect()
-}
-
-fn address(listener: &TcpListener) -> Result<SocketAddr, String> {
-    listener.local_addr().map_err(|error| format!("a socket has no address: {error}"))
-}
-
 /// What is said at the start: where it listens, where the data is, what is enforced, what to do next.
 fn greeting(gate: &Gate, recovery: Recovery) -> String {
     let state = gate.state();
@@ -181,7 +151,12 @@ fn greeting(gate: &Gate, recovery: Recovery) -> String {
         let _ = writeln!(out, "  {name:<10} {text}");
     };
     let list = |all: &[SocketAddr]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    line("proxy", list(&gate.proxy));
+    if !state.sockets.plain.is_empty() {
+        line("proxy", list(&state.sockets.plain));
+    }
+    if !state.sockets.secure.is_empty() {
+        line("proxy, TLS", list(&state.sockets.secure));
+    }
     line("console", format!("http://{}/", gate.console));
     line("PAC file", format!("http://{}/proxy.pac", gate.console));
     line("data", state.config.data_dir.display().to_string());

@@ -45,13 +45,14 @@ fn seconds(instant: &str) -> String {
 }
 
 fn text(status: &Status) -> String {
-    let proxy: Vec<String> = status.proxy.iter().map(ToString::to_string).collect();
+    let list = |all: &[std::net::SocketAddr]| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let mut rows = vec![
         ("state", if status.ready { "open".to_owned() } else { "shut: nothing passes".to_owned() }),
         ("version", status.version.clone()),
         ("process", status.pid.to_string()),
         ("started", seconds(&status.started_at)),
-        ("proxy", proxy.join(", ")),
+        ("proxy", list(&status.proxy)),
+        ("proxy, TLS", list(&status.proxy_tls.addresses)),
         ("console", status.console.to_string()),
         ("data", status.data_dir.display().to_string()),
         ("charter", format!("{}, {}", status.charter.title, status.charter.identity)),
@@ -60,6 +61,15 @@ fn text(status: &Status) -> String {
         ("connections", status.connections.to_string()),
         ("exchanges", format!("{}, of which {} refused", status.exchanges, status.refused)),
     ];
+    rows.retain(|(name, value)| !(name.starts_with("proxy") && value.is_empty()));
+    if let Some(days) = status.proxy_tls.days_left {
+        let left = if days < 0 {
+            "has ended".to_owned()
+        } else {
+            format!("ends in {}", plural(days.unsigned_abs(), "day", "days"))
+        };
+        rows.push(("certificate", left));
+    }
     rows.push(("backlog", plural(status.register.backlog, "record", "records")));
     if let Some(master) = &status.register.master {
         rows.push(("master key", master.clone()));

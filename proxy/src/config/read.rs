@@ -49,7 +49,7 @@ fn root(root: Table<'_>, folder: &Path) -> Config {
             .map_or(Language::French, |word| word.value),
         time_zone: time_zone(&root),
         organisation: section(&root, "organisation", organisation),
-        listen: section(&root, "listen", network::listen),
+        listen: section(&root, "listen", |table: Option<&Table<'_>>| network::listen(table, folder)),
         clients: section(&root, "clients", network::clients),
         destinations: section(&root, "destinations", network::destinations),
         dns: section(&root, "dns", network::dns),

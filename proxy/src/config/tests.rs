@@ -128,6 +128,27 @@ fn values_are_types() {
 }
 
 #[test]
+fn a_gate_may_listen_by_tls_alone() {
+    let tls = "{ address = \"[::]:3129\", certificate = \"/etc/c.pem\", key = \"k.pem\" }";
+    let config = good(&format!("[listen]\nproxy = []\nproxy_tls = [{tls}]\n"));
+    assert_eq!((config.listen.proxy.len(), config.listen.proxy_tls.len()), (0, 1));
+    let ProxyTls { address, certificate, key } = &config.listen.proxy_tls[0];
+    assert_eq!(address.port(), 3129);
+    assert_eq!((certificate.as_path(), key.as_path()), (Path::new("/etc/c.pem"), Path::new("k.pem")));
+    for (text, told) in [
+        ("proxy = []\n".to_owned(), "the gate listens nowhere"),
+        (format!("proxy_tls = [{tls}]\nconsole = \"[::1]:3129\"\n"), "cannot both be listened on"),
+        (format!("proxy_tls = [{tls}, {tls}]\n"), "cannot both be listened on"),
+        (format!("proxy_tls = [{}]\n", tls.replace("3129", "x")), "not a valid address to listen on"),
+        (format!("proxy_tls = [{}]\n", tls.replace(", key = \"k.pem\"", "")), "key"),
+        (format!("proxy_tls = [{}]\n", tls.replace("key", "kye")), "nearest: `key`"),
+    ] {
+        let report = refused(&format!("[listen]\n{text}"));
+        assert!(report.contains(told), "{report}");
+    }
+}
+
+#[test]
 fn what_leaves_the_register_is_off_until_asked_for() {
     assert_eq!(good("").log.forward, Forward::default());
     assert_eq!(good("").log.anchor, Anchor::default());
@@ -218,7 +239,6 @@ fn retention_follows_the_law() {
 #[test]
 fn what_comes_later_is_known_and_refused() {
     for (table, line) in [
-        ("listen", "proxy_tls = [{ address = \"0.0.0.0:3129\", certificate = \"c.pem\", key = \"k.pem\" }]"),
         ("identity", "methods = [\"negotiate\"]"),
         ("identity", "methods = [\"portal\"]"),
         ("identity.negotiate", "keytab = \"http.keytab\""),

@@ -15,25 +15,39 @@ use std::fmt::Write as _;
 /// The media type under which every system takes it.
 pub(crate) const MEDIA_TYPE: &str = "application/x-ns-proxy-autoconfig";
 
-/// The PAC file that leads to `proxies` (host and port, tried in order).
+/// One way through the gate.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Proxy<'a> {
+    /// A name, or an address without brackets.
+    pub(crate) host: &'a str,
+    /// The port.
+    pub(crate) port: u16,
+    /// Whether it is reached by TLS.
+    pub(crate) secure: bool,
+}
+
+/// The PAC file that leads to `proxies`, tried in order, those with TLS first: what does not know the word `HTTPS` passes
+/// it over.
 ///
 /// The proxies' own names go direct, and so do the names in `direct` with their subdomains. A host that is neither a
 /// name nor an address is left out: it could end the answer early and add `DIRECT` to it. With no proxy left, the
 /// answer is a port where nothing listens, since an empty one means `DIRECT` to a browser.
-pub(crate) fn file(proxies: &[(&str, u16)], direct: &[&str]) -> String {
+pub(crate) fn file(proxies: &[Proxy<'_>], direct: &[&str]) -> String {
+    let (secure, plain): (Vec<Proxy<'_>>, Vec<Proxy<'_>>) = proxies.iter().copied().partition(|proxy| proxy.secure);
     let mut way = String::new();
-    for (host, port) in proxies.iter().filter(|(host, _)| is_host(host)) {
+    for Proxy { host, port, secure } in secure.into_iter().chain(plain).filter(|proxy| is_host(proxy.host)) {
         let separator = if way.is_empty() { "" } else { "; " };
         let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
         // Writing into a String does not fail.
-        let _ = write!(way, "{separator}PROXY {open}{host}{close}:{port}");
+        let word = if secure { "HTTPS" } else { "PROXY" };
+        let _ = write!(way, "{separator}{word} {open}{host}{close}:{port}");
     }
     if way.is_empty() {
         way.push_str("PROXY 127.0.0.1:9");
     }
     let mut names: Vec<String> = proxies
         .iter()
-        .map(|(host, _)| *host)
+        .map(|proxy| proxy.host)
         .chain(direct.iter().copied())
         .filter(|host| is_host(host))
         .map(|host| format!("\"{}\"", host.trim_end_matches('.').to_ascii_lowercase()))
@@ -84,10 +98,14 @@ mod tests {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
 
+    fn plain(host: &str) -> Proxy<'_> {
+        Proxy { host, port: 3128, secure: false }
+    }
+
     const GATE: &str = "PROXY gate.exemple.fr:3128; PROXY [2001:db8::7]:3128";
 
     fn sample() -> String {
-        file(&[("gate.exemple.fr", 3128), ("2001:db8::7", 3128)], &["Intranet.exemple.fr."])
+        file(&[plain("gate.exemple.fr"), plain("2001:db8::7")], &["Intranet.exemple.fr."])
     }
 
     /// Asks a real engine, with an address that must not matter, the way to a host (Debian's libpacparser1: an ES3
@@ -130,9 +148,17 @@ mod tests {
     #[test]
     fn a_host_that_is_none_cannot_write_the_answer() {
         for hostile in ["a:1; DIRECT", "\"; return \"DIRECT", "a\nb", "*/", "", "é.fr", "[::1]", "."] {
-            let script = file(&[(hostile, 3128), ("gate.exemple.fr", 3128)], &[hostile]);
-            assert_eq!(script, file(&[("gate.exemple.fr", 3128)], &[]), "{hostile:?}");
+            let script = file(&[plain(hostile), plain("gate.exemple.fr")], &[hostile]);
+            assert_eq!(script, file(&[plain("gate.exemple.fr")], &[]), "{hostile:?}");
         }
+    }
+
+    #[test]
+    fn what_is_encrypted_is_tried_first() {
+        let secure = Proxy { host: "gate.exemple.fr", port: 3129, secure: true };
+        let script = file(&[plain("gate.exemple.fr"), secure], &[]);
+        assert_eq!(way(&script, "www.example.org"), "HTTPS gate.exemple.fr:3129; PROXY gate.exemple.fr:3128");
+        assert_eq!(way(&script, "gate.exemple.fr"), "DIRECT");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! but for what is of one hop.
 use super::fields::{Kinds, list};
 use super::framing::content_length;
-use super::{Framing, Known, RequestHead, ResponseHead, Version};
+use super::{Framing, Known, Protocol, RequestHead, ResponseHead, Version};
 use std::io::Write as _;
 
 /// Fields written anew in every request.
@@ -43,6 +43,8 @@ pub(crate) struct Asks<'a> {
     pub(crate) framing: Framing,
     /// How many more times the next hop may pass it on.
     pub(crate) max_forwards: Option<u64>,
+    /// What carried it here.
+    pub(crate) protocol: Protocol,
     /// The protocols offered, as [`super::upgrade::offered`] gave them.
     pub(crate) upgrade: Option<&'a [u8]>,
     /// The gate's name in Via.
@@ -67,7 +69,7 @@ pub(crate) struct Answers<'a> {
 /// A request's head as it goes to the next hop; `bytes` are those `head` was read from.
 pub(crate) fn request_head(bytes: &[u8], head: &RequestHead, asks: &Asks<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(head.len + 128);
-    let Asks { method, authority, path_and_query, form, framing, max_forwards, upgrade, received_by } = *asks;
+    let Asks { method, authority, path_and_query, form, framing, max_forwards, upgrade, protocol, received_by } = *asks;
     let (scheme, host, path) = match form {
         Form::Origin => ("", "", path_and_query),
         // The whole server has no path in this form (RFC 9112 §3.2.4).
@@ -92,7 +94,7 @@ pub(crate) fn request_head(bytes: &[u8], head: &RequestHead, asks: &Asks<'_>) ->
             out.extend_from_slice(part.as_bytes());
         }
     }
-    via(&mut out, head.version, received_by);
+    via(&mut out, head.version, protocol, received_by);
     if let Some(protocols) = upgrade {
         switch(&mut out, protocols);
     } else if wants_trailers(bytes, head) {
@@ -115,7 +117,7 @@ pub(crate) fn response_head(bytes: &[u8], response: &ResponseHead, answers: &Ans
     let mut out = Vec::with_capacity(response.len + 96);
     status_line(&mut out, bytes, response);
     response.fields.forward(bytes, &mut out, if answers.unchunked { OF_ANSWERS.and(TRAILER) } else { OF_ANSWERS });
-    via(&mut out, response.version, answers.received_by);
+    via(&mut out, response.version, Protocol::Http1, answers.received_by);
     match answers.framing {
         // Answers without a body may say how long it would have been (RFC 9110 §8.6), 204 may not.
         Framing::None if response.status != 204 => {
@@ -140,7 +142,7 @@ pub(crate) fn interim_head(bytes: &[u8], response: &ResponseHead, received_by: &
     let mut out = Vec::with_capacity(response.len + 64);
     status_line(&mut out, bytes, response);
     response.fields.forward(bytes, &mut out, OF_ANSWERS);
-    via(&mut out, response.version, received_by);
+    via(&mut out, response.version, Protocol::Http1, received_by);
     out.extend_from_slice(b"\r\n");
     out
 }
@@ -150,7 +152,7 @@ pub(crate) fn switching_head(bytes: &[u8], response: &ResponseHead, protocol: &[
     let mut out = Vec::with_capacity(response.len + 96);
     status_line(&mut out, bytes, response);
     response.fields.forward(bytes, &mut out, OF_ANSWERS);
-    via(&mut out, response.version, received_by);
+    via(&mut out, response.version, Protocol::Http1, received_by);
     switch(&mut out, protocol);
     out.extend_from_slice(b"\r\n");
     out
@@ -177,10 +179,11 @@ fn status_line(out: &mut Vec<u8>, bytes: &[u8], response: &ResponseHead) {
 }
 
 /// RFC 9110 §7.6.3: the version received, and who passed it on.
-fn via(out: &mut Vec<u8>, received: Version, received_by: &str) {
-    let version = match received {
-        Version::Http10 => "Via: 1.0 ",
-        Version::Http11 => "Via: 1.1 ",
+fn via(out: &mut Vec<u8>, received: Version, protocol: Protocol, received_by: &str) {
+    let version = match (protocol, received) {
+        (Protocol::Http2, _) => "Via: 2.0 ",
+        (Protocol::Http1, Version::Http10) => "Via: 1.0 ",
+        (Protocol::Http1, Version::Http11) => "Via: 1.1 ",
     };
     for part in [version, received_by, "\r\n"] {
         out.extend_from_slice(part.as_bytes());
@@ -200,7 +203,7 @@ fn frame(out: &mut Vec<u8>, framing: Framing) {
 #[cfg(test)]
 mod tests {
     use super::{Answers, Asks, Form, request_head, response_head};
-    use crate::wire::{Framing, RequestHead, ResponseHead, Version};
+    use crate::wire::{Framing, Protocol, RequestHead, ResponseHead, Version};
 
     const ASKS: Asks<'static> = Asks {
         method: "GET",
@@ -210,6 +213,7 @@ mod tests {
         framing: Framing::None,
         max_forwards: None,
         upgrade: None,
+        protocol: Protocol::Http1,
         received_by: "octroi-1a",
     };
 

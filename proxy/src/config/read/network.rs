@@ -1,25 +1,35 @@
 //! `[listen]`, `[clients]`, `[destinations]`, `[dns]`: addresses, networks, ports and names.
 
-use super::{later, section, texts};
-use crate::config::{Clients, Destinations, Dns, Ech, Listen, Networks, Ports};
+use super::{section, texts};
+use crate::config::{Clients, Destinations, Dns, Ech, Listen, Networks, Ports, ProxyTls};
 use ipnet::IpNet;
 use policy::document::{Located, Table};
 use policy::{Problem, Target};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::{Range, RangeInclusive};
+use std::path::Path;
 
-pub(super) fn listen(table: Option<&Table<'_>>) -> Listen {
+pub(super) fn listen(table: Option<&Table<'_>>, folder: &Path) -> Listen {
     let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let Some(table) = table else { return Listen { proxy: vec![local(3128)], console: local(3180) } };
+    let Some(table) = table else {
+        return Listen { proxy: vec![local(3128)], proxy_tls: Vec::new(), console: local(3180) };
+    };
     let address = |text: Located<&str>| {
         let value = socket(table, &text)?;
         Some(Located { value, span: text.span })
     };
-    let proxy = texts(table, "proxy", |at| Problem::error(at, "the gate listens nowhere", "name at least one address"));
-    let proxy = proxy.map(|texts| texts.into_iter().filter_map(address).collect::<Vec<_>>());
+    let tables = table.tables("proxy_tls").unwrap_or_default();
+    let nowhere = tables.is_empty();
+    let secure: Vec<_> = tables.into_iter().filter_map(|table| proxy_tls(table, folder)).collect();
+    let texts = table.strings("proxy");
+    if let (true, Some([]), Some(at)) = (nowhere, texts.as_deref(), table.key("proxy")) {
+        table.note(Problem::error(at, "the gate listens nowhere", "name at least one address"));
+    }
+    let proxy = texts.map(|texts| texts.into_iter().filter_map(address).collect::<Vec<_>>());
     let console = table.string("console").and_then(address);
-    let all: Vec<&Located<SocketAddr>> = proxy.iter().flatten().chain(console.as_ref()).collect();
+    let places = secure.iter().map(|one| &one.0);
+    let all: Vec<&Located<SocketAddr>> = proxy.iter().flatten().chain(places).chain(console.as_ref()).collect();
     for (n, second) in all.iter().enumerate() {
         if let Some(first) = all[..n].iter().find(|first| collide(first.value, second.value)) {
             let what = format!("`{}` and `{}` cannot both be listened on", first.value, second.value);
@@ -27,18 +37,25 @@ pub(super) fn listen(table: Option<&Table<'_>>) -> Listen {
             table.note(problem.also(first.span.clone(), "taken here"));
         }
     }
-    if table.tables("proxy_tls").is_some_and(|tables| !tables.is_empty())
-        && let Some(span) = table.key("proxy_tls")
-    {
-        later(table, "proxy_tls", span);
-    }
-    table.hide(&["proxy_tls"]);
     Listen {
         proxy: proxy
             .map(|all| all.into_iter().map(|address| address.value).collect())
             .unwrap_or_else(|| vec![local(3128)]),
+        proxy_tls: secure.into_iter().map(|(_, one)| one).collect(),
         console: console.map_or(local(3180), |address| address.value),
     }
+}
+
+/// One address with TLS, and where it stands in the text. What its files hold is looked at when they are read.
+fn proxy_tls(table: Table<'_>, folder: &Path) -> Option<(Located<SocketAddr>, ProxyTls)> {
+    let text = table.required_string("address");
+    let address = text.as_ref().and_then(|text| socket(&table, text));
+    let file = |key: &str| table.required_string(key).map(|text| folder.join(text.value));
+    let (certificate, key) = (file("certificate"), file("key"));
+    table.end();
+    let (address, span) = (address?, text?.span);
+    let one = ProxyTls { address, certificate: certificate?, key: key? };
+    Some((Located { value: address, span }, one))
 }
 
 /// Whether the system refuses to bind both. Port 0 is any free port and collides with none.
