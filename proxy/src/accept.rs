@@ -140,6 +140,8 @@ fn admit(
             return;
         }
     };
+    // Two descriptors each are set aside for clients; what is kept for later lives on those not yet taken.
+    state.upstream.make_room(2 * gate.room.saturating_sub(open));
     let (gate, interrupt) = (gate.clone(), interrupt.clone());
     match secure {
         None => tasks.spawn(async move {

@@ -1,17 +1,22 @@
 //! Bodies passed on as they come, counted, with their framing checked on the way.
 use crate::share::Lane;
+use crate::splice::{self, Lost};
 use crate::wire::chunked::{Chunked, Step};
 use crate::wire::{Buffer, Framing, Malformed};
 use std::io::{self, Write as _};
 use std::ops::Range;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// Room made for one read of a body.
 const ROOM: usize = 64 * 1024;
 /// Up to here the bytes that wait to be written first are joined with the body's, so that both leave in one write.
 const JOINED: usize = 16 * 1024;
+
+/// From here on the system moves a body of known length by itself, when both ends are sockets.
+const BULK: u64 = 256 * 1024;
 
 /// Why a body did not pass whole.
 #[derive(Debug)]
@@ -26,6 +31,16 @@ pub(crate) enum BodyError {
     Malformed(Malformed),
     /// It is not, and nothing has been written: the receiver may get something else.
     Unbegun(Malformed),
+}
+
+impl From<Lost> for BodyError {
+    fn from(lost: Lost) -> BodyError {
+        match lost {
+            Lost::Sender => BodyError::SenderGone,
+            Lost::SenderSilent => BodyError::SenderSilent,
+            Lost::Receiver => BodyError::ReceiverGone,
+        }
+    }
 }
 
 /// What is left of a body.
@@ -52,16 +67,20 @@ pub(crate) struct Sender<'a, R> {
     pub(crate) buffer: &'a mut Buffer,
     /// What ends the body.
     pub(crate) framing: Framing,
+    /// The socket read from, when what is read here is just what it carries.
+    pub(crate) from: fn(&R) -> Option<&TcpStream>,
     /// The share it is written under.
     pub(crate) lane: Option<&'a Lane<'a>>,
 }
 
-/// Writes `first` (a head), then the body, to `receiver`. `passed` is told payload bytes as they have been written.
+/// Writes `first` (a head), then the body, to `receiver`; `to` is its socket, when what is written is just what that carries.
+/// `passed` is told payload bytes as they have been written.
 ///
 /// Cancel safety: not safe; dropped, part of a body may have been written.
 pub(crate) async fn pass<R, W>(
     sender: Sender<'_, R>,
     receiver: &mut W,
+    to: fn(&W) -> Option<&TcpStream>,
     mut first: Vec<u8>,
     chunks: Chunks,
     idle: Duration,
@@ -71,7 +90,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let Sender { reader, buffer, framing, lane } = sender;
+    let Sender { reader, buffer, framing, from, lane } = sender;
     let mut left = match framing {
         Framing::None => Left::Length(0),
         Framing::Length(length) => Left::Length(length),
@@ -99,6 +118,16 @@ where
         }
         if part.ended {
             return Ok(());
+        }
+        if let Left::Length(left) = &mut left
+            && *left >= BULK
+            && lane.is_none()
+            && let (Some(from), Some(to)) = (from(&*reader), to(&*receiver))
+        {
+            *left = splice::transfer(from, to, *left, idle, &passed).await?;
+            if *left == 0 {
+                return Ok(());
+            }
         }
         match timeout(idle, buffer.fill(reader, ROOM)).await {
             Err(_) => return Err(BodyError::SenderSilent),
@@ -212,9 +241,9 @@ mod tests {
 
     async fn run(framing: Framing, sent: &[u8], chunks: Chunks) -> (Result<(), BodyError>, Vec<u8>, u64, usize) {
         let (mut reader, mut buffer, mut out, count) = (sent, Buffer::default(), Vec::new(), Cell::new(0));
-        let sender = Sender { reader: &mut reader, buffer: &mut buffer, framing, lane: None };
+        let sender = Sender { reader: &mut reader, buffer: &mut buffer, framing, from: |_| None, lane: None };
         let passed = |bytes| count.set(count.get() + bytes);
-        let result = pass(sender, &mut out, b"HEAD ".to_vec(), chunks, Duration::from_secs(5), passed).await;
+        let result = pass(sender, &mut out, |_| None, b"HEAD ".to_vec(), chunks, Duration::from_secs(5), passed).await;
         (result, out, count.get(), buffer.len())
     }
 

@@ -34,6 +34,7 @@ mod service;
 mod share;
 mod shown;
 mod shutdown;
+mod splice;
 mod syslog;
 mod telemetry;
 mod tunnel;

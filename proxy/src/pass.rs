@@ -8,7 +8,7 @@ use crate::exchange::Asked;
 use crate::gate::{Gate, State};
 use crate::pages::{Broken, Fault};
 use crate::share::Lane;
-use crate::upstream::{self, Origin};
+use crate::upstream::{self, Origin, ReadHalf, WriteHalf};
 use crate::wire::forward::{Answers, Asks, interim_head, request_head, response_head, switching_head};
 use crate::wire::framing::announces_more;
 use crate::wire::request::may_end;
@@ -18,7 +18,7 @@ use logstore::{Outcome, OwedRecord};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncRead;
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// Room made for one read of an answer's head: most answers arrive in it whole.
@@ -277,8 +277,8 @@ where
     let first = response_head(answer.bytes(), &response, &answers);
     answer.consume(response.len);
 
-    let sender = Sender { reader: &mut origin_reader, buffer: answer, framing, lane };
-    let mut download = pin!(body::pass(sender, writer, first, chunks, idle, |bytes| record.received(bytes)));
+    let sender = Sender { reader: &mut origin_reader, buffer: answer, framing, from: ReadHalf::socket, lane };
+    let mut download = pin!(body::pass(sender, writer, W::socket, first, chunks, idle, |bytes| record.received(bytes)));
     let downloaded = tokio::select! {
         biased;
         downloaded = &mut download => downloaded,
@@ -308,26 +308,25 @@ where
 ///
 /// A client that ends its side while it waits has left, as far as can be told; other proxies take it so too.
 #[expect(clippy::too_many_arguments, reason = "both ends of one direction, and what is known of it")]
-async fn from_client<R, O>(
+async fn from_client<R>(
     reader: &mut R,
     buffer: &mut Buffer,
     framing: Framing,
     lane: Option<&Lane<'_>>,
-    origin: &mut O,
+    origin: &mut WriteHalf<'_>,
     request: Vec<u8>,
     idle: Duration,
     record: &OwedRecord,
     upload: &Upload,
 ) -> PassError
 where
-    R: AsyncRead + Unpin,
-    O: AsyncWrite + Unpin,
+    R: ClientReader,
 {
     let sent = if framing == Framing::None {
         body::write(origin, &request, idle).await
     } else {
-        let sender = Sender { reader: &mut *reader, buffer: &mut *buffer, framing, lane };
-        body::pass(sender, origin, request, Chunks::Kept, idle, |bytes| record.sent(bytes)).await
+        let sender = Sender { reader: &mut *reader, buffer: &mut *buffer, framing, from: R::socket, lane };
+        body::pass(sender, origin, WriteHalf::socket, request, Chunks::Kept, idle, |bytes| record.sent(bytes)).await
     };
     match sent {
         Ok(()) => upload.whole.store(true, Ordering::Relaxed),

@@ -7,7 +7,6 @@ mod flow;
 mod opening;
 mod plain;
 mod relay;
-mod splice;
 
 use crate::body;
 use crate::config::Ech;

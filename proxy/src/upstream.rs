@@ -31,7 +31,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 /// Idle connections kept to one host.
-const PER_HOST: usize = 64;
+const PER_HOST: usize = 256;
 /// Room made for what an origin says before it is asked anything.
 const FIRST_WORD: usize = 4096;
 
@@ -264,6 +264,11 @@ impl Upstream {
             (Form::Absolute { .. }, Some(parent)) => parent.pool.put("", 0, origin),
             _ => self.pool.put(target.host(), target.port(), origin),
         }
+    }
+
+    /// Closes the oldest kept connections, so that at most so many are left: clients have the first claim on descriptors.
+    pub(crate) fn make_room(&self, most: usize) {
+        self.pool.limit(most);
     }
 
     /// Closes kept connections that have been idle too long; called now and then.

@@ -2,9 +2,9 @@
 //!
 //! A direction that waits holds nothing: no buffer, no pipe. What comes is read into memory that the thread lends for the
 //! moment, and only what the receiver did not take at once is kept. When much comes, and both ends are sockets, the system
-//! moves it by itself ([`super::splice`]); a small exchange never pays for that.
-use super::splice::{self, Pipe};
+//! moves it by itself ([`crate::splice`]); a small exchange never pays for that.
 use crate::share::Lane;
+use crate::splice::{self, Pipe, TURN};
 use crate::wire::Buffer;
 use crate::wire::hello::{Passes, Second};
 use std::cell::RefCell;
@@ -20,8 +20,6 @@ const LENT: usize = 64 * 1024;
 const BULK: usize = 16 * 1024;
 /// So many in a row, and the system does the rest.
 const IN_A_ROW: u8 = 2;
-/// After so much at once the other tasks of the thread have their turn: about a millisecond's worth.
-const TURN: usize = 2 << 20;
 
 thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; LENT].into_boxed_slice());
@@ -176,7 +174,7 @@ impl<'a> Flow<'a> {
             self.bulk = 0;
             return Poll::Ready(Ok(0));
         };
-        match pipe.fill(from) {
+        match pipe.fill(from, usize::MAX) {
             Ok(0) => {
                 pipe.give_back();
                 self.state = State::Ending;
@@ -189,7 +187,7 @@ impl<'a> Flow<'a> {
                 }
             }
             // Asked again, the socket says when it is ready.
-            Err(error) if is_nothing(&error) => self.pipe = Some(pipe),
+            Err(error) if splice::is_nothing(&error) => self.pipe = Some(pipe),
             Err(error) if splice::is_refused(&error) => self.copied = true,
             Err(_) => return Poll::Ready(Err(Broken::Sender)),
         }
@@ -215,7 +213,7 @@ impl<'a> Flow<'a> {
                     self.moved = true;
                     drained += count;
                 }
-                Err(error) if is_nothing(&error) => {
+                Err(error) if splice::is_nothing(&error) => {
                     ready!(to.poll_write_ready(cx)).map_err(|_| Broken::Receiver)?;
                 }
                 Err(_) => return Poll::Ready(Err(Broken::Receiver)),
@@ -328,9 +326,4 @@ impl<'a> Flow<'a> {
             pipe.give_back();
         }
     }
-}
-
-/// Nothing now: ask again.
-fn is_nothing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

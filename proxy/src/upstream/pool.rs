@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Idle connections kept in all.
-const IN_ALL: usize = 2048;
+const IN_ALL: usize = 4096;
 /// How many of the oldest make room when there are so many: few at a time, because whoever closes them waits for it.
 const AT_ONCE: usize = IN_ALL / 32;
 /// Most origins close what is idle for longer; a request on such a connection would have to be sent twice.
@@ -81,6 +81,19 @@ impl Pool {
         *count -= usize::from(gives_way.is_some());
         drop(kept);
         drop((closed, gives_way));
+    }
+
+    /// Closes the oldest, a few at a time, until at most so many are left.
+    pub(super) fn limit(&self, most: usize) {
+        loop {
+            let mut kept = self.lock();
+            if kept.count <= most {
+                return;
+            }
+            let closed = if kept.count <= AT_ONCE { kept.split_off(|_| true) } else { kept.oldest() };
+            drop(kept);
+            drop(closed);
+        }
     }
 
     /// Closes what has been idle too long.
@@ -195,6 +208,9 @@ mod tests {
         assert_eq!(kept.oldest().len(), AT_ONCE + 1);
         assert_eq!(kept.count, 1);
         *pool.lock() = kept;
+        pool.limit(1);
+        assert_eq!(pool.lock().count, 1);
+        pool.limit(0);
         pool.sweep();
         let kept = pool.lock();
         assert_eq!((kept.count, kept.by_host.len()), (0, 0));
