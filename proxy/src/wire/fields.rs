@@ -20,7 +20,7 @@ pub(crate) enum Known {
     Host,
     /// Fields that belong to this hop alone and are never passed on: Keep-Alive, Proxy-Connection,
     /// Proxy-Authenticate, Proxy-Authentication-Info (RFC 9110 §7.6.1), HTTP2-Settings (RFC 7540 §3.2.1); and Close, a
-    /// name kept free (§18.4), for the next hop would drop it where we say `Connection: close`.
+    /// reserved name (RFC 9112 §12.1): the next hop would drop it where we say `Connection: close`.
     HopByHop,
     /// Max-Forwards: how much farther TRACE and OPTIONS may go.
     MaxForwards,
