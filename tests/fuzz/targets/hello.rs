@@ -9,50 +9,88 @@ mod gate {
 }
 
 use arbitrary::{Arbitrary, Unstructured};
-use fuzz::same_in_pieces;
+use fuzz::{cuts, same_in_pieces};
 use gate::wire;
 use libfuzzer_sys::fuzz_target;
 use rustls::server::Acceptor;
-use wire::hello::{Hello, LIMIT};
-
-/// What the first bytes of a tunnel turn out to be.
-#[derive(Debug, PartialEq)]
-enum Said {
-    NotTls,
-    Malformed,
-    Asks(Option<String>),
-}
+use wire::hello::{Asks, Hello, LIMIT, Passes, Second};
 
 /// `None` while more is needed.
-fn read(bytes: &[u8]) -> Option<Said> {
+fn read(bytes: &[u8]) -> Option<Hello> {
     match Hello::read(bytes) {
-        Hello::More => None,
-        Hello::NotTls => Some(Said::NotTls),
-        Hello::Malformed => Some(Said::Malformed),
-        Hello::Asks(name) => Some(Said::Asks(name)),
+        Hello::More(_) => None,
+        said => Some(said),
     }
 }
 
 fuzz_target!(|bytes: &[u8]| {
     if bytes.len() < LIMIT {
         let said = same_in_pieces(bytes, read);
-        if let Some(theirs) = others_read(bytes) {
-            match said {
-                Some(Said::Asks(ours)) => same_name(ours, theirs),
-                // Stricter than others is no harm: nothing passes.
-                Some(Said::Malformed) => {}
-                other => panic!("{other:?}, and a server reads a hello for {theirs:?}"),
+        let theirs = others_read(bytes);
+        match (said, theirs) {
+            (Some(Hello::Asks(asks, length)), theirs) => {
+                asks_for_enough(bytes, length);
+                theirs.into_iter().for_each(|theirs| same_name(asks.name.clone(), theirs));
+                leaves_the_same_in_pieces(&asks, bytes, length);
             }
+            // Stricter than others is no harm: nothing passes.
+            (Some(Hello::Malformed), _) | (_, None) => {}
+            (other, Some(theirs)) => panic!("{other:?}, and a server reads a hello for {theirs:?}"),
         }
     }
     let Ok(built) = Built::arbitrary(&mut Unstructured::new(bytes)) else { return };
     let (whole, twice) = (built.records(1), built.records(2));
-    if twice.len() < LIMIT {
-        // Two names could be read two ways.
-        assert!(built.name.is_none() || same_in_pieces(&twice, read) == Some(Said::Malformed));
-        assert_eq!(same_in_pieces(&whole, read), Some(Said::Asks(built.name.map(|name| name.0))));
+    if twice.len() >= LIMIT {
+        return;
     }
+    // Two names could be read two ways.
+    assert!(built.name.is_none() || same_in_pieces(&twice, read) == Some(Hello::Malformed));
+    let said = same_in_pieces(&[&whole[..], &vec![0x14; built.after.into()]].concat(), read);
+    let Some(Hello::Asks(asks, length)) = said else { panic!("{said:?} for {built:?}") };
+    assert_eq!((&asks.name, asks.encrypted, length), (&built.name(), built.encrypted, whole.len()));
+    // A second hello for another name stays here, and what comes behind it.
+    let before = [0x14, 3, 3, 0, 1, 1].repeat(usize::from(built.after % 3));
+    let other = Built { name: Some(Name("other.example".to_owned())), ..built };
+    let both = [&whole[..], &before, &other.records(1), b"behind"].concat();
+    let expected = if asks.name == other.name() { both.len() } else { whole.len() + before.len() };
+    assert_eq!(left(&asks, &both, length, 1 + both.len() / 200), expected);
+    leaves_the_same_in_pieces(&asks, &both, length);
 });
+
+/// Whoever waits for as many bytes as it is told to never waits for more than the hello has.
+fn asks_for_enough(bytes: &[u8], length: usize) {
+    assert!(length <= bytes.len());
+    for cut in cuts(length).filter(|cut| *cut < length) {
+        let Hello::More(need) = Hello::read(&bytes[..cut]) else { panic!("{cut} of {length} bytes are enough") };
+        assert!(need > cut && need <= length, "{need} bytes are asked for, of {length}, when there are {cut}");
+    }
+}
+
+fn leaves_the_same_in_pieces(asks: &Asks, bytes: &[u8], length: usize) {
+    let whole = left(asks, bytes, length, usize::MAX);
+    for piece in [1 + bytes.len() / 200, 7] {
+        assert_eq!(left(asks, bytes, length, piece), whole, "left: in pieces of {piece}");
+    }
+}
+
+/// How many of the bytes leave that begin with a hello and come in pieces of that length.
+fn left(asks: &Asks, bytes: &[u8], length: usize, piece: usize) -> usize {
+    let mut second = Second::after(asks.clone(), length);
+    let (mut at, mut seen) = (0, length);
+    loop {
+        match second.passes(&bytes[at..seen]) {
+            Passes::All => return bytes.len(),
+            Passes::Never => return at,
+            Passes::Some(0) if seen == bytes.len() => return at,
+            Passes::Some(0) => seen = bytes.len().min(seen.saturating_add(piece)),
+            Passes::Some(count) => {
+                second.left(count);
+                at += count;
+                assert!(at <= seen, "more leaves than there is");
+            }
+        }
+    }
+}
 
 /// rustls reads addresses, which are no names (RFC 6066 §3), as no name at all, and leaves out a last dot.
 fn same_name(ours: Option<String>, theirs: Option<String>) {
@@ -84,6 +122,8 @@ fn others_read(bytes: &[u8]) -> Option<Option<String>> {
 #[derive(Debug, Arbitrary)]
 struct Built {
     name: Option<Name>,
+    /// Another hello inside, encrypted (RFC 9849).
+    encrypted: bool,
     /// Where among the extensions the name stands.
     at: u8,
     session: u8,
@@ -91,7 +131,7 @@ struct Built {
     extensions: Vec<Extension>,
     /// Lengths of records, again and again.
     records: Vec<u16>,
-    /// What the client sends behind its hello.
+    /// How much the client sends behind its hello.
     after: u8,
 }
 
@@ -127,7 +167,8 @@ impl Extension {
         let (kind, content) = match self {
             Extension::Grease(digit, length) => (u16::from(digit % 16) * 0x1010 + 0x0a0a, vec![0; (length % 4).into()]),
             Extension::Shares(length) => (51, block16(&vec![7; (length % 2000).into()])),
-            Extension::Other(0, content) => (1, content.clone()),
+            // Those that are counted on are written below.
+            Extension::Other(0 | 0xfe0d, content) => (1, content.clone()),
             Extension::Other(kind, content) => (*kind, content.clone()),
         };
         [&kind.to_be_bytes()[..], &block16(&content)].concat()
@@ -135,6 +176,10 @@ impl Extension {
 }
 
 impl Built {
+    fn name(&self) -> Option<String> {
+        self.name.as_ref().map(|name| name.0.clone())
+    }
+
     /// The hello, its name said so many times.
     fn message(&self, names: usize) -> Vec<u8> {
         let mut extensions: Vec<Vec<u8>> = self.extensions.iter().map(Extension::bytes).collect();
@@ -144,6 +189,10 @@ impl Built {
                 let at = (usize::from(self.at) + name) % (extensions.len() + 1);
                 extensions.insert(at, [&[0, 0][..], &block16(&list)].concat());
             }
+        }
+        if self.encrypted {
+            let hello = [&[0, 0, 1, 0, 1, self.at][..], &block16(&[1; 32]), &block16(&[2; 40])].concat();
+            extensions.push([&[0xfe, 0x0d][..], &block16(&hello)].concat());
         }
         let suites: Vec<u8> = self.suites.iter().flat_map(|suite| suite.to_be_bytes()).collect();
         let session = vec![5; (self.session % 33).into()];
@@ -171,7 +220,6 @@ impl Built {
             bytes.extend([&[0x16, 3, 1][..], &block16(fragment)].concat());
             rest = after;
         }
-        bytes.extend(vec![0x14; self.after.into()]);
         bytes
     }
 }

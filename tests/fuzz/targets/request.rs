@@ -12,7 +12,7 @@ use gate::wire;
 use libfuzzer_sys::fuzz_target;
 use policy::{Scheme, Target};
 use wire::forward::{Asks, Form, request_head};
-use wire::{Fields, Framing, Malformed, RequestHead, Version, upgrade};
+use wire::{Fields, Framing, Malformed, Protocol, RequestHead, Version, upgrade};
 
 /// The gate's name in Via.
 const US: &str = "octroi-1a";
@@ -162,7 +162,7 @@ fn sent(bytes: &[u8], head: &RequestHead, target: &Target, form: Form<'_>, frami
     let (authority, path_and_query) = (&target.authority(), target.path_and_query());
     let offered = upgrade::offered(bytes, head, framing);
     let (upgrade, max_forwards, received_by) = (offered.as_deref(), None, US);
-    let asks = Asks { method, authority, path_and_query, form, framing, max_forwards, upgrade, received_by };
+    let asks = Asks { method, authority, path_and_query, form, framing, max_forwards, upgrade, protocol: Protocol::Http1, received_by };
     request_head(bytes, head, &asks)
 }
 
