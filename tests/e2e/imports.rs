@@ -31,7 +31,7 @@ fn a_log_made_through_a_gate_comes_back_as_it_was_and_once() {
     let records = gate.log();
     assert_eq!(records.len(), readers::REQUESTS);
     let of = |user: &str| records.iter().filter(|record| record.user.as_deref() == Some(user)).count();
-    assert_eq!((of("a.martin"), of("j.petit@exemple.fr"), of("poste d'accueil n° 1")), (3, 1, 2));
+    assert_eq!((of("a.martin"), of("j.petit@exemple.fr"), of("poste d'accueil n° 1")), (4, 1, 2));
     let blocked = records.iter().filter(|record| record.host.as_deref() == Some("blocked.test"));
     assert!(blocked.clone().count() == 3 && blocked.clone().all(|record| record.action == "block"), "{records:?}");
     let trail = gate.say(&["audit", "--act", "import", "--format", "csv"]);

@@ -53,7 +53,7 @@ fn a_proxy_is_reached_by_tls() {
     let plain = Origin::http(|seen| Answer::ok(seen.head.field("via").unwrap_or("")));
     let secure = Origin::https(&authority, &["allowed.test"], |_| Answer::ok("hidden"));
     let curl = Curl::through_tls(&gate);
-    assert_eq!(curl.get(&plain.url("allowed.test", "/")).text(), "1.1 octroi");
+    assert!(curl.get(&plain.url("allowed.test", "/")).text().starts_with("1.1 octroi-"));
     assert_eq!(curl.get(&plain.url("blocked.test", "/")).status, 403);
     let ca = gate.path("ca.pem").display().to_string();
     let url = secure.url_tls("allowed.test", "/");
@@ -187,7 +187,8 @@ fn plain_requests_are_asked_by_streams() {
     assert!(answers.iter().all(|answer| answer["reset"] == 0), "{answers:#?}");
     assert!(answers[8]["fields"]["proxy-status"].as_str().is_some_and(|why| why.contains("http_request_denied")));
     let seen = origin.seen();
-    assert_eq!((seen[0].target(), seen[0].head.field("via")), ("/x?y", Some("2.0 octroi")));
+    assert_eq!(seen[0].target(), "/x?y");
+    assert!(seen[0].head.field("via").is_some_and(|via| via.starts_with("2.0 octroi-")), "{:?}", seen[0].head);
     assert_eq!(seen[7].head.field("cookie"), Some("a=1; b=2"));
     assert_eq!(seen[7].head.field("te"), None, "of the hop");
     assert_eq!(gate.log_of(10).len(), 10, "what could not be understood is not recorded");

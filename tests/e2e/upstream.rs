@@ -6,6 +6,7 @@ use harness::services::{Socks, Squid, SquidSetup};
 use harness::{Answer, Authority, Blackhole, Gate, LIMIT, Origin, Setup, ports, wait};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::thread;
 
 const A: u16 = 1;
 const FOUR: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -110,7 +111,9 @@ fn ipv6_is_tried_first_and_a_dead_one_holds_nobody_up() {
     let dead = Blackhole::at(six);
     assert_eq!(tunnel(&gate, "both.test", origin.port()).status(), 200);
     drop(dead);
-    let _alive = TcpListener::bind(six).expect("the port is free for IPv6");
+    let alive = TcpListener::bind(six).expect("the port is free for IPv6");
+    // Its end ends the tunnel.
+    thread::spawn(move || alive.incoming().for_each(drop));
     assert_eq!(tunnel(&gate, "both.test", origin.port()).status(), 200);
     let went: Vec<_> = gate.log_of(3).into_iter().filter_map(|record| record.destination_ip).collect();
     assert_eq!(went.iter().filter(|ip| *ip == "127.0.0.1").count(), 2, "{went:?}");

@@ -43,7 +43,8 @@ impl Plain {
         let (method, rest) = bytes.split_at_checked(method_len).unwrap_or_default();
         match rest {
             _ if method_len > LONGEST_METHOD => return Plain::No,
-            [] => return Plain::More,
+            [] if may_be_method(method) => return Plain::More,
+            [] => return Plain::No,
             _ if method.is_empty() => return Plain::No,
             [first, ..] if SPACES.contains(first) => {}
             _ => return Plain::No,
@@ -54,12 +55,20 @@ impl Plain {
             Some([]) => Plain::No,
             _ if METHODS.contains(&method) => Plain::Http1,
             None if rest.iter().any(|byte| byte.is_ascii_control() && !SPACES.contains(byte)) => Plain::No,
-            None => Plain::More,
+            None if may_be_method(method) => Plain::More,
+            None => Plain::No,
             Some(b"* HTTP/2.0") if method == b"PRI" => Plain::Http2,
             Some(line) if line.windows(5).any(|word| word.eq_ignore_ascii_case(b"HTTP/")) => Plain::Http1,
             Some(_) => Plain::No,
         }
     }
+}
+
+/// Whether a word without its line is worth waiting for: others have clients that say a word and wait for the answer.
+/// Servers that take a method in lower case, or one that nobody registered, are asked by a whole line at least.
+fn may_be_method(word: &[u8]) -> bool {
+    let begins = |method: &&[u8]| method.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+    word.iter().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(byte)) || METHODS.iter().any(|m| begins(m))
 }
 
 /// What requests inside a tunnel are read with.
@@ -115,6 +124,10 @@ mod tests {
             (b"\r\n", Plain::More),
             (b"PROPFIND /x", Plain::More),
             (b"PROP", Plain::More),
+            (b"ge", Plain::More),
+            (b"get /", Plain::More),
+            (b"hello", Plain::No),
+            (b"tell me", Plain::No),
             (b"SSH-2.0-OpenSSH_9.2\r\n", Plain::No),
             (b"PING\r\n", Plain::No),
             (b"GET\r\n", Plain::No),

@@ -201,7 +201,7 @@ mod tests {
         let mut kept = Kept::default();
         let now = Instant::now();
         for n in 0..AT_ONCE as u64 + 2 {
-            let idle = Idle { origin: ends.origin().await, port: 80, since: now - Duration::from_secs(2 * (100 - n)) };
+            let idle = Idle { origin: ends.origin().await, port: 80, since: now - Duration::from_secs(2 * (1000 - n)) };
             kept.by_host.entry(format!("{}.test", n % 7).into()).or_default().push_back(idle);
             kept.count += 1;
         }
