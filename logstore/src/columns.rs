@@ -91,8 +91,9 @@ pub(crate) struct Proof {
     pub(crate) check: [u8; 2],
 }
 
-/// Writes rows. `proofs` is one for each row, or empty: then the rows stand in the order of their places.
-pub(crate) fn write(rows: &[&Row], proofs: &[Proof], packing: Compression) -> Vec<u8> {
+/// Writes rows. `proofs` is one for each row, or empty: then the rows stand in the order of their places. `rest` is called
+/// after each field.
+pub(crate) fn write(rows: &[&Row], proofs: &[Proof], packing: Compression, rest: fn()) -> Vec<u8> {
     let mut to = vec![VERSION];
     canonical::unsigned(&mut to, rows.len() as u64);
     let mut column = Vec::new();
@@ -116,6 +117,7 @@ pub(crate) fn write(rows: &[&Row], proofs: &[Proof], packing: Compression) -> Ve
             text => texts(&mut column, rows, text),
         }
         pack(&mut to, &column, packing);
+        rest();
     }
     to
 }

@@ -21,7 +21,7 @@ use crate::keeper::{Keeper, Task};
 use crate::keys::Keys;
 use crate::owed::Live;
 use crate::writer::Tuning;
-use crate::{Durability, Unwritable, clock, crash};
+use crate::{Durability, Unwritable, clock, crash, pace};
 use desk::{Handed, Stopping};
 use std::collections::btree_map::{BTreeMap, Entry};
 use std::collections::{HashMap, VecDeque};
@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// Rows of a transaction.
-const TRANSACTION: usize = 4096;
+const TRANSACTION: usize = 1024;
 /// How long a day file that nothing is filed in stays open.
 const IDLE: Duration = Duration::from_secs(60);
 const MINUTE: i64 = 60_000_000;
@@ -188,6 +188,11 @@ impl Clerk {
             }
         }
         self.shelf.due = left;
+        let mut filed = due;
+        while !filed.is_empty() {
+            filed.truncate(filed.len().saturating_sub(pace::ROWS));
+            pace::rest();
+        }
         self.close_idle();
         match failure {
             None if self.shelf.due.is_empty() => Ok(()),
@@ -412,9 +417,15 @@ impl Shelf {
             }
             self.due.extend(settled.into_iter().map(|live| Due::new(live, true)));
         }
+        let mut grown = 0;
         while let Some((_, _, opened)) =
             self.young.pop_front_if(|(at, ..)| everything || now.duration_since(*at) >= young)
         {
+            grown += opened.len();
+            if grown > pace::ROWS {
+                grown = 0;
+                pace::rest();
+            }
             // Also those that have ended since, if their ending has not come here: the segment goes with this.
             self.due.extend(opened.into_iter().filter(|live| !live.is_filed()).map(|live| Due::new(live, false)));
         }
@@ -457,6 +468,7 @@ impl Shelf {
             },
         };
         let rows: Vec<_> = part.iter().map(|due| due.live.row(node.clone(), due.settled)).collect();
+        pace::rest();
         file.0.file(&rows).await.map_err(Unfiled::Failed)?;
         file.1 = Instant::now();
         let mut new = 0;

@@ -177,7 +177,8 @@ impl Importer {
 fn contents(rows: &[Row]) -> Vec<Vec<u8>> {
     let mut forms = Vec::with_capacity(rows.len());
     for part in rows.chunks(BLOCK) {
-        let block = columns::Block::read(columns::write(&part.iter().collect::<Vec<_>>(), &[], Compression::none()));
+        let block =
+            columns::Block::read(columns::write(&part.iter().collect::<Vec<_>>(), &[], Compression::none(), || ()));
         let whole = block.as_ref().map(columns::Block::whole);
         for row in 0..part.len() {
             let mut form = Vec::new();

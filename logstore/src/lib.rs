@@ -27,6 +27,7 @@ mod journal;
 mod keeper;
 pub mod keys;
 mod owed;
+mod pace;
 pub mod pseudonym;
 pub mod record;
 mod recovery;

@@ -277,7 +277,7 @@ impl Job<'_> {
     fn gather_added(&self, gathered: &mut Gathered, add: &[Row]) -> Result<(), Malformed> {
         for part in (0..add.len()).collect::<Vec<_>>().chunks(BLOCK) {
             let rows: Vec<&Row> = part.iter().map(|place| &add[*place]).collect();
-            let block = Block::read(crate::columns::write(&rows, &[], flate2::Compression::none()))?;
+            let block = Block::read(crate::columns::write(&rows, &[], flate2::Compression::none(), || ()))?;
             let whole = block.whole()?;
             let mut form = Vec::new();
             for (row, added) in rows.iter().enumerate() {

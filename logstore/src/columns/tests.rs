@@ -91,7 +91,7 @@ proptest! {
         let proofs: Vec<Proof> =
             (0..if sealed { rows.len() } else { 0 }).map(|n| Proof { place: (n * 7) as u64, check: [n as u8, 1] }).collect();
         let packing = if packed { Compression::new(6) } else { Compression::none() };
-        let block = Block::read(write(&rows.iter().collect::<Vec<_>>(), &proofs, packing)).unwrap();
+        let block = Block::read(write(&rows.iter().collect::<Vec<_>>(), &proofs, packing, || ())).unwrap();
         prop_assert_eq!(block.proofs().unwrap(), proofs);
         let whole = block.whole().unwrap();
         let read = whole.rows().unwrap();
@@ -107,7 +107,7 @@ proptest! {
 
     #[test]
     fn a_damaged_block_is_refused_or_read_and_never_more(rows in rows(), at in any::<prop::sample::Index>(), flip in 1_u8..) {
-        let mut bytes = write(&rows.iter().collect::<Vec<_>>(), &[], Compression::new(6));
+        let mut bytes = write(&rows.iter().collect::<Vec<_>>(), &[], Compression::new(6), || ());
         let at = at.index(bytes.len());
         bytes[at] ^= flip;
         look_through(bytes);

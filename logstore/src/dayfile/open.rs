@@ -11,7 +11,7 @@ use crate::keys::{DayKey, KeyName, Keys};
 use crate::record::Outcome;
 use crate::row::{Malformed, Row};
 use crate::tree::Tree;
-use crate::{Durability, canonical, crash};
+use crate::{Durability, canonical, crash, pace};
 use flate2::Compression;
 use serde::{Deserialize, Serialize};
 use sqlx::Connection as _;
@@ -162,7 +162,8 @@ impl OpenDay {
             return Ok(());
         }
         let refs: Vec<&Row> = rows.iter().collect();
-        let text = columns::write(&refs, &[], Compression::none());
+        let rest = if rows.len() > pace::ROWS { pace::rest } else { || () };
+        let text = columns::write(&refs, &[], Compression::none(), rest);
         let data = self.key.cipher.hide(&self.day.place(RECORDS), &text);
         crash::point("before a batch");
         sqlx::query("INSERT INTO batch (number, data) VALUES (?, ?)")
@@ -171,6 +172,7 @@ impl OpenDay {
             .execute(&mut self.connection)
             .await
             .map_err(|error| DayError::of(&self.file, &error))?;
+        pace::rest();
         crash::point("after a batch");
         self.next_batch += 1;
         self.grow(text).map_err(|error| DayError::of(&self.file, &error))
@@ -187,6 +189,9 @@ impl OpenDay {
                 form.clear();
                 whole.canonical(row, &mut form);
                 self.tree.push(canonical::leaf(&self.key.salts, whole.id(row), &form));
+            }
+            if row % pace::ROWS == pace::ROWS - 1 {
+                pace::rest();
             }
         }
         Ok(())

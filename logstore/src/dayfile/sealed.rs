@@ -62,7 +62,7 @@ impl Draft {
         proofs: &[Proof],
     ) -> Result<(), DayError> {
         let Some(first) = rows.first() else { return Ok(()) };
-        let data = key.cipher.hide(&self.day.place(RECORDS), &columns::write(rows, proofs, PACKING));
+        let data = key.cipher.hide(&self.day.place(RECORDS), &columns::write(rows, proofs, PACKING, || ()));
         let insert = sqlx::query("INSERT INTO block (user, opened_at, id, last_user, data) VALUES (?, ?, ?, ?, ?)")
             .bind(i64::from(users.0))
             .bind(first.opened_at)

@@ -108,7 +108,7 @@ impl Registered {
         let proofs: Vec<crate::columns::Proof> = rows
             .iter()
             .map(|(row, place)| {
-                let text = crate::columns::write(&[row], &[], flate2::Compression::none());
+                let text = crate::columns::write(&[row], &[], flate2::Compression::none(), || ());
                 let block = Block::read(text).unwrap();
                 let mut form = Vec::new();
                 block.whole().unwrap().canonical(0, &mut form);
