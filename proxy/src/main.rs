@@ -46,6 +46,11 @@ use clap::Parser;
 use cli::{Cli, Command};
 use std::process::ExitCode;
 
+/// What one thread takes another gives back, records above all: the C library's allocator has the threads wait for each
+/// other over it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // What octroi writes is nobody else's to read, whatever its folder's mode.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));

@@ -9,10 +9,11 @@ use crate::tally::{Failure, Tally};
 use clap::Args;
 use serde_json::{Map, json};
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, sleep_until};
 
@@ -30,6 +31,9 @@ pub(crate) struct Mix {
     /// Port of the origin, which has /1k, /64k, /1m and /64m
     #[arg(long)]
     origin: u16,
+    /// Port on which it listens itself, for tunnels whose bytes are no HTTP: behind one byte more they reach that origin
+    #[arg(long)]
+    opaque: u16,
     /// Operations a second, of all kinds together that have a pace
     #[arg(long, default_value_t = 2_000.0)]
     rate: f64,
@@ -96,6 +100,7 @@ const KINDS: [Kind; 12] = [
 struct Run {
     proxy: SocketAddr,
     origin: u16,
+    opaque: u16,
     ends: Instant,
     bodies: Vec<u8>,
     tallies: Vec<RefCell<Tally>>,
@@ -109,11 +114,14 @@ pub(crate) async fn run(asked: Mix) -> Result<(), String> {
     let run = Rc::new(Run {
         proxy: asked.proxy,
         origin: asked.origin,
+        opaque: asked.opaque,
         ends: begun + Duration::from_secs(asked.seconds),
         bodies: (0..LONGEST_PIECE as u64 + PERIOD).map(|place| (place % PERIOD) as u8).collect(),
         tallies: KINDS.iter().map(|_| RefCell::default()).collect(),
         second: RefCell::default(),
     });
+    let opaque = TcpListener::bind((Ipv4Addr::LOCALHOST, asked.opaque)).await.map_err(|why| why.to_string())?;
+    let unveiled = tokio::task::spawn_local(unveil(opaque, asked.origin));
     let mut clients = JoinSet::new();
     for (place, kind) in KINDS.iter().enumerate() {
         let every =
@@ -127,6 +135,7 @@ pub(crate) async fn run(asked: Mix) -> Result<(), String> {
         ended.map_err(|why| why.to_string())?;
     }
     seconds.abort();
+    unveiled.abort();
     let seconds = begun.elapsed().as_secs_f64();
     let kinds: Map<_, _> = KINDS
         .iter()
@@ -135,6 +144,19 @@ pub(crate) async fn run(asked: Mix) -> Result<(), String> {
         .collect();
     println!("{}", json!({ "kinds": kinds }));
     Ok(())
+}
+
+/// An origin whose clients say one byte before they speak HTTP: what passes in their tunnels is nothing a gate can read.
+async fn unveil(listener: TcpListener, origin: u16) {
+    while let Ok((mut client, _)) = listener.accept().await {
+        tokio::task::spawn_local(async move {
+            client.set_nodelay(true)?;
+            client.read_u8().await?;
+            let mut origin = TcpStream::connect((Ipv4Addr::LOCALHOST, origin)).await?;
+            origin.set_nodelay(true)?;
+            copy_bidirectional(&mut client, &mut origin).await
+        });
+    }
 }
 
 /// Tells each second what it brought.
@@ -186,6 +208,14 @@ impl Run {
         tally.borrow_mut().redialled += client.redialled;
     }
 
+    /// A tunnel whose bytes are no HTTP, see [`unveil`].
+    async fn opaque(&self, client: &mut Client, host: &str) -> Result<(), Failure> {
+        let name = host.split(':').next().unwrap_or_default();
+        client.tunnel(&format!("{name}:{}", self.opaque), false).await?;
+        let (stream, _) = client.connection()?;
+        stream.write_all(&[0]).await.map_err(|_| Failure::Write)
+    }
+
     /// Whether a piece of a body is the origin's.
     fn is_the_origins(&self, place: u64, piece: &[u8]) -> bool {
         let begins = (place % PERIOD) as usize;
@@ -217,13 +247,13 @@ impl Run {
                 Err(other) => Err(other),
             },
             Does::Tunnels => {
-                client.tunnel(host, false).await?;
+                self.opaque(client, host).await?;
                 let answer = client.inside(&inside("/1k", true), compared).await?;
                 client.close();
                 expect(answer, 200, length("/1k"))
             }
             Does::KeepsATunnel => {
-                client.tunnel(host, false).await?;
+                self.opaque(client, host).await?;
                 let until = (Instant::now() + Duration::from_secs(5 + 7 * (turn as u64 % 9))).min(self.ends);
                 let mut seconds = interval(Duration::from_secs(1));
                 let mut bytes = 0;
@@ -255,7 +285,7 @@ impl Run {
                 self.begin_and_vanish(client, &url("/64m")?).await
             }
             Does::VanishesFromATunnel => {
-                client.tunnel(host, false).await?;
+                self.opaque(client, host).await?;
                 self.begin_and_vanish(client, &inside("/64m", true)).await
             }
             Does::VanishesFromAHead => {
