@@ -70,6 +70,16 @@ enum Answered {
     Switched(Vec<u8>),
 }
 
+/// What both directions of an exchange go by.
+#[derive(Clone, Copy)]
+struct Terms<'a> {
+    gate: &'a Gate,
+    state: &'a State,
+    asked: &'a Asked,
+    lane: Option<&'a Lane<'a>>,
+    record: &'a OwedRecord,
+}
+
 /// How the sending of a request is going.
 #[derive(Default)]
 struct Upload {
@@ -107,7 +117,8 @@ where
         if let Some(address) = origin.went_to {
             record.went_to(address);
         }
-        let error = match exchange(gate, state, connection, head, asked, lane, &mut origin, record).await {
+        let terms = Terms { gate, state, asked, lane, record };
+        let error = match exchange(terms, connection, head, &mut origin).await {
             Ok(passed) => {
                 if passed.origin == Next::Keep {
                     state.upstream.keep(asked.to(), origin);
@@ -145,19 +156,16 @@ where
 /// One try: the request sent, the answer relayed. Without a body, the request's head stays in the client's buffer until
 /// all went well, so that it can be sent again or refused.
 async fn exchange<R, W>(
-    gate: &Gate,
-    state: &State,
+    terms: Terms<'_>,
     connection: &mut Connection<R, W>,
     head: &RequestHead,
-    asked: &Asked,
-    lane: Option<&Lane<'_>>,
     origin: &mut Origin,
-    record: &OwedRecord,
 ) -> Result<Passed, PassError>
 where
     R: ClientReader,
     W: ClientWriter,
 {
+    let Terms { gate, state, asked, lane, record } = terms;
     // What was sent ahead is a request to who expects no switch, and something else to who does: then none is offered.
     let alone = connection.buffer.len() == head.len;
     let form = origin.form.clone();
@@ -176,7 +184,7 @@ where
     if asked.framing != Framing::None {
         connection.take_head();
     }
-    let answered = converse(state, connection, asked, lane, &asks, request, origin, record).await?;
+    let answered = converse(terms, connection, &asks, request, origin).await?;
     connection.take_head();
     match answered {
         Answered::Whole(mut passed) => {
@@ -198,27 +206,24 @@ where
 
 /// Both directions at once: the answer may come before the request is whole.
 async fn converse<R, W>(
-    state: &State,
+    terms: Terms<'_>,
     connection: &mut Connection<R, W>,
-    asked: &Asked,
-    lane: Option<&Lane<'_>>,
     asks: &Asks<'_>,
     request: Vec<u8>,
     origin: &mut Origin,
-    record: &OwedRecord,
 ) -> Result<Answered, PassError>
 where
     R: ClientReader,
     W: ClientWriter,
 {
+    let Terms { state, asked, lane, record, .. } = terms;
     let limits = &state.config.limits;
     let idle = limits.idle_timeout;
     let Connection { reader, writer, buffer, .. } = connection;
     let Origin { stream, buffer: answer, .. } = origin;
     let (mut origin_reader, mut origin_writer) = stream.split();
     let upload = Upload::default();
-    let mut client =
-        pin!(from_client(reader, buffer, asked.framing, lane, &mut origin_writer, request, idle, record, &upload));
+    let mut client = pin!(from_client(terms, reader, buffer, &mut origin_writer, request, &upload));
 
     let mut interims = 0;
     let response = loop {
@@ -307,21 +312,19 @@ where
 /// before its answer is.
 ///
 /// A client that ends its side while it waits has left, as far as can be told; other proxies take it so too.
-#[expect(clippy::too_many_arguments, reason = "both ends of one direction, and what is known of it")]
 async fn from_client<R>(
+    terms: Terms<'_>,
     reader: &mut R,
     buffer: &mut Buffer,
-    framing: Framing,
-    lane: Option<&Lane<'_>>,
     origin: &mut WriteHalf<'_>,
     request: Vec<u8>,
-    idle: Duration,
-    record: &OwedRecord,
     upload: &Upload,
 ) -> PassError
 where
     R: ClientReader,
 {
+    let Terms { state, asked: Asked { framing, .. }, lane, record, .. } = terms;
+    let (framing, idle) = (*framing, state.config.limits.idle_timeout);
     let sent = if framing == Framing::None {
         body::write(origin, &request, idle).await
     } else {

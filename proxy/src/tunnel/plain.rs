@@ -68,7 +68,7 @@ impl Plain {
 /// Servers that take a method in lower case, or one that nobody registered, are asked by a whole line at least.
 fn may_be_method(word: &[u8]) -> bool {
     let begins = |method: &&[u8]| method.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
-    word.iter().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(byte)) || METHODS.iter().any(|m| begins(m))
+    word.iter().all(|byte| byte.is_ascii_uppercase() || b"-_".contains(byte)) || METHODS.iter().any(begins)
 }
 
 /// What requests inside a tunnel are read with.
