@@ -142,9 +142,8 @@ impl Charter {
     pub fn refused(&self) -> Vec<(Option<&str>, &Text)> {
         let mut refused: Vec<(Option<&str>, &Text)> = Vec::new();
         for rule in self.rules.iter().filter(|rule| rule.action == Action::Block) {
-            let named = |place: usize| rule.what.any >> place & 1 == 1;
-            let categories = self.categories.iter().enumerate().filter(|(place, _)| named(*place));
-            let mut told: Vec<&Text> = categories.filter_map(|(_, category)| category.label.as_ref()).collect();
+            let categories = rule.what.any.iter().filter_map(|place| self.categories.get(usize::from(place)));
+            let mut told: Vec<&Text> = categories.filter_map(|category| category.label.as_ref()).collect();
             if told.is_empty() {
                 told.extend(&rule.reason);
             }

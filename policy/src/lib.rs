@@ -7,6 +7,7 @@
 //! Reading order: [`target`] (what is asked), [`lists`] and [`index`] (what is known of names), [`charter`] (what is
 //! allowed), [`verdict`] (the decision).
 
+mod categories;
 pub mod charter;
 pub mod document;
 mod expressions;

@@ -2,9 +2,8 @@
 //!
 //! The shipped list of protected names ([`crate::protected`]) always holds. The charter's `[masking]` adds to it and
 //! takes nothing away. What a list of malware holds is told whoever asks for it: only so can it be found and cleaned.
-use crate::rule::Categories;
-use crate::verdict::Query;
-use crate::who::{Group, Who, within};
+use crate::categories::Categories;
+use crate::who::{Asker, Who};
 use ipnet::IpNet;
 
 /// Why a destination is withheld from the register.
@@ -48,11 +47,11 @@ pub(crate) struct Masking {
 
 impl Masking {
     /// Why a harmless target is withheld. Of several reasons the widest is given: all that a guest asks for is withheld,
-    /// whatever it is.
-    pub(crate) fn withholds(&self, query: &Query<'_>, groups: &[Group], is_protected: bool) -> Option<Withheld> {
-        if within(&self.guests, query.client) {
+    /// whatever it is. `groups` are the places of those that the asker is in.
+    pub(crate) fn withholds(&self, asker: &Asker<'_>, groups: &[usize], is_protected: bool) -> Option<Withheld> {
+        if asker.is_within(&self.guests) {
             Some(Withheld::Guest)
-        } else if !self.persons.is_everyone() && self.persons.holds(query, groups) {
+        } else if !self.persons.is_everyone() && self.persons.holds(asker, groups) {
             Some(Withheld::Person)
         } else {
             is_protected.then_some(Withheld::Category)

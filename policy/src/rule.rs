@@ -1,4 +1,5 @@
 //! One `[[rule]]`: who, what, when, and what then.
+use crate::categories::Categories;
 use crate::problem::Problem;
 use crate::rate::Rate;
 use crate::schedule::Schedule;
@@ -37,13 +38,6 @@ impl Rule {
     }
 }
 
-/// The categories a target is in, one bit each, in the order of the charter. A rule that lists names of its own has a
-/// nameless category for them.
-pub(crate) type Categories = u128;
-
-/// How many categories there can be.
-pub(crate) const MOST_CATEGORIES: usize = 128;
-
 /// The "what" of a rule. `categories`, `domains`, `urls` and `expressions` are alternatives; ports and methods narrow.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct What {
@@ -52,19 +46,24 @@ pub(crate) struct What {
     /// In none of these.
     pub(crate) none: Categories,
     /// The rule's own nameless category.
-    pub(crate) own: Categories,
+    pub(crate) own: Option<u16>,
     pub(crate) ports: Signed<RangeInclusive<u16>>,
     pub(crate) methods: Signed<String>,
 }
 
 impl What {
-    /// `None` when it does not hold; else the categories by which it does.
-    pub(crate) fn holds(&self, query: &Query<'_>, categories: Categories, taken_out: Categories) -> Option<Categories> {
-        let matching = categories & self.any;
+    /// `None` when it does not hold; else the category by which it does, if one was asked for.
+    pub(crate) fn holds(
+        &self,
+        query: &Query<'_>,
+        categories: &Categories,
+        taken_out: &Categories,
+    ) -> Option<Option<u16>> {
+        let matching = categories.first_in(&self.any);
         let port = query.target.port();
-        let holds = (self.any == 0 || matching != 0)
-            && categories & self.none == 0
-            && taken_out & self.own == 0
+        let holds = (self.any.is_empty() || matching.is_some())
+            && !categories.meets(&self.none)
+            && !self.own.is_some_and(|own| taken_out.contains(own))
             && self.ports.allows(|ports| ports.contains(&port))
             && self.methods.allows(|method| method == query.method);
         holds.then_some(matching)
@@ -74,12 +73,12 @@ impl What {
         let Signed { adds, removes } = &self.ports;
         let ports = adds.is_empty() && removes.is_empty();
         let Signed { adds, removes } = &self.methods;
-        !ports || !adds.is_empty() || !removes.is_empty() || self.none != 0 || self.own != 0
+        !ports || !adds.is_empty() || !removes.is_empty() || !self.none.is_empty() || self.own.is_some()
     }
 
     /// Whether nothing of `other` lies outside; says no when that would take a closer look.
     fn holds_all_of(&self, other: &What) -> bool {
-        !self.is_narrow() && (self.any == 0 || other.any != 0 && other.any & !self.any == 0)
+        !self.is_narrow() && (self.any.is_empty() || !other.any.is_empty() && other.any.is_within(&self.any))
     }
 }
 

@@ -11,11 +11,12 @@
 //! So white goes over black, and own entries over downloaded ones; how specific an entry is does not matter. Then the
 //! rules are asked in their order, and the first of which who, what and when all hold decides; the removals of a rule
 //! take a name out of that rule. What no rule decides, the charter's `default` does.
+use crate::categories::Categories;
 use crate::index::{Hit, SetId};
 use crate::masking::Withheld;
 use crate::problem::nearest;
 use crate::rate::Rate;
-use crate::rule::Categories;
+use crate::who::Asker;
 use crate::{Charter, Index, Target};
 use jiff::Timestamp;
 use std::net::IpAddr;
@@ -67,7 +68,7 @@ pub struct Decision {
     /// What each person has for all that is let through by this rule, both ways together; `None`: no limit.
     pub bandwidth: Option<Rate>,
     rule: Option<u32>,
-    category: Option<u8>,
+    category: Option<u16>,
     schedule: Option<u32>,
     evidence: Option<Evidence>,
     withheld: Option<Withheld>,
@@ -112,16 +113,17 @@ impl InForce {
     /// [`InForce::missing_lists`].
     pub fn new(charter: Charter, index: Index) -> InForce {
         let (mut own, mut listed) = (Sources::of(&charter.own), Sources::of(&index));
-        for (category, bit) in charter.categories.iter().zip((0..).map(|place| 1 << place)) {
-            own.add(&category.own_source(false), bit);
-            own.remove(&category.own_source(true), bit);
-            category.lists.adds.iter().for_each(|list| listed.add(list, bit));
-            category.lists.removes.iter().for_each(|list| listed.remove(list, bit));
+        for (place, category) in (0..).zip(&charter.categories) {
+            own.add(&category.own_source(false), place);
+            own.remove(&category.own_source(true), place);
+            category.lists.adds.iter().for_each(|list| listed.add(list, place));
+            category.lists.removes.iter().for_each(|list| listed.remove(list, place));
         }
         let masking = &charter.masking;
         masking.sources.iter().for_each(|source| own.protect(source));
         masking.lists.iter().for_each(|source| listed.protect(source));
-        let harmful = masking.harmful.iter().map(|source| listed.harm(source)).fold(0, |all, one| all | one);
+        let mut harmful = Categories::default();
+        masking.harmful.iter().for_each(|source| harmful.insert_all(&listed.harm(source)));
         let (own, listed) = (own.coverage(), listed.coverage());
         InForce { charter, index, own, listed, harmful }
     }
@@ -136,23 +138,28 @@ impl InForce {
         &self.index
     }
 
-    /// Decides. Allocates nothing for a target that no list holds.
+    /// Decides. Allocates nothing for a target that no list holds, unless the client is in a group.
     pub fn decide(&self, query: &Query<'_>) -> Decision {
         let charter = &self.charter;
         let (mut own_hits, mut hits) = (Vec::new(), Vec::new());
         charter.own.hits(query.target, &mut own_hits);
         self.index.hits(query.target, &mut hits);
         let (own, listed) = (self.own.of_all(&own_hits), self.listed.of_all(&hits));
-        let categories = (own.adds | listed.adds & !listed.removes) & !own.removes;
-        let withheld = self.withholds(query, own, listed, categories);
+        let mut categories = listed.adds.clone();
+        categories.remove_all(&listed.removes);
+        categories.insert_all(&own.adds);
+        categories.remove_all(&own.removes);
+        let asker = Asker::of(query);
+        let in_group = |place: &usize| charter.groups[*place].holds(&asker);
+        let groups: Vec<usize> = (0..charter.groups.len()).filter(in_group).collect();
+        let withheld = self.withholds(&asker, &groups, &own, &listed, &categories);
 
         for (place, rule) in (0..).zip(&charter.rules) {
-            let Some(by) = rule.what.holds(query, categories, own.removes) else { continue };
-            if !rule.who.holds(query, &charter.groups) {
+            let Some(category) = rule.what.holds(query, &categories, &own.removes) else { continue };
+            if !rule.who.holds(&asker, &groups) {
                 continue;
             }
             let Some(schedule) = rule.when.holds(query, &charter.schedules, &charter.zone) else { continue };
-            let category = (by != 0).then(|| by.trailing_zeros() as u8);
             return Decision {
                 action: rule.action,
                 bandwidth: rule.bandwidth.filter(|_| rule.action == Action::Allow),
@@ -181,13 +188,20 @@ impl InForce {
 
     /// Why the destination is withheld. What a harmful list holds never is, unless the list itself or the charter says
     /// that it is there by mistake.
-    fn withholds(&self, query: &Query<'_>, own: Effect, listed: Effect, categories: Categories) -> Option<Withheld> {
-        if listed.harms && !listed.spares && own.removes & self.harmful == 0 {
+    fn withholds(
+        &self,
+        asker: &Asker<'_>,
+        groups: &[usize],
+        own: &Effect,
+        listed: &Effect,
+        categories: &Categories,
+    ) -> Option<Withheld> {
+        if listed.harms && !listed.spares && !own.removes.meets(&self.harmful) {
             return None;
         }
-        let charter = &self.charter;
-        let is_protected = own.protects || listed.protects || categories & charter.masking.categories != 0;
-        charter.masking.withholds(query, &charter.groups, is_protected)
+        let masking = &self.charter.masking;
+        let is_protected = own.protects || listed.protects || categories.meets(&masking.categories);
+        masking.withholds(asker, groups, is_protected)
     }
 
     /// Id of the rule that decided; `None` when the default did.
@@ -240,7 +254,8 @@ impl InForce {
 
     /// Ids of the charter's groups the client is in.
     pub fn groups(&self, query: &Query<'_>) -> Vec<&str> {
-        self.charter.groups.iter().filter(|group| group.holds(query)).map(|group| group.id.as_str()).collect()
+        let asker = Asker::of(query);
+        self.charter.groups.iter().filter(|group| group.holds(&asker)).map(|group| group.id.as_str()).collect()
     }
 
     /// Runs the charter's expectations: those that did not hold.
@@ -269,7 +284,7 @@ impl InForce {
 }
 
 /// The categories that an entry puts a target into, and those it takes it out of; what else it says of the target.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Effect {
     adds: Categories,
     removes: Categories,
@@ -282,14 +297,13 @@ struct Effect {
 }
 
 impl Effect {
-    fn and(self, other: Effect) -> Effect {
-        Effect {
-            adds: self.adds | other.adds,
-            removes: self.removes | other.removes,
-            protects: self.protects || other.protects,
-            harms: self.harms || other.harms,
-            spares: self.spares || other.spares,
-        }
+    fn and(mut self, other: &Effect) -> Effect {
+        self.adds.insert_all(&other.adds);
+        self.removes.insert_all(&other.removes);
+        self.protects |= other.protects;
+        self.harms |= other.harms;
+        self.spares |= other.spares;
+        self
     }
 }
 
@@ -305,17 +319,17 @@ impl Sources<'_> {
     }
 
     /// The entries of that source add to the category; its exceptions take out of it.
-    fn add(&mut self, name: &str, category: Categories) {
+    fn add(&mut self, name: &str, category: u16) {
         let Some(source) = self.index.source(name) else { return };
-        self.effects[usize::from(source.0)].adds |= category;
+        self.effects[usize::from(source.0)].adds.insert(category);
         if let Some(exceptions) = self.index.exceptions(source) {
-            self.effects[usize::from(exceptions.0)].removes |= category;
+            self.effects[usize::from(exceptions.0)].removes.insert(category);
         }
     }
 
-    fn remove(&mut self, name: &str, category: Categories) {
+    fn remove(&mut self, name: &str, category: u16) {
         if let Some(source) = self.index.source(name) {
-            self.effects[usize::from(source.0)].removes |= category;
+            self.effects[usize::from(source.0)].removes.insert(category);
         }
     }
 
@@ -328,19 +342,19 @@ impl Sources<'_> {
 
     /// The entries of that source harm, unless it excepts them. Returns the categories it adds to, known by now.
     fn harm(&mut self, name: &str) -> Categories {
-        let Some(source) = self.index.source(name) else { return 0 };
+        let Some(source) = self.index.source(name) else { return Categories::default() };
         if let Some(exceptions) = self.index.exceptions(source) {
             self.effects[usize::from(exceptions.0)].spares = true;
         }
         let effect = &mut self.effects[usize::from(source.0)];
         effect.harms = true;
-        effect.adds
+        effect.adds.clone()
     }
 
     fn coverage(self) -> Coverage {
         let of_set = |set| {
             let sources = self.index.set(SetId(set)).iter();
-            sources.map(|source| self.effects[usize::from(source.0)]).fold(Effect::default(), Effect::and)
+            sources.map(|source| &self.effects[usize::from(source.0)]).fold(Effect::default(), Effect::and)
         };
         let sets = (0..u32::try_from(self.index.sets()).unwrap_or(u32::MAX)).map(of_set).collect();
         Coverage { sets, sources: self.effects }
@@ -354,22 +368,22 @@ struct Coverage {
 }
 
 impl Coverage {
-    fn of(&self, hit: &Hit) -> Effect {
-        self.sets.get(hit.set.0 as usize).copied().unwrap_or_default()
+    fn of(&self, hit: &Hit) -> Option<&Effect> {
+        self.sets.get(hit.set.0 as usize)
     }
 
     fn of_all(&self, hits: &[Hit]) -> Effect {
-        hits.iter().map(|hit| self.of(hit)).fold(Effect::default(), Effect::and)
+        hits.iter().filter_map(|hit| self.of(hit)).fold(Effect::default(), Effect::and)
     }
 
     /// The last hit is the most specific.
-    fn last_adding(&self, hits: &[Hit], category: u8) -> Option<Hit> {
-        hits.iter().rev().find(|hit| self.of(hit).adds >> category & 1 == 1).copied()
+    fn last_adding(&self, hits: &[Hit], category: u16) -> Option<Hit> {
+        hits.iter().rev().find(|hit| self.of(hit).is_some_and(|effect| effect.adds.contains(category))).copied()
     }
 
     /// The source of the set that adds to the category.
-    fn source(&self, index: &Index, set: SetId, category: u8) -> Option<usize> {
+    fn source(&self, index: &Index, set: SetId, category: u16) -> Option<usize> {
         let mut sources = index.set(set).iter().map(|source| usize::from(source.0));
-        sources.find(|&source| self.sources.get(source).is_some_and(|effect| effect.adds >> category & 1 == 1))
+        sources.find(|&source| self.sources.get(source).is_some_and(|effect| effect.adds.contains(category)))
     }
 }

@@ -1,9 +1,11 @@
 //! Who: accounts, groups and addresses.
 //!
-//! Names compare whatever their case. A person is in a group when the charter lists the account or the address, or when
+//! Names compare whatever their case: both sides are folded, those of the charter once, those of the asker once a
+//! decision. A person is in a group when the charter lists the account or the address, or when
 //! a directory says so by the group's id or one of its distinguished names; an entry with `!` takes out again.
 use crate::verdict::Query;
 use ipnet::IpNet;
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// A list whose entries add, or with `!` remove.
@@ -25,11 +27,46 @@ pub(crate) struct Name(String);
 
 impl Name {
     pub(crate) fn new(name: &str) -> Name {
-        Name(name.chars().flat_map(char::to_lowercase).collect())
+        Name(folded(name).into_owned())
     }
 
     pub(crate) fn is(&self, name: &str) -> bool {
-        name.chars().flat_map(char::to_lowercase).eq(self.0.chars())
+        self.0 == folded(name)
+    }
+}
+
+fn folded(name: &str) -> Cow<'_, str> {
+    match name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(name.chars().flat_map(char::to_lowercase).collect()),
+    }
+}
+
+/// Who asks, as names and networks compare.
+#[derive(Debug)]
+pub(crate) struct Asker<'a> {
+    pub(crate) user: Option<Cow<'a, str>>,
+    /// What a directory says.
+    pub(crate) groups: Vec<Cow<'a, str>>,
+    /// An IPv4 address that comes in IPv6 clothes (`::ffff:10.0.0.1`) is the IPv4 address.
+    pub(crate) client: IpAddr,
+}
+
+impl<'a> Asker<'a> {
+    pub(crate) fn of(query: &Query<'a>) -> Asker<'a> {
+        Asker {
+            user: query.user.map(folded),
+            groups: query.groups.iter().map(|group| folded(group)).collect(),
+            client: query.client.to_canonical(),
+        }
+    }
+
+    fn is_any(&self, names: &[Name]) -> bool {
+        self.user.as_deref().is_some_and(|user| names.iter().any(|name| name.0 == user))
+    }
+
+    pub(crate) fn is_within(&self, networks: &[IpNet]) -> bool {
+        networks.iter().any(|network| network.contains(&self.client))
     }
 }
 
@@ -45,14 +82,14 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    pub(crate) fn holds(&self, query: &Query<'_>) -> bool {
-        let named = |names: &[Name]| query.groups.iter().any(|group| names.iter().any(|name| name.is(group)));
-        let removed = is_user(&self.users.removes, query.user)
-            || within(&self.networks.removes, query.client)
+    pub(crate) fn holds(&self, asker: &Asker<'_>) -> bool {
+        let named = |names: &[Name]| asker.groups.iter().any(|group| names.iter().any(|name| name.0 == *group));
+        let removed = asker.is_any(&self.users.removes)
+            || asker.is_within(&self.networks.removes)
             || named(&self.directory.removes);
         !removed
-            && (is_user(&self.users.adds, query.user)
-                || within(&self.networks.adds, query.client)
+            && (asker.is_any(&self.users.adds)
+                || asker.is_within(&self.networks.adds)
                 || named(&self.directory.adds)
                 || named(std::slice::from_ref(&self.name)))
     }
@@ -75,23 +112,13 @@ impl Who {
         *self == Who::default()
     }
 
-    pub(crate) fn holds(&self, query: &Query<'_>, groups: &[Group]) -> bool {
-        let in_any =
-            |places: &[usize]| places.iter().filter_map(|&place| groups.get(place)).any(|group| group.holds(query));
+    /// `groups` are the places of those that the asker is in.
+    pub(crate) fn holds(&self, asker: &Asker<'_>, groups: &[usize]) -> bool {
+        let in_any = |places: &[usize]| places.iter().any(|place| groups.contains(place));
         let anyone = self.users.is_empty() && self.groups.is_empty() && self.networks.is_empty();
-        (anyone || is_user(&self.users, query.user) || within(&self.networks, query.client) || in_any(&self.groups))
-            && !(is_user(&self.except_users, query.user)
-                || within(&self.except_networks, query.client)
+        (anyone || asker.is_any(&self.users) || asker.is_within(&self.networks) || in_any(&self.groups))
+            && !(asker.is_any(&self.except_users)
+                || asker.is_within(&self.except_networks)
                 || in_any(&self.except_groups))
     }
-}
-
-fn is_user(names: &[Name], user: Option<&str>) -> bool {
-    user.is_some_and(|user| names.iter().any(|name| name.is(user)))
-}
-
-/// An IPv4 address that comes in IPv6 clothes (`::ffff:10.0.0.1`) is the IPv4 address.
-pub(crate) fn within(networks: &[IpNet], client: IpAddr) -> bool {
-    let client = client.to_canonical();
-    networks.iter().any(|network| network.contains(&client))
 }

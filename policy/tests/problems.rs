@@ -25,6 +25,10 @@ fn report(name: &str) -> String {
         name: format!("{name}.toml"),
         text: std::fs::read_to_string(folder().join(format!("{name}.toml"))).unwrap(),
     };
+    report_of(source)
+}
+
+fn report_of(source: Source) -> String {
     let zone = TimeZone::get("Europe/Paris").unwrap();
     match Charter::parse(source.clone(), &zone) {
         Ok((_, warnings)) => Problems { source, problems: warnings }.render(false),
@@ -48,4 +52,22 @@ fn every_bad_charter_gets_its_exact_report() {
         assert!(!report.is_empty(), "{name} has no problem");
     }
     assert_eq!(names("txt"), charters, "a report without a charter is stale: remove it");
+}
+
+/// Too long to be kept as a file.
+#[test]
+fn too_many_categories_are_told_once() {
+    let rule = |place| format!("[[rule]]\nid = \"r{place}\"\naction = \"block\"\ndomains = [\"d{place}.example\"]\n");
+    let report = |rules| report_of(Source { name: "many.toml".to_owned(), text: (0..rules).map(rule).collect() });
+    assert_eq!(report(4096), "");
+    let report = report(4100);
+    assert!(report.starts_with("Error: there are more than 4096 categories"), "{report}");
+    assert!(report.contains("many.toml:16386:6"), "{report}");
+    assert_eq!(report.matches("Error").count(), 1, "{report}");
+
+    let category = |place| format!("[categories.c{place}]\ndomains = [\"d{place}.example\"]\n");
+    let text = (0..4097).map(category).collect::<String>() + &rule(0);
+    let report = report_of(Source { name: "many.toml".to_owned(), text });
+    assert!(report.contains("many.toml:8193:13"), "{report}");
+    assert_eq!(report.matches("Error").count(), 1, "{report}");
 }

@@ -3,16 +3,18 @@ use super::expect::Expectation;
 use super::file::{Entries, File, FileCategory, FileList, FileMasking, FileRule, OwnEntries};
 use super::{Category, ListSource};
 use crate::Index;
+use crate::categories::{Categories, MOST_CATEGORIES};
 use crate::document::{Document, Located, quoted_list};
 use crate::index::Kind;
 use crate::lists::{Compiler, Format};
 use crate::masking::Masking;
 use crate::problem::{Problem, nearest};
 use crate::protected::{self, Protected};
-use crate::rule::{Categories, MOST_CATEGORIES, Rule, What, When};
+use crate::rule::{Rule, What, When};
 use crate::schedule::Schedule;
 use crate::who::{Group, Signed, Who};
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a charter consists of.
@@ -32,6 +34,9 @@ pub(super) fn resolve(file: File<'_>, document: &Document<'_>) -> Parts {
     let mut own = OwnLists { compiler: Compiler::default(), document };
     let mut categories: Vec<Category> =
         file.categories.iter().map(|category| resolve_category(category, &file.lists, &mut own, document)).collect();
+    if let Some(beyond) = file.categories.get(MOST_CATEGORIES) {
+        document.note(too_many_categories(&beyond.id.span));
+    }
     let names = Names {
         document,
         categories: file.categories.iter().map(|category| category.id.value).collect(),
@@ -56,8 +61,9 @@ pub(super) fn resolve(file: File<'_>, document: &Document<'_>) -> Parts {
     if document.is_sound() {
         warn_of_empty(document, &file.categories);
         warn_of_shadowed(document, &rules);
-        let used = rules.iter().fold(masking.categories, |used, rule| used | rule.what.any | rule.what.none);
-        warn_of_unused(document, &file.categories, &file.lists, used);
+        let named = rules.iter().flat_map(|rule| rule.what.any.iter().chain(rule.what.none.iter()));
+        let used = named.chain(masking.categories.iter()).collect();
+        warn_of_unused(document, &file.categories, &file.lists, &used);
     }
     Parts {
         lists: file.lists.into_iter().filter_map(|list| list.source).collect(),
@@ -197,25 +203,23 @@ impl Names<'_> {
         };
         let in_categories = find(&self.categories, &rule.categories, "category");
         let mut what = What {
-            any: bits(&in_categories.adds),
-            none: bits(&in_categories.removes),
-            own: 0,
+            any: numbers(&in_categories.adds),
+            none: numbers(&in_categories.removes),
+            own: None,
             ports: rule.ports,
             methods: rule.methods,
         };
         if rule.own.adds() || rule.own.removes() {
             let nameless = Category { id: id.to_owned(), label: None, lists: Signed::default() };
             own.add(&nameless, &rule.own);
-            what.own = bit(categories.len());
-            if rule.own.adds() {
-                what.any |= what.own;
+            what.own = number(categories.len());
+            if let (true, Some(own)) = (rule.own.adds(), what.own) {
+                what.any.insert(own);
+            }
+            if categories.len() == MOST_CATEGORIES {
+                self.document.note(too_many_categories(&rule.id.span));
             }
             categories.push(nameless);
-            if categories.len() > MOST_CATEGORIES {
-                let message = format!("there are more than {MOST_CATEGORIES} categories");
-                let label = "each rule with entries of its own counts as one: move them into a category";
-                self.document.note(Problem::error(rule.id.span.clone(), message, label));
-            }
         }
         let groups = find(&self.groups, &rule.groups, "group");
         let schedules = find(&self.schedules, &rule.schedules, "schedule");
@@ -253,7 +257,7 @@ impl Names<'_> {
         let many: Vec<&str> = many.map(|list| list.name.value).collect();
         let of_each = |folder: &str| many.iter().map(|list| format!("{list}:{folder}")).collect::<Vec<_>>();
         Masking {
-            categories: bits(&find(&self.categories, &file.categories, "category")),
+            categories: numbers(&find(&self.categories, &file.categories, "category")),
             persons: Who {
                 users: file.users,
                 groups: find(&self.groups, &file.groups, "group"),
@@ -302,13 +306,20 @@ fn hint(word: &str, known: &[&str]) -> String {
     }
 }
 
-fn bits(places: &[usize]) -> Categories {
-    places.iter().map(|&place| bit(place)).fold(0, |all, one| all | one)
+fn numbers(places: &[usize]) -> Categories {
+    places.iter().filter_map(|&place| number(place)).collect()
 }
 
-/// Beyond the last one there is a problem that keeps the charter from being used.
-fn bit(place: usize) -> Categories {
-    u32::try_from(place).ok().and_then(|place| Categories::checked_shl(1, place)).unwrap_or(0)
+/// Long before there is none left, a problem keeps the charter from being used.
+fn number(place: usize) -> Option<u16> {
+    u16::try_from(place).ok()
+}
+
+/// Told once, of the first that is too many.
+fn too_many_categories(span: &Range<usize>) -> Problem {
+    let what = format!("there are more than {MOST_CATEGORIES} categories");
+    let label = "each rule with entries of its own counts as one: put entries together in fewer categories";
+    Problem::error(span.clone(), what, label)
 }
 
 fn warn_of_empty(document: &Document<'_>, categories: &[FileCategory<'_>]) {
@@ -326,9 +337,9 @@ fn warn_of_shadowed(document: &Document<'_>, rules: &[Rule]) {
     }
 }
 
-fn warn_of_unused(document: &Document<'_>, categories: &[FileCategory<'_>], lists: &[FileList<'_>], used: Categories) {
+fn warn_of_unused(document: &Document<'_>, categories: &[FileCategory<'_>], lists: &[FileList<'_>], used: &Categories) {
     for (place, category) in categories.iter().enumerate() {
-        if used & bit(place) == 0 {
+        if number(place).is_some_and(|number| !used.contains(number)) {
             let what = format!("category `{}` is used by no rule", category.id.value);
             document.note(Problem::warning(category.id.span.clone(), what, "name it in a rule, or remove it"));
         }
