@@ -19,6 +19,7 @@ mod protected;
 pub mod rate;
 mod rule;
 mod schedule;
+mod shortlist;
 pub mod target;
 pub mod verdict;
 mod who;

@@ -16,6 +16,7 @@ use crate::index::{Hit, SetId};
 use crate::masking::Withheld;
 use crate::problem::nearest;
 use crate::rate::Rate;
+use crate::shortlist::Shortlist;
 use crate::who::Asker;
 use crate::{Charter, Index, Target};
 use jiff::Timestamp;
@@ -106,6 +107,7 @@ pub struct InForce {
     listed: Coverage,
     /// The categories with a harmful list in them.
     harmful: Categories,
+    shortlist: Shortlist,
 }
 
 impl InForce {
@@ -125,7 +127,8 @@ impl InForce {
         let mut harmful = Categories::default();
         masking.harmful.iter().for_each(|source| harmful.insert_all(&listed.harm(source)));
         let (own, listed) = (own.coverage(), listed.coverage());
-        InForce { charter, index, own, listed, harmful }
+        let shortlist = Shortlist::new(&charter.rules, &charter.groups);
+        InForce { charter, index, own, listed, harmful, shortlist }
     }
 
     /// The charter.
@@ -138,7 +141,8 @@ impl InForce {
         &self.index
     }
 
-    /// Decides. Allocates nothing for a target that no list holds, unless the client is in a group.
+    /// Decides. Asks only the rules that may hold: see `shortlist`. Allocates nothing for a target that no list
+    /// holds, unless a rule or group names the client, or a rule is for everybody and everything.
     pub fn decide(&self, query: &Query<'_>) -> Decision {
         let charter = &self.charter;
         let (mut own_hits, mut hits) = (Vec::new(), Vec::new());
@@ -150,11 +154,11 @@ impl InForce {
         categories.insert_all(&own.adds);
         categories.remove_all(&own.removes);
         let asker = Asker::of(query);
-        let in_group = |place: &usize| charter.groups[*place].holds(&asker);
-        let groups: Vec<usize> = (0..charter.groups.len()).filter(in_group).collect();
+        let groups = self.shortlist.groups(&asker, &charter.groups);
         let withheld = self.withholds(&asker, &groups, &own, &listed, &categories);
 
-        for (place, rule) in (0..).zip(&charter.rules) {
+        for place in self.shortlist.rules(&asker, &groups, &categories) {
+            let Some(rule) = charter.rules.get(place as usize) else { continue };
             let Some(category) = rule.what.holds(query, &categories, &own.removes) else { continue };
             if !rule.who.holds(&asker, &groups) {
                 continue;

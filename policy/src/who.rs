@@ -5,7 +5,7 @@
 //! a directory says so by the group's id or one of its distinguished names; an entry with `!` takes out again.
 use crate::verdict::Query;
 use ipnet::IpNet;
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::net::IpAddr;
 
 /// A list whose entries add, or with `!` remove.
@@ -22,7 +22,7 @@ impl<T> Default for Signed<T> {
 }
 
 /// A name as names compare.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name(String);
 
 impl Name {
@@ -32,6 +32,12 @@ impl Name {
 
     pub(crate) fn is(&self, name: &str) -> bool {
         self.0 == folded(name)
+    }
+}
+
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
