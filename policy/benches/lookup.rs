@@ -8,7 +8,7 @@ mod corpus;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::{Timestamp, tz::TimeZone};
-use policy::{Charter, InForce, Index, Query, Target};
+use policy::{Charter, InForce, Index, Query, Source, Target};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -66,5 +66,47 @@ fn decide(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, target, lookup, decide);
+/// A decision under few rules and under many: that the last one decides, and that none does.
+fn rules(c: &mut Criterion) {
+    for (name, line) in [
+        ("categories", "categories = [\"c{}\"]"),
+        ("own domains", "domains = [\"d{}.example\"]"),
+        ("networks", "networks = [\"10.{}.0/24\"]"),
+        ("users", "users = [\"user{}\"]"),
+    ] {
+        for many in [10, 1000] {
+            let mut text = String::new();
+            for place in 0..many {
+                if name == "categories" {
+                    text += &format!("[categories.c{place}]\ndomains = [\"c{place}.example\"]\n");
+                }
+                let number =
+                    if name == "networks" { format!("{}.{}", place / 250, place % 250) } else { place.to_string() };
+                let line = line.replace("{}", &number);
+                text += &format!("[[rule]]\nid = \"r{place}\"\naction = \"block\"\n{line}\n");
+            }
+            let source = Source { name: "charter.toml".into(), text };
+            let Ok((charter, _)) = Charter::parse(source, &TimeZone::UTC) else { panic!("the charter is sound") };
+            let in_force = InForce::new(charter, Index::empty());
+            let last = many - 1;
+            let host = if name == "own domains" { format!("d{last}.example") } else { format!("c{last}.example") };
+            let (listed, user) = (Target::of_host(&host).expect("a name"), format!("user{last}"));
+            let unlisted = Target::of_host("www.elsewhere.example").expect("a name");
+            let client = [10, (last / 250) as u8, (last % 250) as u8, 1];
+            let none = [192, 0, 2, 1];
+            for (outcome, target, user, client) in
+                [("last", &listed, user.as_str(), client), ("none", &unlisted, "a.martin", none)]
+            {
+                let (user, client) = (Some(user), IpAddr::from(client));
+                let query = Query { target, method: "CONNECT", user, groups: &[], client, at: Timestamp::UNIX_EPOCH };
+                assert_eq!(in_force.rule(&in_force.decide(&query)).is_some(), outcome == "last");
+                c.bench_function(&format!("rules/{name}/{many}/{outcome}"), |b| {
+                    b.iter(|| in_force.decide(black_box(&query)))
+                });
+            }
+        }
+    }
+}
+
+criterion_group!(benches, target, lookup, decide, rules);
 criterion_main!(benches);
