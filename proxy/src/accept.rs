@@ -21,20 +21,21 @@ const REST: Duration = Duration::from_millis(100);
 /// How long a connection under TLS may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
-/// Connections by client, all listeners together.
+/// Connections by client, and streams of HTTP/2, all listeners together.
 #[derive(Debug, Default)]
 pub(crate) struct Crowd {
     by_client: Mutex<HashMap<IpAddr, usize>>,
 }
 
 /// A place in the crowd, left when dropped.
-struct Place {
+pub(crate) struct Place {
     crowd: Arc<Crowd>,
     client: IpAddr,
 }
 
 impl Crowd {
-    fn enter(self: &Arc<Crowd>, client: IpAddr, limit: usize) -> Option<Place> {
+    /// A place for one more of this client, unless it has as many as the limit says.
+    pub(crate) fn enter(self: &Arc<Crowd>, client: IpAddr, limit: usize) -> Option<Place> {
         let mut by_client = self.by_client.lock().unwrap_or_else(PoisonError::into_inner);
         let count = by_client.entry(client).or_default();
         if *count >= limit {
@@ -152,11 +153,11 @@ fn admit(
             let _ = interrupt.run_until_cancelled(serving).await;
         }),
         Some(config) => {
-            let (acceptor, all) = (TlsAcceptor::from(config.clone()), tasks.clone());
+            let (acceptor, all, crowd) = (TlsAcceptor::from(config.clone()), tasks.clone(), crowd.clone());
             tasks.spawn(async move {
                 let _place = place;
                 let _open = gate.counts.connected();
-                let serving = serve_tls(&gate, acceptor, stream, client, all, &interrupt);
+                let serving = serve_tls(&gate, acceptor, stream, client, crowd, all, &interrupt);
                 let _ = interrupt.run_until_cancelled(Box::pin(serving)).await;
             })
         }
@@ -179,6 +180,7 @@ async fn serve_tls(
     acceptor: TlsAcceptor,
     stream: TcpStream,
     peer: IpAddr,
+    crowd: Arc<Crowd>,
     tasks: TaskTracker,
     interrupt: &CancellationToken,
 ) {
@@ -193,7 +195,7 @@ async fn serve_tls(
         None => return,
     };
     if stream.get_ref().1.alpn_protocol() == Some(secure::HTTP2) {
-        return http2::serve(gate.clone(), stream, peer, tasks, interrupt.clone()).await;
+        return http2::serve(gate.clone(), stream, (peer, crowd), tasks, interrupt.clone()).await;
     }
     let (reader, writer) = secure::split(stream);
     let mut connection =

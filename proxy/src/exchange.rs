@@ -8,7 +8,7 @@ use crate::identify::{self, Identity};
 use crate::tunnel::Inside;
 use crate::wire::RequestHead;
 use crate::{hops, pass, record, refuse, tunnel};
-use policy::Action;
+use policy::{Action, Query};
 
 /// What a decision leads to.
 enum Way {
@@ -50,7 +50,14 @@ where
     };
     let now = gate.now();
     let query = asked.query(&client, now);
-    let decision = state.in_force.decide(&query);
+    let mut decision = state.in_force.decide(&query);
+    if let Some(inside) = inside
+        && decision.action == Action::Allow
+    {
+        // Where the tunnel leads may be refused by now: a reload has come between.
+        let outer = state.in_force.decide(&Query { target: &inside.target, ..query });
+        decision = if outer.action == Action::Block { outer } else { decision };
+    }
     let way = way(&state, &asked, &decision);
     let verdict = match way {
         Way::Turn(refuse::Why::Port) => record::refused_by_the_gate(&state, record::GATE_PORT),

@@ -8,8 +8,9 @@ mod reader;
 mod request;
 mod writer;
 
+use crate::accept::Crowd;
 use crate::connection::{self, Connection};
-use crate::gate::Gate;
+use crate::gate::{Gate, TurnedAway};
 use crate::wire::{Buffer, Protocol};
 use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
@@ -68,11 +69,16 @@ fn broken(why: h2::Error) -> std::io::Error {
     }
 }
 
-/// Serves a connection to its end. Streams are tasks of `tasks`; cancelling `interrupt` drops those still there.
+/// Serves a connection of this client to its end. Streams are tasks of `tasks`; cancelling `interrupt` drops those still there.
 ///
 /// Cancel safety: dropped, the connection is closed without a goodbye, and exchanges are settled as what happened.
-pub(crate) async fn serve<T>(gate: Arc<Gate>, io: T, peer: IpAddr, tasks: TaskTracker, interrupt: CancellationToken)
-where
+pub(crate) async fn serve<T>(
+    gate: Arc<Gate>,
+    io: T,
+    client: (IpAddr, Arc<Crowd>),
+    tasks: TaskTracker,
+    interrupt: CancellationToken,
+) where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let (header_bytes, header_timeout, idle) = {
@@ -104,7 +110,7 @@ where
                 silence.as_mut().reset(Instant::now() + if leaving { GOODBYE } else { idle });
             }
             accepted = connection.accept() => match accepted {
-                Some(Ok((request, answer))) => take(&gate, request, answer, peer, &mut streams, &tasks, &interrupt),
+                Some(Ok((request, answer))) => take(&gate, request, answer, &client, &mut streams, &tasks, &interrupt),
                 Some(Err(_)) | None => break,
             },
             () = &mut silence, if streams.is_empty() => {
@@ -127,12 +133,21 @@ fn take(
     gate: &Arc<Gate>,
     request: Request<RecvStream>,
     mut answer: SendResponse<Bytes>,
-    peer: IpAddr,
+    (peer, crowd): &(IpAddr, Arc<Crowd>),
     streams: &mut JoinSet<()>,
     tasks: &TaskTracker,
     interrupt: &CancellationToken,
 ) {
-    if gate.stopping.is_cancelled() || gate.is_full() {
+    // The connection's own place is its first stream's.
+    let place = if streams.is_empty() {
+        Some(None)
+    } else {
+        crowd.enter(*peer, gate.state().config.limits.connections_per_client).map(Some)
+    };
+    if place.is_none() {
+        gate.counts.turned_away(TurnedAway::ClientFull);
+    }
+    if place.is_none() || gate.stopping.is_cancelled() || gate.is_full() {
         // Not looked at: the client may ask again, here or elsewhere (RFC 9113 §8.7).
         answer.send_reset(Reason::REFUSED_STREAM);
         return;
@@ -141,7 +156,7 @@ fn take(
         answer.send_reset(Reason::PROTOCOL_ERROR);
         return;
     };
-    let (gate, interrupt, open) = (gate.clone(), interrupt.clone(), gate.stream());
+    let (gate, interrupt, peer, open) = (gate.clone(), interrupt.clone(), *peer, (gate.stream(), place));
     let stream = async move {
         let _open = open;
         let _ = interrupt.run_until_cancelled(exchange(&gate, asked, body, answer, peer)).await;

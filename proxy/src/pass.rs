@@ -219,11 +219,13 @@ where
     let Terms { state, asked, lane, record, .. } = terms;
     let limits = &state.config.limits;
     let idle = limits.idle_timeout;
-    let Connection { reader, writer, buffer, .. } = connection;
+    let Connection { reader, writer, buffer, head, .. } = connection;
+    // The request's own head may still stand in the buffer.
+    let ahead = *head + AHEAD;
     let Origin { stream, buffer: answer, .. } = origin;
     let (mut origin_reader, mut origin_writer) = stream.split();
     let upload = Upload::default();
-    let mut client = pin!(from_client(terms, reader, buffer, &mut origin_writer, request, &upload));
+    let mut client = pin!(from_client(terms, reader, buffer, ahead, &mut origin_writer, request, &upload));
 
     let mut interims = 0;
     let response = loop {
@@ -316,6 +318,7 @@ async fn from_client<R>(
     terms: Terms<'_>,
     reader: &mut R,
     buffer: &mut Buffer,
+    ahead: usize,
     origin: &mut WriteHalf<'_>,
     request: Vec<u8>,
     upload: &Upload,
@@ -341,7 +344,7 @@ where
     }
     upload.over.store(true, Ordering::Relaxed);
     // A request sent ahead waits in the buffer, and whoever sent it is there. More than that is not read before its turn.
-    while buffer.len() < AHEAD {
+    while buffer.len() < ahead {
         match buffer.fill(reader, AHEAD_ROOM).await {
             Ok(0) | Err(_) => return PassError::ClientGone(Next::Close),
             Ok(_) => {}

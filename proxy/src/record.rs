@@ -70,6 +70,8 @@ pub(crate) const GATE_ADDRESS: &str = "gate:address";
 pub(crate) const GATE_TLS: &str = "gate:tls";
 /// A ClientHello carries another, encrypted, and `[destinations] ech` says that none may.
 pub(crate) const GATE_ECH: &str = "gate:ech";
+/// A request hidden in a tunnel, in pieces.
+pub(crate) const GATE_HTTP: &str = "gate:http";
 /// HTTP/2 without TLS inside a tunnel.
 pub(crate) const GATE_HTTP2: &str = "gate:http2";
 

@@ -7,6 +7,7 @@ use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -20,8 +21,11 @@ const SIZE: usize = 256 * 1024;
 const AT_ONCE: usize = 1 << 20;
 /// After so much at once the other tasks of the thread have their turn: about a millisecond's worth.
 pub(crate) const TURN: usize = 2 << 20;
+/// Pipes there may be in all, two descriptors each: those set aside for what is not connections hold them. When all are out,
+/// bytes are copied.
+pub(crate) const MOST: usize = 64;
 /// Empty pipes each thread keeps for the next tunnel that moves bulk.
-const KEPT: usize = 16;
+const KEPT: usize = 4;
 /// Neither end waits: who is ready was asked before.
 const FLAGS: SpliceFlags = SpliceFlags::MOVE.union(SpliceFlags::NONBLOCK);
 
@@ -30,6 +34,9 @@ thread_local! {
     static POOL: RefCell<Vec<Pipe>> = const { RefCell::new(Vec::new()) };
 }
 
+/// How many there are.
+static PIPES: AtomicUsize = AtomicUsize::new(0);
+
 /// A pipe between two sockets. A tunnel has one only while bytes are moving.
 #[derive(Debug)]
 pub(crate) struct Pipe {
@@ -37,17 +44,36 @@ pub(crate) struct Pipe {
     writer: OwnedFd,
     /// Bytes in it.
     held: usize,
+    _counted: Counted,
+}
+
+/// One of the pipes there may be.
+#[derive(Debug)]
+struct Counted;
+
+impl Counted {
+    fn one() -> Option<Counted> {
+        let one_more = |count| (count < MOST).then_some(count + 1);
+        PIPES.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok().map(|_| Counted)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        PIPES.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Pipe {
-    /// An empty pipe; `None` when the system has no descriptor left for one.
+    /// An empty pipe; `None` when there are enough, or the system has no descriptor left for one.
     pub(crate) fn lend() -> Option<Pipe> {
         let kept = POOL.with_borrow_mut(Vec::pop);
         kept.or_else(|| {
+            let counted = Counted::one()?;
             let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
             // A pipe of the usual size does as well, see SIZE.
             let _ = fcntl_setpipe_size(&writer, SIZE);
-            Some(Pipe { reader, writer, held: 0 })
+            Some(Pipe { reader, writer, held: 0, _counted: counted })
         })
     }
 
@@ -190,6 +216,14 @@ mod tests {
         drop(sender);
         from.readable().await.expect("the end");
         assert_eq!(pipe.fill(&from, 9).expect("the end"), 0);
+    }
+
+    #[test]
+    fn there_are_so_many_pipes_and_no_more() {
+        let lent: Vec<_> = std::iter::from_fn(Pipe::lend).take(super::MOST + 1).collect();
+        assert_eq!(lent.len(), super::MOST);
+        drop(lent);
+        assert!(Pipe::lend().is_some(), "what was given back is there again");
     }
 
     #[tokio::test]

@@ -18,8 +18,10 @@ use crate::share::Lane;
 use crate::upstream::Origin;
 use crate::wire::hello::{Asks, Second};
 use crate::{record, refuse};
+use flow::Watch;
 use logstore::{Outcome, OwedRecord};
 use opening::Opening;
+use plain::FirstLine;
 use policy::{Action, Decision};
 use std::time::Duration;
 
@@ -62,12 +64,12 @@ where
         return (Outcome::Abandoned, Next::Close);
     }
     record.answered(200);
-    let second = match opening::read(connection, &mut origin, limits).await {
+    let watch = match opening::read(connection, &mut origin, limits).await {
         Opening::Hello(asks, len) => {
             if is_refused(gate, state, asked, client, &asks, &mut decision, record) {
                 return cut(gate, state, connection, ACCESS_DENIED).await;
             }
-            Some(Box::new(Second::after(asks, len)))
+            Watch::Hello(Second::after(asks, len))
         }
         Opening::Http1 => {
             state.upstream.keep(&asked.target, origin);
@@ -82,15 +84,18 @@ where
             record.decided_again(record::refused_by_the_gate(state, record::GATE_TLS), None);
             return cut(gate, state, connection, ACCESS_DENIED).await;
         }
-        Opening::Other => None,
+        Opening::Other => Watch::Line(FirstLine::default()),
         Opening::Gone => return (Outcome::Abandoned, Next::Close),
     };
+    let rule = if matches!(watch, Watch::Hello(_)) { record::GATE_TLS } else { record::GATE_HTTP };
     let lane = gate.lane(state, client, &decision);
-    let outcome = relay::run(connection, &mut origin, lane.as_ref(), limits.idle_timeout, second, record).await;
+    let outcome =
+        relay::run(connection, &mut origin, lane.as_ref(), limits.idle_timeout, Some(Box::new(watch)), record).await;
     if outcome == Outcome::Refused {
-        // A second ClientHello under another name. The origin has answered the first: an alert of ours would be none of its.
+        // A second ClientHello under another name, or a request in pieces. Something has passed: an answer of ours would be
+        // none of the origin's.
         gate.counts.refused();
-        record.decided_again(record::refused_by_the_gate(state, record::GATE_TLS), None);
+        record.decided_again(record::refused_by_the_gate(state, rule), None);
     }
     (outcome, Next::Close)
 }

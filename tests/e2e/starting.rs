@@ -82,6 +82,19 @@ fn what_this_version_does_not_do_is_refused_rather_than_ignored() {
 }
 
 #[test]
+fn too_few_descriptors_are_said_at_once() {
+    let gate = Setup::new().prepare();
+    let start = gate.command(&["run"]);
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -n 300 && exec \"$@\"", "sh"]).arg(start.get_program()).args(start.get_args());
+    limited.current_dir(gate.folder());
+    let output = limited.output().expect("a shell");
+    assert_eq!(output.status.code(), Some(2));
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(printed.contains("LimitNOFILE") && printed.contains("300 descriptors"), "{printed}");
+}
+
+#[test]
 fn a_start_says_where_what_and_what_next() {
     let gate = Setup::new().built_in_charter().start();
     // It serves as soon as it has printed; who reads the pipe may come later.

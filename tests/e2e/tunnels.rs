@@ -277,6 +277,70 @@ fn what_is_nearly_http_is_not_let_through_as_something_else() {
 }
 
 #[test]
+fn a_first_line_without_end_is_no_way_round() {
+    let gate = Setup::new().config("[limits]\nheader_bytes = 4096").start();
+    let origin = Origin::http(|_| Answer::ok("never"));
+    let request = "GET / HTTP/1.1\r\nHost: blocked.test\r\nConnection: close\r\n\r\n";
+    for flood in ["\r\n".repeat(3000), format!("FOO /{}", "x".repeat(6000)), "F".repeat(6000)] {
+        let mut client = tunnel(&gate, origin.port());
+        client.send(&flood).expect("the tunnel takes it");
+        let told = client.rest().expect("the gate ends it");
+        assert!(told.starts_with(b"HTTP/1.1 4"), "{}", String::from_utf8_lossy(&told));
+    }
+    let mut client = tunnel(&gate, origin.port());
+    client.send(format!("{}{}", "M".repeat(60), &request[3..])).expect("the tunnel takes it");
+    let told = client.rest().expect("the gate ends it");
+    assert!(told.starts_with(b"HTTP/1.1 403 "), "{}", String::from_utf8_lossy(&told));
+    assert!(origin.seen().is_empty());
+}
+
+#[test]
+fn a_request_that_comes_word_by_word_does_not_arrive_whole() {
+    for speaks_first in [false, true] {
+        let gate = Setup::new().start();
+        let (port, server) = origin(move |mut stream| {
+            if speaks_first {
+                stream.write_all(b"220 ready\r\n").expect("the tunnel takes it");
+            }
+            let mut heard = [0; 1];
+            stream.read_exact(&mut heard).expect("the first word");
+            stream.write_all(b"?").expect("the tunnel takes it");
+            let mut rest = Vec::new();
+            let _ = stream.read_to_end(&mut rest);
+            rest
+        });
+        let mut client = tunnel(&gate, port);
+        if speaks_first {
+            assert_eq!(client.take(11).expect("a greeting"), b"220 ready\r\n");
+        }
+        client.send("x").expect("the tunnel takes it");
+        assert_eq!(client.take(1).expect("it has arrived"), b"?");
+        client.send(" / HTTP/1.1\r\nHost: blocked.test\r\n\r\n").expect("the tunnel takes it");
+        assert_eq!(client.rest().unwrap_or_default(), b"", "the gate ends it");
+        assert!(server.join().expect("the origin ends").is_empty(), "the end of the line has not left");
+        let record = &gate.log_of(1)[0];
+        assert_eq!((record.outcome.as_str(), record.rule.as_deref()), ("refused", Some("gate:http")));
+    }
+}
+
+#[test]
+fn a_reload_that_refuses_a_host_reaches_the_tunnels_to_it() {
+    let gate = Setup::new().start();
+    let origin = Origin::http(|_| Answer::ok("hello"));
+    let mut client = tunnel(&gate, origin.port());
+    let mut ask = || {
+        client.send("GET / HTTP/1.1\r\nHost: elsewhere.test\r\n\r\n").expect("the tunnel takes it");
+        client.response("GET").expect("an answer").status()
+    };
+    assert_eq!(ask(), 200);
+    let charter = harness::setup::CHARTER.replace("[\"blocked.test\"]", "[\"blocked.test\", \"allowed.test\"]");
+    gate.write("charter.toml", charter);
+    gate.say(&["reload"]);
+    assert_eq!(ask(), 403);
+    assert_eq!(origin.seen().len(), 1);
+}
+
+#[test]
 fn http_2_without_tls_cannot_be_followed_and_is_refused() {
     let gate = Setup::new().start();
     let (port, server) = origin(|mut stream| {

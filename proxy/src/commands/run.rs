@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
-/// Descriptors kept for the register, lists, logs and connections being dialled or turned away.
-const RESERVED: u64 = 256;
+/// Descriptors kept for the register, lists, logs, connections being dialled or turned away, and pipes.
+const RESERVED: u64 = 256 + 2 * crate::splice::MOST as u64;
 /// How often idle connections to origins are looked through.
 const SWEEP: Duration = Duration::from_secs(10);
 
@@ -42,7 +42,7 @@ fn start(config_path: Option<&Path>) -> Result<ExitCode, String> {
     let _lock = lock(&config.data_dir)?;
     let _logs =
         telemetry::start(&config).map_err(|error| format!("the data folder {data} cannot be written: {error}"))?;
-    let room = room_for_connections();
+    let room = room_for_connections()?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -66,14 +66,21 @@ fn lock(data_dir: &Path) -> Result<File, String> {
 
 /// Takes as many descriptors as the system lets this process have. Returns how many connections that is enough for, at
 /// two each, with some left for files: the register must never want for one.
-fn room_for_connections() -> usize {
+fn room_for_connections() -> Result<usize, String> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
         tracing::warn!(%error, "the limit of open files stays as it is");
     }
     let current = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(current.saturating_sub(RESERVED) / 2).unwrap_or(usize::MAX)
+    match usize::try_from(current.saturating_sub(RESERVED) / 2).unwrap_or(usize::MAX) {
+        0 => Err(format!(
+            "the system gives {current} descriptors, and the gate needs {} of its own and two for each connection: raise \
+             LimitNOFILE (`ulimit -n`), to 65536 for instance",
+            RESERVED
+        )),
+        room => Ok(room),
+    }
 }
 
 async fn serve(config: Config, config_path: Option<&Path>, room: usize, mut given: Given) -> Result<ExitCode, String> {

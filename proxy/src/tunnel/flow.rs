@@ -3,6 +3,7 @@
 //! A direction that waits holds nothing: no buffer, no pipe. What comes is read into memory that the thread lends for the
 //! moment, and only what the receiver did not take at once is kept. When much comes, and both ends are sockets, the system
 //! moves it by itself ([`crate::splice`]); a small exchange never pays for that.
+use super::plain::FirstLine;
 use crate::share::Lane;
 use crate::splice::{self, Pipe, TURN};
 use crate::wire::Buffer;
@@ -39,6 +40,30 @@ pub(super) enum Broken {
     Receiver,
     /// What was sent may not pass.
     Refused,
+}
+
+/// What looks at the first bytes a client sends, and holds back what may not leave.
+pub(super) enum Watch {
+    /// Behind a ClientHello: a second one.
+    Hello(Second),
+    /// Of what is nothing known: its first line.
+    Line(FirstLine),
+}
+
+impl Watch {
+    fn passes(&mut self, bytes: &[u8]) -> Passes {
+        match self {
+            Watch::Hello(second) => second.passes(bytes),
+            Watch::Line(line) => line.passes(bytes),
+        }
+    }
+
+    fn left(&mut self, count: usize) {
+        match self {
+            Watch::Hello(second) => second.left(count),
+            Watch::Line(line) => line.left(count),
+        }
+    }
 }
 
 /// Both ends of a direction.
@@ -90,6 +115,11 @@ impl<'a> Flow<'a> {
         Flow { lane, ..Flow::default() }
     }
 
+    /// Whether there are bytes that the receiver has not taken.
+    pub(super) fn holds(&self, buffer: &Buffer) -> bool {
+        !buffer.is_empty() || self.pipe.as_ref().is_some_and(|pipe| pipe.held() > 0)
+    }
+
     /// Whether it waits for its share.
     pub(super) fn waits(&self) -> bool {
         self.turn.is_some()
@@ -112,7 +142,7 @@ impl<'a> Flow<'a> {
         &mut self,
         cx: &mut Context<'_>,
         ends: &mut Ends<'_, R, W>,
-        watch: &mut Option<Box<Second>>,
+        watch: &mut Option<Box<Watch>>,
         passed: impl Fn(u64),
     ) -> Poll<Result<(), Broken>>
     where
@@ -147,7 +177,7 @@ impl<'a> Flow<'a> {
         &mut self,
         cx: &mut Context<'_>,
         ends: &mut Ends<'_, R, W>,
-        watch: &Option<Box<Second>>,
+        watch: &Option<Box<Watch>>,
         passed: &impl Fn(u64),
     ) -> Poll<Result<usize, Broken>>
     where
@@ -275,7 +305,7 @@ impl<'a> Flow<'a> {
         &mut self,
         cx: &mut Context<'_>,
         ends: &mut Ends<'_, R, W>,
-        watch: &mut Option<Box<Second>>,
+        watch: &mut Option<Box<Watch>>,
         passed: &impl Fn(u64),
     ) -> Poll<Result<usize, Broken>>
     where

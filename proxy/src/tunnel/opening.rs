@@ -74,8 +74,9 @@ fn look(bytes: &[u8], header_bytes: usize) -> Result<Opening, usize> {
         Hello::More(need) => Err(need),
         Hello::NotTls => match Plain::read(bytes) {
             Plain::More if bytes.len() <= header_bytes => Err(bytes.len() + 1),
-            Plain::More | Plain::No => Ok(Opening::Other),
-            Plain::Http1 => Ok(Opening::Http1),
+            Plain::No => Ok(Opening::Other),
+            // A first line without end is answered as one.
+            Plain::More | Plain::Http1 => Ok(Opening::Http1),
             Plain::Http2 => Ok(Opening::Http2),
         },
     }

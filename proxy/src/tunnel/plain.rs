@@ -7,6 +7,7 @@ use crate::connection::{self, ClientReader, ClientWriter, Connection, Next};
 use crate::gate::Gate;
 use crate::identify::Client;
 use crate::wire::fields::is_token_byte;
+use crate::wire::hello::Passes;
 use memchr::memchr;
 use policy::{Target, TargetError};
 use std::future::Future;
@@ -15,8 +16,6 @@ use std::pin::Pin;
 /// Methods by which a request is known before its line has ended (RFC 9110 §9.3, RFC 5789). Lenient servers answer even
 /// what follows no grammar: with one of these in front, it is read as a request, and refused if it can't be.
 const METHODS: [&[u8]; 9] = [b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"TRACE", b"CONNECT"];
-/// No method is longer.
-const LONGEST_METHOD: usize = 32;
 /// What lenient servers take for the space behind the method (RFC 9112 §3).
 const SPACES: &[u8] = b" \t\x0b\x0c\r";
 
@@ -42,7 +41,6 @@ impl Plain {
         let method_len = bytes.iter().take_while(|byte| is_token_byte(**byte)).count();
         let (method, rest) = bytes.split_at_checked(method_len).unwrap_or_default();
         match rest {
-            _ if method_len > LONGEST_METHOD => return Plain::No,
             [] if may_be_method(method) => return Plain::More,
             [] => return Plain::No,
             _ if method.is_empty() => return Plain::No,
@@ -58,9 +56,49 @@ impl Plain {
             None if may_be_method(method) => Plain::More,
             None => Plain::No,
             Some(b"* HTTP/2.0") if method == b"PRI" => Plain::Http2,
-            Some(line) if line.windows(5).any(|word| word.eq_ignore_ascii_case(b"HTTP/")) => Plain::Http1,
+            Some(line) if names_http(line) => Plain::Http1,
             Some(_) => Plain::No,
         }
+    }
+}
+
+/// Whether a line says that it is HTTP's.
+fn names_http(line: &[u8]) -> bool {
+    line.windows(5).any(|word| word.eq_ignore_ascii_case(b"HTTP/"))
+}
+
+/// The first line of a client whose tunnel is relayed: one that sends a request word by word, or only after the origin has
+/// spoken, is found out at its end, which then does not leave.
+#[derive(Debug, Default)]
+pub(super) struct FirstLine {
+    so_far: Vec<u8>,
+    /// Bytes looked at that have not left.
+    waiting: usize,
+}
+
+impl FirstLine {
+    /// A longer line is no request that servers answer: they read some 8 KiB of one.
+    const LONGEST: usize = 64 * 1024;
+
+    /// How many of these bytes may leave now. What is left is shown again, with what comes behind it.
+    pub(super) fn passes(&mut self, bytes: &[u8]) -> Passes {
+        self.so_far.extend_from_slice(bytes.get(self.waiting..).unwrap_or_default());
+        self.waiting = bytes.len();
+        let begins = self.so_far.iter().position(|byte| !b"\r\n".contains(byte)).unwrap_or(self.so_far.len());
+        self.so_far.drain(..begins);
+        let line = memchr(b'\n', &self.so_far).and_then(|end| self.so_far.get(..end));
+        match line {
+            Some(line) if names_http(line) => Passes::Never,
+            Some(_) => Passes::All,
+            None if self.so_far.iter().any(|byte| byte.is_ascii_control() && !SPACES.contains(byte)) => Passes::All,
+            None if self.so_far.len() > FirstLine::LONGEST => Passes::All,
+            None => Passes::Some(bytes.len()),
+        }
+    }
+
+    /// Takes note that so many bytes have left.
+    pub(super) fn left(&mut self, count: usize) {
+        self.waiting = self.waiting.saturating_sub(count);
     }
 }
 
@@ -105,7 +143,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::Plain;
+    use super::{FirstLine, Passes, Plain};
 
     #[test]
     fn requests_are_told_from_other_lines() {
@@ -137,10 +175,36 @@ mod tests {
             (b"\x13BitTorrent protocol", Plain::No),
             (b"user \x00\x01", Plain::No),
             (b"<?xml version='1.0'?>", Plain::No),
-            (&[b'A'; 40], Plain::No),
+            (&[b'A'; 40], Plain::More),
+            (b"METHODSLONGERTHANANYTHATISREGISTERED / HTTP/1.1\r\n", Plain::Http1),
         ] {
             assert_eq!(Plain::read(bytes), what, "{:?}", String::from_utf8_lossy(bytes));
         }
+    }
+
+    #[test]
+    fn a_request_in_pieces_is_found_out_before_its_line_has_left() {
+        for (pieces, last) in [
+            (&["x", " / HTTP/1.1\r\n"][..], Passes::Never),
+            (&["propfind ", "/x http/1.1\n"], Passes::Never),
+            (&["\r\n", "\r\nhello", " / HTTP/1.1", "\n"], Passes::Never),
+            (&["SSH-2.0-x\r\n"], Passes::All),
+            (&["hello", "\x00"], Passes::All),
+            (&["\x16\x03"], Passes::All),
+            (&["hello", " world"], Passes::Some(6)),
+        ] {
+            let (mut line, mut passes) = (FirstLine::default(), Passes::All);
+            for piece in pieces {
+                passes = line.passes(piece.as_bytes());
+                line.left(piece.len());
+            }
+            assert_eq!(passes, last, "{pieces:?}");
+        }
+        let mut line = FirstLine::default();
+        assert_eq!(line.passes(b"abc"), Passes::Some(3));
+        line.left(1);
+        assert_eq!(line.passes(b"bc / HTTP/1.1\n"), Passes::Never, "nothing is looked at twice");
+        assert_eq!(FirstLine::default().passes(&[b'x'; 70_000]), Passes::All);
     }
 
     #[test]

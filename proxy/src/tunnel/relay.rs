@@ -1,15 +1,15 @@
 //! Both directions of a tunnel, to its end: halves are closed one after the other, resets passed on, bytes counted as they
 //! have been taken.
-use super::flow::{Broken, Ends, Flow};
+use super::flow::{Broken, Ends, Flow, Watch};
 use crate::connection::{ClientReader, ClientWriter, Connection};
 use crate::share::Lane;
 use crate::upstream::{Origin, ReadHalf, WriteHalf};
-use crate::wire::hello::Second;
 use logstore::{Outcome, OwedRecord};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 /// How a relay ended.
@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep};
 enum End {
     /// Both sides said all they had to say, or nothing for too long: nobody can tell more.
     Whole,
+    /// Nothing moved for too long, and one of them has not taken what the other sent: both are to know.
+    Stalled,
     /// The client left in the middle: the origin is to know.
     ClientBroke,
     /// The origin broke it: the client is to know.
@@ -25,24 +27,29 @@ enum End {
     Refused,
 }
 
-/// Moves bytes both ways until both sides have ended, one has broken, or both were silent for `idle`. `second`: what looks
-/// at what the client sends behind a ClientHello.
+/// Moves bytes both ways until both sides have ended, one has broken, or both were silent for `idle`. `watch`: what looks
+/// at what the client sends.
 pub(super) async fn run<R, W>(
     connection: &mut Connection<R, W>,
     origin: &mut Origin,
     lane: Option<&Lane<'_>>,
     idle: Duration,
-    second: Option<Box<Second>>,
+    watch: Option<Box<Watch>>,
     record: &OwedRecord,
 ) -> Outcome
 where
     R: ClientReader,
     W: ClientWriter,
 {
-    let end = both(connection, origin, lane, idle, second, record).await;
+    let end = both(connection, origin, lane, idle, watch, record).await;
     match end {
         End::Whole => Outcome::Completed,
         End::Refused => Outcome::Refused,
+        End::Stalled => {
+            connection.writer.break_off();
+            let _ = origin.stream.plain().map(TcpStream::set_zero_linger);
+            Outcome::Abandoned
+        }
         End::OriginBroke => {
             connection.writer.break_off();
             Outcome::Failed
@@ -64,7 +71,7 @@ async fn both<R, W>(
     origin: &mut Origin,
     lane: Option<&Lane<'_>>,
     idle: Duration,
-    mut second: Option<Box<Second>>,
+    mut watch: Option<Box<Watch>>,
     record: &OwedRecord,
 ) -> End
 where
@@ -96,7 +103,7 @@ where
         };
         let mut poll_down = |cx: &mut Context<'_>| down.poll(cx, &mut down_ends, &mut None, |n| record.received(n));
         let mut downwards = poll_down(cx);
-        let upwards = up.poll(cx, &mut up_ends, &mut second, |n| record.sent(n));
+        let upwards = up.poll(cx, &mut up_ends, &mut watch, |n| record.sent(n));
         if upwards == Poll::Ready(Err(Broken::Receiver)) {
             // What the origin said before it broke is the client's.
             downwards = poll_down(cx);
@@ -115,7 +122,8 @@ where
                     moved |= up.waits() || down.waits();
                     quiet = if std::mem::take(&mut moved) { 0 } else { quiet + 1 };
                 }
-                End::Whole
+                let stalled = up.holds(up_ends.buffer) || down.holds(down_ends.buffer);
+                if stalled { End::Stalled } else { End::Whole }
             }
         };
         Poll::Ready(end)

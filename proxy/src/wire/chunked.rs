@@ -140,8 +140,9 @@ fn size(line: &[u8]) -> Result<(u64, usize), Malformed> {
         return Err(Malformed::Chunk);
     }
     let text = std::str::from_utf8(number).map_err(|_| Malformed::Chunk)?;
-    let size = u64::from_str_radix(text, 16).map_err(|_| Malformed::Chunk)?;
-    Ok((size, digits))
+    // Not beyond signed numbers: there are readers that have those.
+    let size = i64::from_str_radix(text, 16).map_err(|_| Malformed::Chunk)?;
+    Ok((u64::try_from(size).map_err(|_| Malformed::Chunk)?, digits))
 }
 
 /// A trailer field must be well formed, and must not frame or route anything (RFC 9110 §6.5.1).

@@ -80,15 +80,16 @@ pub(crate) fn content_length(head: &[u8], fields: &Fields) -> Result<Option<u64>
     Ok(length)
 }
 
-/// Digits only: no sign, no white space, no overflow.
+/// Digits only: no sign, no white space, no overflow, of signed numbers neither: there are origins that have those.
 pub(super) fn number(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
     }
-    text.iter().try_fold(0u64, |sum, byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+    let number = text.iter().try_fold(0i64, |sum, byte| {
+        let digit = byte.is_ascii_digit().then(|| i64::from(byte - b'0'))?;
         sum.checked_mul(10)?.checked_add(digit)
-    })
+    });
+    number.and_then(|number| u64::try_from(number).ok())
 }
 
 /// Whether the body is chunked. The gate understands no other coding, and asks for none: it sends no TE that names one.

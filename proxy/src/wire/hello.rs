@@ -215,6 +215,8 @@ impl Second {
             // Early data, which a server that asks for a second hello passes over (RFC 8446 §4.2.10).
             [0x17, _, _, high, low, ..] if self.first.early_data => u16::from_be_bytes([*high, *low]),
             [0x16, _, _, _, _, 1, ..] => return self.compare(bytes),
+            // Handshake records are never empty (RFC 8446 §5.1); who reads past one could read a hello behind it.
+            [0x16, _, _, 0, 0, ..] => return Passes::Never,
             [0x14..=0x17, ..] if bytes.len() < 6 => return Passes::Some(0),
             [] => return Passes::Some(0),
             _ => return Passes::All,
