@@ -1,5 +1,6 @@
 //! What the documents say of the tree: paths, links, terms, commands.
 use crate::tree::{self, File};
+use std::collections::BTreeSet;
 
 /// The documents people read; the licences are not ours to word.
 fn documents() -> Vec<File> {
@@ -97,5 +98,27 @@ fn changes_are_dated_or_not_released() {
     for heading in headings {
         let dated = heading.split_once(", ").is_some_and(|(_, date)| date.len() == 10 && date.starts_with("20"));
         assert!(heading == "Not released" || dated, "{heading:?} is neither `Not released` nor `VERSION, YYYY-MM-DD`");
+    }
+}
+
+/// The metrics that a text names between such quotes.
+fn metrics_in(text: &str, quote: char) -> BTreeSet<String> {
+    let named = text.split(quote).filter(|piece| piece.starts_with("octroi_"));
+    named.map(|piece| piece.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect()).collect()
+}
+
+#[test]
+fn the_guide_lists_the_metrics_there_are() {
+    let source = File("proxy/src/metrics.rs".into()).text();
+    let (source, _) = source.split_once("#[cfg(test)]").expect("it has tests");
+    let mut metrics = metrics_in(source, '"');
+    // Of these only the beginning is written out: the receiver and what is counted follow.
+    assert!(metrics.remove("octroi_forward_"), "{metrics:?}: this rule looks at nothing");
+    for receiver in ["syslog", "json"] {
+        metrics
+            .extend(["sent_total", "lost_total", "connected"].map(|what| format!("octroi_forward_{receiver}_{what}")));
+    }
+    for page in ["docs/guide/en/installation.md", "docs/guide/fr/installation.md"] {
+        assert_eq!(metrics_in(&File(page.into()).text(), '`'), metrics, "{page}");
     }
 }
