@@ -13,7 +13,7 @@ struct Page {
     fr: &'static str,
 }
 
-const PAGES: [Page; 4] = [
+const PAGES: [Page; 5] = [
     Page {
         name: "installation",
         en: include_str!("../../docs/guide/en/installation.md"),
@@ -33,6 +33,11 @@ const PAGES: [Page; 4] = [
         name: "register",
         en: include_str!("../../docs/guide/en/register.md"),
         fr: include_str!("../../docs/guide/fr/registre.md"),
+    },
+    Page {
+        name: "wire",
+        en: include_str!("../../docs/guide/en/wire.md"),
+        fr: include_str!("../../docs/guide/fr/protocole.md"),
     },
 ];
 
