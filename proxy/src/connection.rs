@@ -1,6 +1,6 @@
 //! One client connection: heads read one after the other, each given to the exchange.
 use crate::exchange;
-use crate::gate::Gate;
+use crate::gate::{Gate, Limit};
 use crate::pages::Fault;
 use crate::refuse;
 use crate::tunnel::Inside;
@@ -126,12 +126,24 @@ where
     loop {
         let next = match wait(gate, connection).await {
             Waited::Head(head) => exchange::run(gate, connection, head, inside).await,
-            Waited::Refused(fault) => refuse::unread(&gate.state(), connection, fault).await,
+            Waited::Refused(fault) => {
+                note(gate, &fault);
+                refuse::unread(&gate.state(), connection, fault).await
+            }
             Waited::Ended | Waited::Broken => return Next::Close,
         };
         if next != Next::Keep {
             return next;
         }
+    }
+}
+
+/// Counts the limit that a head went beyond.
+fn note(gate: &Gate, fault: &Fault<'_>) {
+    match fault {
+        Fault::HeaderTooLarge | Fault::UriTooLong => gate.counts.reached(Limit::HeaderBytes, 1),
+        Fault::RequestTimeout => gate.counts.reached(Limit::HeaderTimeout, 1),
+        _ => {}
     }
 }
 
@@ -202,7 +214,10 @@ where
             Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
             Ok(Err(_)) => return Waited::Broken,
             Err(_) if begun => return Waited::Refused(Fault::RequestTimeout),
-            Err(_) => return Waited::Ended,
+            Err(_) => {
+                gate.counts.reached(Limit::IdleTimeout, 1);
+                return Waited::Ended;
+            }
         }
     }
 }

@@ -193,6 +193,7 @@ pub(crate) struct Counts {
     exchanges: AtomicU64,
     refused: AtomicU64,
     turned_away: [AtomicU64; 3],
+    reached: [AtomicU64; 5],
     handshakes_failed: AtomicU64,
     register_closed: AtomicBool,
 }
@@ -218,6 +219,38 @@ impl TurnedAway {
             TurnedAway::NotAllowed => "not_allowed",
             TurnedAway::Full => "full",
             TurnedAway::ClientFull => "client_full",
+        }
+    }
+}
+
+/// A limit of `[limits]` that ended something. Those on numbers are [`TurnedAway`]'s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// A head was too large.
+    HeaderBytes,
+    /// A head was not whole in time.
+    HeaderTimeout,
+    /// An origin did not accept in time.
+    ConnectTimeout,
+    /// Nothing came for too long.
+    IdleTimeout,
+    /// The gate stopped before it had ended.
+    ShutdownGrace,
+}
+
+impl Limit {
+    /// Each of them, in the order they are counted in.
+    pub(crate) const ALL: [Limit; 5] =
+        [Limit::HeaderBytes, Limit::HeaderTimeout, Limit::ConnectTimeout, Limit::IdleTimeout, Limit::ShutdownGrace];
+
+    /// Its key in the configuration.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Limit::HeaderBytes => "header_bytes",
+            Limit::HeaderTimeout => "header_timeout",
+            Limit::ConnectTimeout => "connect_timeout",
+            Limit::IdleTimeout => "idle_timeout",
+            Limit::ShutdownGrace => "shutdown_grace",
         }
     }
 }
@@ -257,6 +290,16 @@ impl Counts {
     /// A client was turned away.
     pub(crate) fn turned_away(&self, why: TurnedAway) {
         self.turned_away[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A limit ended something, so many times.
+    pub(crate) fn reached(&self, limit: Limit, times: u64) {
+        self.reached[limit as usize].fetch_add(times, Ordering::Relaxed);
+    }
+
+    /// How often that limit ended something.
+    pub(crate) fn reached_times(&self, limit: Limit) -> u64 {
+        self.reached[limit as usize].load(Ordering::Relaxed)
     }
 
     /// How many clients were turned away for that reason.

@@ -4,7 +4,7 @@
 //! a few lines, and the libraries for it write its successor.
 
 use crate::console;
-use crate::gate::{Gate, State, TurnedAway};
+use crate::gate::{Gate, Limit, State, TurnedAway};
 use std::fmt::Write;
 
 /// What the format is called.
@@ -69,6 +69,8 @@ fn door(page: &mut Page, gate: &Gate, state: &State) {
         "reason",
         &turned_away,
     );
+    let reached = Limit::ALL.map(|limit| (limit.word(), counts.reached_times(limit)));
+    page.counters("octroi_limits_reached_total", "What a limit of `[limits]` ended, by its key.", "limit", &reached);
     page.counter(
         "octroi_tls_handshakes_failed_total",
         "Connections that did not get through their TLS handshake.",

@@ -5,15 +5,16 @@
 use crate::body::{self, BodyError, Chunks, Sender};
 use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
-use crate::gate::{Gate, State};
+use crate::gate::{Gate, Limit, State};
 use crate::pages::{Broken, Fault};
+use crate::refuse;
 use crate::share::Lane;
+use crate::tunnel::{self, Patience};
 use crate::upstream::{self, Origin, ReadHalf, WriteHalf};
 use crate::wire::forward::{Answers, Asks, interim_head, request_head, response_head, switching_head};
 use crate::wire::framing::announces_more;
 use crate::wire::request::may_end;
 use crate::wire::{Buffer, Framing, Malformed, RequestHead, ResponseHead, Version, upgrade};
-use crate::{refuse, tunnel};
 use logstore::{Outcome, OwedRecord};
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -128,6 +129,11 @@ where
             Err(PassError::OriginClosed) if repeatable && origin.kept => continue,
             Err(error) => error,
         };
+        match error {
+            PassError::ClientSilent | PassError::OriginSilent => gate.counts.reached(Limit::IdleTimeout, 1),
+            PassError::OriginMalformed(Malformed::TooManyFields) => gate.counts.reached(Limit::HeaderBytes, 1),
+            _ => {}
+        }
         let (fault, outcome) = match error {
             PassError::ClientGone(next) => return (Outcome::Abandoned, next),
             PassError::Cut(next) => return (Outcome::Failed, next),
@@ -198,7 +204,8 @@ where
             let idle = state.config.limits.idle_timeout;
             let written = body::write(&mut connection.writer, &first, idle).await;
             written.map_err(|_| PassError::ClientGone(Next::Close))?;
-            let outcome = tunnel::relay(connection, origin, lane, idle, record).await;
+            let outcome =
+                tunnel::relay(connection, origin, lane, Patience { idle, counts: &gate.counts }, record).await;
             Ok(Passed { outcome, client: Next::Close, origin: Next::Close })
         }
     }

@@ -5,7 +5,7 @@
 use crate::body;
 use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
-use crate::gate::{Gate, State};
+use crate::gate::{Gate, Limit, State};
 use crate::identify::Client;
 use crate::pages::{self, Broken, Fault, FaultPage, Language, Refusal};
 use crate::record;
@@ -341,6 +341,9 @@ where
     W: ClientWriter,
 {
     let (fault, outcome) = of_connect_error(error);
+    if matches!(error, ConnectError::TimedOut) {
+        gate.counts.reached(Limit::ConnectTimeout, 1);
+    }
     if matches!(error, ConnectError::ForbiddenAddress) {
         gate.counts.refused();
         record.decided_again(record::refused_by_the_gate(state, record::GATE_ADDRESS), None);

@@ -1,6 +1,6 @@
 //! The end of a gate, in one place and with deadlines: no new connection, exchanges in flight have `shutdown_grace` to
 //! end, what is left is interrupted, the register is filed.
-use crate::gate::Gate;
+use crate::gate::{Gate, Limit};
 use crate::{reload, service, upkeep};
 use std::io;
 use std::path::Path;
@@ -72,6 +72,7 @@ pub(crate) async fn wait_and_drain(
     };
     if !drained {
         tracing::info!(connections = gate.counts.read().0, "interrupting what is left");
+        gate.counts.reached(Limit::ShutdownGrace, gate.counts.open());
         gate.register.interrupting();
         stop.interrupt.cancel();
         if timeout(LAST_GRACE, tasks.wait()).await.is_err() {

@@ -23,9 +23,9 @@ use logstore::{Outcome, OwedRecord};
 use opening::Opening;
 use plain::FirstLine;
 use policy::{Action, Decision};
-use std::time::Duration;
 
 pub(crate) use plain::Inside;
+pub(crate) use relay::Patience;
 
 /// What the client is answered when its tunnel stands. The field says that the answer is the gate's own (RFC 9209 §2).
 const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\nProxy-Status: octroi\r\n\r\n";
@@ -89,8 +89,8 @@ where
     };
     let rule = if matches!(watch, Watch::Hello(_)) { record::GATE_TLS } else { record::GATE_HTTP };
     let lane = gate.lane(state, client, &decision);
-    let outcome =
-        relay::run(connection, &mut origin, lane.as_ref(), limits.idle_timeout, Some(Box::new(watch)), record).await;
+    let patience = Patience { idle: limits.idle_timeout, counts: &gate.counts };
+    let outcome = relay::run(connection, &mut origin, lane.as_ref(), patience, Some(Box::new(watch)), record).await;
     if outcome == Outcome::Refused {
         // A second ClientHello under another name, or a request in pieces. Something has passed: an answer of ours would be
         // none of the origin's.
@@ -105,14 +105,14 @@ pub(crate) async fn relay<R, W>(
     connection: &mut Connection<R, W>,
     origin: &mut Origin,
     lane: Option<&Lane<'_>>,
-    idle: Duration,
+    patience: Patience<'_>,
     record: &OwedRecord,
 ) -> Outcome
 where
     R: ClientReader,
     W: ClientWriter,
 {
-    relay::run(connection, origin, lane, idle, None, record).await
+    relay::run(connection, origin, lane, patience, None, record).await
 }
 
 /// Ends a tunnel of which the origin has got nothing, with a last word in the client's protocol.

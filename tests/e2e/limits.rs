@@ -1,7 +1,7 @@
 //! Deadlines and bounds on what a client may ask of the gate.
-use harness::{Answer, Latch, Origin, Setup};
+use harness::{Answer, Blackhole, Latch, Origin, Setup};
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 #[test]
@@ -42,6 +42,29 @@ fn an_origin_that_keeps_silent_is_given_up() {
     assert_eq!(answer.status(), 504);
     assert_eq!(gate.log_of(1)[0].outcome, "failed");
     latch.open();
+}
+
+#[test]
+fn each_limit_that_ends_something_is_counted() {
+    let limits = "[limits]\nheader_bytes = 1024\nheader_timeout = \"200ms\"\nconnect_timeout = \"200ms\"\nidle_timeout = \"400ms\"";
+    let gate = Setup::new().config(limits).start();
+    let mut large = gate.client();
+    large.send(format!("GET http://allowed.test/{} HTTP/1.1\r\n\r\n", "x".repeat(2000))).expect("sent");
+    assert!(large.rest().expect("the gate ends it").starts_with(b"HTTP/1.1 4"));
+    let mut slow = gate.client();
+    slow.send("GET http").expect("sent");
+    assert!(slow.rest().expect("the gate ends it").starts_with(b"HTTP/1.1 408 "));
+    assert_eq!(gate.client().rest().expect("the gate ends it"), b"");
+    let dead = Blackhole::at(SocketAddr::from(([127, 0, 0, 1], harness::ports::free())));
+    let nowhere = format!("http://allowed.test:{}/", dead.address().port());
+    assert_eq!(gate.client().get(&nowhere).expect("an answer").status(), 504);
+    let metrics = gate.page("/metrics").text();
+    for (limit, times) in
+        [("header_bytes", 1), ("header_timeout", 1), ("connect_timeout", 1), ("idle_timeout", 1), ("shutdown_grace", 0)]
+    {
+        let line = format!("octroi_limits_reached_total{{limit=\"{limit}\"}} {times}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
 }
 
 #[test]

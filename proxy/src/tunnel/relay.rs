@@ -2,6 +2,7 @@
 //! have been taken.
 use super::flow::{Broken, Ends, Flow, Watch};
 use crate::connection::{ClientReader, ClientWriter, Connection};
+use crate::gate::{Counts, Limit};
 use crate::share::Lane;
 use crate::upstream::{Origin, ReadHalf, WriteHalf};
 use logstore::{Outcome, OwedRecord};
@@ -11,6 +12,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
+
+/// How long silence may last, and where it is counted when it lasts longer.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience<'a> {
+    /// So long.
+    pub(crate) idle: Duration,
+    /// Here.
+    pub(crate) counts: &'a Counts,
+}
 
 /// How a relay ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +37,13 @@ enum End {
     Refused,
 }
 
-/// Moves bytes both ways until both sides have ended, one has broken, or both were silent for `idle`. `watch`: what looks
+/// Moves bytes both ways until both sides have ended, one has broken, or both were silent for too long. `watch`: what looks
 /// at what the client sends.
 pub(super) async fn run<R, W>(
     connection: &mut Connection<R, W>,
     origin: &mut Origin,
     lane: Option<&Lane<'_>>,
-    idle: Duration,
+    patience: Patience<'_>,
     watch: Option<Box<Watch>>,
     record: &OwedRecord,
 ) -> Outcome
@@ -41,7 +51,7 @@ where
     R: ClientReader,
     W: ClientWriter,
 {
-    let end = both(connection, origin, lane, idle, watch, record).await;
+    let end = both(connection, origin, lane, patience, watch, record).await;
     match end {
         End::Whole => Outcome::Completed,
         End::Refused => Outcome::Refused,
@@ -70,7 +80,7 @@ async fn both<R, W>(
     connection: &mut Connection<R, W>,
     origin: &mut Origin,
     lane: Option<&Lane<'_>>,
-    idle: Duration,
+    patience: Patience<'_>,
     mut watch: Option<Box<Watch>>,
     record: &OwedRecord,
 ) -> End
@@ -78,6 +88,7 @@ where
     R: ClientReader,
     W: ClientWriter,
 {
+    let Patience { idle, counts } = patience;
     let Connection { reader, writer, buffer, .. } = connection;
     let Origin { stream, buffer: answer, .. } = origin;
     let (mut origin_reader, mut origin_writer) = stream.split();
@@ -122,6 +133,7 @@ where
                     moved |= up.waits() || down.waits();
                     quiet = if std::mem::take(&mut moved) { 0 } else { quiet + 1 };
                 }
+                counts.reached(Limit::IdleTimeout, 1);
                 let stalled = up.holds(up_ends.buffer) || down.holds(down_ends.buffer);
                 if stalled { End::Stalled } else { End::Whole }
             }

@@ -5,11 +5,19 @@ use std::time::Duration;
 
 /// Such an address, for as long as this lives.
 pub struct Blackhole {
-    _listener: TcpListener,
+    listener: TcpListener,
     _waiting: Vec<TcpStream>,
 }
 
 impl Blackhole {
+    /// Where it is.
+    ///
+    /// # Panics
+    /// When the system does not say.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.local_addr().expect("a bound listener has an address")
+    }
+
     /// Makes one of this address.
     ///
     /// # Panics
@@ -25,6 +33,6 @@ impl Blackhole {
             waiting.push(stream);
             assert!(waiting.len() < 64, "the queue of {address} does not fill");
         }
-        Blackhole { _listener: socket.into(), _waiting: waiting }
+        Blackhole { listener: socket.into(), _waiting: waiting }
     }
 }
