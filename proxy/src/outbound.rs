@@ -66,7 +66,7 @@ impl Outbound {
         // The system's authorities are files: read each time, so that a renewed one counts, and not on the reactor.
         let config = tokio::task::spawn_blocking(move || tls(authorities)).await.map_err(|why| why.to_string())?;
         let connector = TlsConnector::from(Arc::new(config.map_err(|why| why.to_string())?));
-        let stream = within(CONNECT, connector.connect(name, stream)).await?.map_err(|why| why.to_string())?;
+        let stream = within(CONNECT, connector.connect(name, stream)).await?.map_err(|error| why(&error))?;
         Ok(Stream { io: Box::new(stream), peer })
     }
 
@@ -114,6 +114,54 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     }
 }
 
+/// Why a TLS connection failed, in words that say what to mend.
+pub(crate) fn why(error: &std::io::Error) -> String {
+    use rustls::{CertificateError as Bad, Error};
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        Some(Error::InvalidCertificate(bad)) => match bad {
+            Bad::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+                "its certificate is itself an authority (basicConstraints CA:TRUE), such as `openssl req -x509` makes: \
+                 give it one that an authority signed, or CA:FALSE"
+                    .to_owned()
+            }
+            Bad::UnknownIssuer => {
+                "its certificate was signed by an authority that is not known here: name that authority's in `ca_file`"
+                    .to_owned()
+            }
+            Bad::Expired | Bad::ExpiredContext { .. } => "its certificate has expired".to_owned(),
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
+                "its certificate is not valid yet: see whether the clock is right".to_owned()
+            }
+            Bad::NotValidForName => "its certificate is for another name".to_owned(),
+            Bad::NotValidForNameContext { expected, presented } => {
+                let named = if presented.is_empty() {
+                    "none (it has no subjectAltName)".to_owned()
+                } else {
+                    presented.join(", ")
+                };
+                format!("its certificate is not for `{}`; it names {named}", expected.to_str())
+            }
+            Bad::Other(other) if other.to_string().contains("UnsupportedCertVersion") => {
+                "its certificate is of version 1: it needs one of version 3, with subjectAltName".to_owned()
+            }
+            Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => {
+                "its certificate is not for servers (extendedKeyUsage serverAuth)".to_owned()
+            }
+            Bad::Revoked => "its certificate is revoked".to_owned(),
+            Bad::BadSignature => "its certificate bears a wrong signature".to_owned(),
+            other => format!("its certificate is not accepted: {other}"),
+        },
+        Some(Error::InvalidMessage(_)) => {
+            "what answers at that port does not speak TLS: write the port that does, or the address without TLS"
+                .to_owned()
+        }
+        _ if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            "it ends the connection at the beginning of TLS: see whether that port speaks it".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// What a client needs that believes the system's authorities and these.
 pub(crate) fn tls(authorities: Vec<CertificateDer<'static>>) -> Result<rustls::ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -157,6 +205,11 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+    use rustls::ServerConfig;
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    use tokio::io::AsyncWriteExt as _;
+    use tokio_rustls::TlsAcceptor;
 
     #[test]
     fn pauses_double_up_to_the_longest() {
@@ -176,5 +229,65 @@ mod tests {
         assert!(certificates(&file).expect_err("empty").ends_with("no certificate is in it"));
         std::fs::write(&file, harness::Authority::new().pem()).expect("written");
         assert_eq!(certificates(&file).expect("one").len(), 1);
+    }
+
+    /// What is said of a server with this certificate; its own is believed besides, or that of who signed it.
+    async fn said(change: impl FnOnce(&mut CertificateParams), signed: bool, believed: bool) -> String {
+        let authority = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec!["the authority".to_owned()]).expect("a name");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = params.self_signed(&authority).expect("signed");
+        let issuer = Issuer::new(params, authority);
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec!["p.test".to_owned()]).expect("a name");
+        change(&mut params);
+        let own = if signed { params.signed_by(&key, &issuer) } else { params.self_signed(&key) }.expect("signed");
+        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![own.der().clone()], private)
+            .expect("a certificate");
+        let anchor = if signed { root.der().clone() } else { own.der().clone() };
+        let client = tls(if believed { vec![anchor] } else { Vec::new() }).expect("a client");
+        let (near, far) = tokio::io::duplex(1 << 16);
+        let connector = TlsConnector::from(Arc::new(client));
+        let name = ServerName::try_from("p.test").expect("a name");
+        let (answer, _) = tokio::join!(connector.connect(name, near), TlsAcceptor::from(Arc::new(server)).accept(far));
+        answer.map_or_else(|error| why(&error), |_| "good".to_owned())
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_a_certificate_is_said_in_plain_words() {
+        assert_eq!(said(|_| {}, true, true).await, "good");
+        let authority = said(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained), false, true).await;
+        assert!(
+            authority.starts_with("its certificate is itself an authority (basicConstraints CA:TRUE)"),
+            "{authority}"
+        );
+        let unknown = said(|_| {}, true, false).await;
+        assert!(unknown.starts_with("its certificate was signed by an authority that is not known"), "{unknown}");
+        assert_eq!(
+            said(|params| params.not_after = date_time_ymd(2020, 1, 1), true, true).await,
+            "its certificate has expired"
+        );
+        let later = said(|params| params.not_before = date_time_ymd(2990, 1, 1), true, true).await;
+        assert_eq!(later, "its certificate is not valid yet: see whether the clock is right");
+        let other = |params: &mut CertificateParams| {
+            *params = CertificateParams::new(vec!["other.test".to_owned()]).expect("a name");
+        };
+        let other = said(other, true, true).await;
+        assert!(other.contains("is not for `p.test`") && other.contains("other.test"), "{other}");
+    }
+
+    #[tokio::test]
+    async fn a_port_without_tls_is_told_from_one_with_it() {
+        let (near, mut far) = tokio::io::duplex(1 << 16);
+        far.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("written");
+        let connector = TlsConnector::from(Arc::new(tls(Vec::new()).expect("a client")));
+        let error = connector.connect(ServerName::try_from("p.test").expect("a name"), near).await.expect_err("no TLS");
+        assert!(why(&error).contains("does not speak TLS"), "{}", why(&error));
     }
 }

@@ -12,6 +12,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 /// `OCTROI_LOG` asks, they say no more than that.
 const LIBRARIES: [&str; 8] =
     ["hickory_net", "hickory_proto", "hickory_resolver", "hyper", "hyper_util", "rustls", "sqlx", "tokio_rustls"];
+/// Says by itself, at each connection, what whoever opens it says once.
+const REPEATS: &str = "rustls_platform_verifier=off";
 /// Days of operational logs kept.
 const DAYS: usize = 30;
 
@@ -29,7 +31,8 @@ pub(crate) fn start(config: &Config) -> io::Result<WorkerGuard> {
         .map_err(io::Error::other)?;
     let (files, guard) = tracing_appender::non_blocking(files);
     let chosen = EnvFilter::try_from_env("OCTROI_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let filter = LIBRARIES.iter().fold(chosen, |filter, library| match format!("{library}=warn").parse() {
+    let limits = LIBRARIES.iter().map(|library| format!("{library}=warn")).chain([REPEATS.to_owned()]);
+    let filter = limits.fold(chosen, |filter, limit| match limit.parse() {
         Ok(directive) => filter.add_directive(directive),
         Err(_) => filter,
     });
