@@ -84,7 +84,8 @@ fn answer(gate: &Gate, request: &Request<Incoming>) -> Answer {
 /// it is ready is said too.
 fn ready(gate: &Gate, state: &State) -> Answer {
     let (ready, why) = readiness(gate);
-    let body = json!({ "ready": ready, "why": why, "notes": state.notes, "charter": &*state.charter });
+    let notes: Vec<String> = state.upstream.note().into_iter().chain(state.notes.iter().cloned()).collect();
+    let body = json!({ "ready": ready, "why": why, "notes": notes, "charter": &*state.charter });
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     typed(status, "application/json", format!("{body}\n"))
 }

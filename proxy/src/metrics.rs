@@ -29,6 +29,10 @@ pub(crate) fn page(gate: &Gate) -> String {
     let waits = gate.shares.waits();
     page.counter("octroi_bandwidth_waits_total", "How often bytes waited for their share of a bandwidth.", waits);
     door(&mut page, gate, &state);
+    if let Some(trouble) = state.upstream.parent_trouble() {
+        let up = f64::from(u8::from(trouble.is_none()));
+        page.gauge("octroi_upstream_parent_up", "Whether the parent proxy helped when it was last asked: 1, or 0.", up);
+    }
 
     let writable = matches!(gate.register.health(), logstore::Health::Writable);
     page.gauge(

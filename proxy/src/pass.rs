@@ -10,7 +10,7 @@ use crate::pages::{Broken, Fault};
 use crate::refuse;
 use crate::share::Lane;
 use crate::tunnel::{self, Patience};
-use crate::upstream::{self, Origin, ReadHalf, WriteHalf};
+use crate::upstream::{self, Origin, ReadHalf, Went, WriteHalf};
 use crate::wire::forward::{Answers, Asks, interim_head, request_head, response_head, switching_head};
 use crate::wire::framing::announces_more;
 use crate::wire::request::may_end;
@@ -36,6 +36,8 @@ const INTERIM: usize = 16;
 enum PassError {
     /// The client closed, reset or stopped taking the answer; so its connection ends.
     ClientGone(Next),
+    /// The client, whose request was whole, left before any answer came.
+    ClientLeft,
     /// The client sent nothing more of its body for `idle_timeout`.
     ClientSilent,
     /// The client sent a body that is not framed as it announced.
@@ -118,8 +120,13 @@ where
         if let Some(address) = origin.went_to {
             record.went_to(address);
         }
+        let since = state.upstream.helped();
         let terms = Terms { gate, state, asked, lane, record };
-        let error = match exchange(terms, connection, head, &mut origin).await {
+        let exchanged = exchange(terms, connection, head, &mut origin).await;
+        if let (upstream::Form::Absolute { .. }, Some(went)) = (&origin.form, went(&exchanged, origin.kept)) {
+            state.upstream.exchanged(since, went);
+        }
+        let error = match exchanged {
             Ok(passed) => {
                 if passed.origin == Next::Keep {
                     state.upstream.keep(asked.to(), origin);
@@ -136,6 +143,7 @@ where
         }
         let (fault, outcome) = match error {
             PassError::ClientGone(next) => return (Outcome::Abandoned, next),
+            PassError::ClientLeft => return (Outcome::Abandoned, Next::Close),
             PassError::Cut(next) => return (Outcome::Failed, next),
             PassError::ClientSilent => (Fault::RequestTimeout, Outcome::Abandoned),
             PassError::ClientMalformed(why) => (refuse::misread(why), Outcome::Failed),
@@ -144,10 +152,7 @@ where
             PassError::OriginIncomplete => (Fault::OriginBroke(Broken::Incomplete), Outcome::Failed),
             PassError::OriginSwitched => (Fault::OriginBroke(Broken::Upgrade), Outcome::Failed),
             PassError::AsksTheGate => match origin.form {
-                upstream::Form::Absolute { .. } => {
-                    state.upstream.denied();
-                    (Fault::ParentDenied, Outcome::Failed)
-                }
+                upstream::Form::Absolute { .. } => (Fault::ParentDenied, Outcome::Failed),
                 upstream::Form::Origin => (Fault::OriginBroke(Broken::Protocol), Outcome::Failed),
             },
             PassError::OriginMalformed(why) => {
@@ -156,6 +161,19 @@ where
             }
         };
         return (outcome, refuse::fault(state, connection, asked, fault, record).await);
+    }
+}
+
+/// What a try says of the parent it was put to; nothing, when it was the client's end, or that of a connection kept too long.
+fn went(exchanged: &Result<Passed, PassError>, kept: bool) -> Option<Went> {
+    match exchanged {
+        Ok(_) | Err(PassError::Cut(_) | PassError::OriginSwitched) => Some(Went::Answered),
+        Err(PassError::AsksTheGate) => Some(Went::Denied),
+        Err(PassError::OriginSilent) => Some(Went::Silent),
+        Err(PassError::ClientLeft) => Some(Went::Left),
+        Err(PassError::OriginClosed | PassError::OriginIncomplete) => (!kept).then_some(Went::Closed),
+        Err(PassError::OriginMalformed(_)) => Some(Went::Malformed),
+        Err(PassError::ClientGone(_) | PassError::ClientSilent | PassError::ClientMalformed(_)) => None,
     }
 }
 
@@ -353,7 +371,7 @@ where
     // A request sent ahead waits in the buffer, and whoever sent it is there. More than that is not read before its turn.
     while buffer.len() < ahead {
         match buffer.fill(reader, AHEAD_ROOM).await {
-            Ok(0) | Err(_) => return PassError::ClientGone(Next::Close),
+            Ok(0) | Err(_) => return PassError::ClientLeft,
             Ok(_) => {}
         }
     }

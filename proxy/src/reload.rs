@@ -245,7 +245,7 @@ fn status(gate: &Gate) -> Status {
         console: gate.console,
         data_dir: state.config.data_dir.clone(),
         ready,
-        notes: why.into_iter().chain(state.notes.iter().cloned()).collect(),
+        notes: why.into_iter().chain(state.upstream.note()).chain(state.notes.iter().cloned()).collect(),
         charter: CharterStatus {
             title: state.in_force.charter().title().to_owned(),
             identity: state.charter.to_string(),

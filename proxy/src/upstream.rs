@@ -5,6 +5,7 @@
 //! proxy is asked for, it resolves itself.
 mod cache;
 pub(crate) mod guard;
+mod health;
 mod parent;
 mod pool;
 mod race;
@@ -17,6 +18,7 @@ pub(crate) use parent::ParentError;
 use crate::config::{Config, Secret};
 use crate::wire::{Buffer, forward};
 use guard::Guard;
+use health::Helped;
 use parent::Parent;
 use policy::Target;
 use pool::Pool;
@@ -24,6 +26,7 @@ use race::{STAGGER, race};
 use resolve::Resolver;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 use stream::Stream;
 pub(crate) use stream::{ReadHalf, WriteHalf};
@@ -34,6 +37,26 @@ use tokio::time::{Instant, timeout_at};
 const PER_HOST: usize = 256;
 /// Room made for what an origin says before it is asked anything.
 const FIRST_WORD: usize = 4096;
+
+/// What a parent does that accepts a connection and nothing more.
+const SILENT: &str = "it does not answer in time";
+
+/// What became of a request that was put to the parent itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Went {
+    /// It was answered, whatever the answer.
+    Answered,
+    /// The parent asked the gate who it is.
+    Denied,
+    /// No answer came in time.
+    Silent,
+    /// The client left before any answer came.
+    Left,
+    /// The connection ended without one.
+    Closed,
+    /// What came was no answer.
+    Malformed,
+}
 
 /// A connection to an origin, or to the parent proxy that passes requests on to it.
 #[derive(Debug)]
@@ -173,9 +196,13 @@ impl Upstream {
         let deadline = Instant::now() + self.connect_timeout;
         if let Some(parent) = self.parent_for(target) {
             self.may_be_asked_for(target)?;
+            let since = parent.health.helped();
             return match timeout_at(deadline, self.through(parent, target, via, deadline)).await {
                 Ok(outcome) => outcome.map_err(ConnectError::Parent),
-                Err(_) => Err(ConnectError::TimedOut),
+                Err(_) => {
+                    parent.health.silent(since, &SILENT);
+                    Err(ConnectError::TimedOut)
+                }
             };
         }
         let addresses = match timeout_at(deadline, self.resolver.addresses(target)).await {
@@ -220,11 +247,33 @@ impl Upstream {
         if allowed { Ok(()) } else { Err(ConnectError::ForbiddenAddress) }
     }
 
-    /// Says that the parent asked the gate who it is, in the middle of an exchange.
-    pub(crate) fn denied(&self) {
-        if let Some(parent) = &self.parent {
-            parent.fails(ParentError::Denied, &"it answers 407");
+    /// How often the parent has helped, if there is one: asked before an exchange, for [`Upstream::exchanged`].
+    pub(crate) fn helped(&self) -> Option<Helped> {
+        self.parent.as_ref().map(|parent| parent.health.helped())
+    }
+
+    /// Notes what the parent made of a request that was put to it itself, begun `since` then.
+    pub(crate) fn exchanged(&self, since: Option<Helped>, went: Went) {
+        let (Some(parent), Some(since)) = (&self.parent, since) else { return };
+        match went {
+            Went::Answered => parent.health.helps(),
+            Went::Denied => parent.health.fails(&"it answers 407"),
+            // Few clients wait as long as the gate would.
+            Went::Left if since.at.elapsed() < self.connect_timeout => {}
+            Went::Silent | Went::Left => parent.health.silent(since, &SILENT),
+            Went::Closed => parent.health.silent(since, &"it ends connections without an answer"),
+            Went::Malformed => parent.health.silent(since, &"it does not speak HTTP"),
         }
+    }
+
+    /// Why the parent is no help; inside, none while it is. None without a parent.
+    pub(crate) fn parent_trouble(&self) -> Option<Option<Arc<String>>> {
+        self.parent.as_ref().map(|parent| parent.health.trouble())
+    }
+
+    /// The same as a sentence, when there is something to say.
+    pub(crate) fn note(&self) -> Option<String> {
+        self.parent_trouble().flatten().map(|why| format!("the parent proxy is no help: {why}"))
     }
 
     /// A connection by way of the parent.

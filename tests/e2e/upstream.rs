@@ -6,6 +6,8 @@ use harness::services::{Socks, Squid, SquidSetup};
 use harness::{Answer, Authority, Blackhole, Gate, LIMIT, Origin, Setup, ports, wait};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 const A: u16 = 1;
@@ -344,4 +346,76 @@ fn what_is_excepted_goes_past_the_parent_and_the_rest_ends_with_it() {
     assert_eq!(gate.client().get(&origin.url("outside.test", "/")).expect("an answer").status(), 200);
     gate.terminate();
     assert_eq!(gate.wait().code, Some(0));
+}
+
+/// How often the gate has printed this.
+fn printed(gate: &Gate, text: &str) -> usize {
+    gate.printed().matches(text).count()
+}
+
+#[test]
+fn that_a_parent_is_no_help_is_said_once_and_shown_until_it_is_again() {
+    let good = Arc::new(AtomicBool::new(false));
+    let answers = good.clone();
+    // To a request in absolute form a parent answers as an origin does.
+    let parent = Origin::http(move |_| match answers.load(Ordering::Relaxed) {
+        true => Answer::ok("hello"),
+        false => Answer::with("407 Proxy Authentication Required", &[("Proxy-Authenticate", "Basic realm=\"p\"")], ""),
+    });
+    let gate = behind(&format!("http://127.0.0.1:{}", parent.port())).start();
+    let ask = || gate.client().get("http://allowed.test/").expect("an answer").status();
+    let up = |value: u8| gate.page("/metrics").text().contains(&format!("\noctroi_upstream_parent_up {value}\n"));
+    assert!(up(1), "nobody has asked it yet");
+    for _ in 0..3 {
+        assert_eq!(ask(), 502);
+    }
+    assert!(up(0));
+    let why = "the parent proxy is no help: it answers 407";
+    assert!(gate.say(&["status"]).contains(why));
+    let ready = gate.page("/readyz");
+    assert!(ready.status() == 200 && ready.text().contains(why), "{}", ready.text());
+    good.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        assert_eq!(ask(), 200);
+    }
+    wait::until("that it is back to be said", LIMIT, || (printed(&gate, "is back") > 0).then_some(()));
+    assert_eq!((printed(&gate, "no help"), printed(&gate, "is back")), (1, 1), "{}", gate.printed());
+    assert!(up(1) && !gate.say(&["status"]).contains("no help"));
+}
+
+#[test]
+fn a_parent_that_accepts_and_is_silent_is_no_help() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = silent.local_addr().expect("a socket").port();
+    for (scheme, limits) in [("http", "idle_timeout"), ("http", "connect_timeout"), ("socks5", "connect_timeout")] {
+        let gate =
+            behind(&format!("{scheme}://127.0.0.1:{port}")).config(&format!("[limits]\n{limits} = \"1s\"")).start();
+        for _ in 0..2 {
+            let status = match limits {
+                "idle_timeout" => gate.client().get("http://allowed.test/").expect("an answer").status(),
+                _ => tunnel(&gate, "allowed.test", 443).status(),
+            };
+            assert_eq!(status, 504, "{scheme}, {limits}");
+        }
+        let why = "the parent proxy is no help: it does not answer in time";
+        wait::until("the operator to be told", LIMIT, || (printed(&gate, why) > 0).then_some(()));
+        assert_eq!((printed(&gate, "no help"), printed(&gate, "is back")), (1, 0), "{}", gate.printed());
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_parents_certificate_is_said_once() {
+    let authority = Authority::new();
+    let parent = Origin::https(&authority, &["127.0.0.1"], |_| Answer::ok("never"));
+    let gate = behind(&format!("https://127.0.0.1:{}", parent.port())).start();
+    for _ in 0..3 {
+        assert_eq!(told(&tunnel(&gate, "outside.test", 443)), failed(502, "destination_unavailable"));
+    }
+    wait::until("the operator to be told", LIMIT, || (printed(&gate, "ERROR") > 0).then_some(()));
+    assert_eq!(
+        (printed(&gate, "ERROR"), printed(&gate, "name that authority's in `ca_file`")),
+        (1, 1),
+        "{}",
+        gate.printed()
+    );
 }

@@ -2,6 +2,7 @@
 //!
 //! It resolves names itself, so the gate does not know where they lead; what the gate does know (addresses, names of
 //! `[dns] hosts`) is checked before it is asked.
+use super::health::Health;
 use super::pool::Pool;
 use super::stream::Stream;
 use super::{Form, Origin, Via, socks};
@@ -15,7 +16,6 @@ use rustls::pki_types::ServerName;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -52,7 +52,8 @@ pub(super) struct Parent {
     /// The same as the value of Proxy-Authorization.
     basic: Option<Secret>,
     direct: Direct,
-    broken: AtomicBool,
+    /// Whether it is any help.
+    pub(super) health: Health,
 }
 
 impl Parent {
@@ -82,7 +83,7 @@ impl Parent {
             basic: config.credentials.as_ref().map(basic),
             credentials: config.credentials.clone(),
             direct,
-            broken: AtomicBool::new(false),
+            health: Health::default(),
         })
     }
 
@@ -104,8 +105,7 @@ impl Parent {
             None => Stream::Plain(stream),
             Some((connector, name)) => match connector.connect(name.clone(), stream).await {
                 Ok(stream) => Stream::Secure(Box::new(stream)),
-                // rustls says what is wrong with a certificate.
-                Err(why) => return Err(self.fails(ParentError::Unreachable, &why)),
+                Err(why) => return Err(self.fails(ParentError::Unreachable, &outbound::why(&why))),
             },
         };
         let mut buffer = Buffer::default();
@@ -117,21 +117,20 @@ impl Parent {
                 Speaks::Socks => socks::connect(&mut stream, &mut buffer, target, self.credentials.as_ref()).await,
             };
             match asked {
-                Ok(()) => Form::Origin,
+                Ok(()) => self.health.helps(),
                 Err(Trouble { error, why }) => return Err(self.fails(error, &why)),
             }
+            Form::Origin
         };
-        if self.broken.swap(false, Ordering::Relaxed) {
-            tracing::info!("the parent proxy is back");
-        }
         // Where a name leads, the parent alone knows.
         Ok(Origin { stream, buffer, went_to: target.ip(), form, kept: false })
     }
 
-    /// Says what is wrong with the parent, once until it is right again; what it refuses is no matter of its own.
+    /// Notes what is wrong with the parent; one that refuses is well.
     pub(super) fn fails(&self, error: ParentError, why: &dyn std::fmt::Display) -> ParentError {
-        if error != ParentError::Refused && !self.broken.swap(true, Ordering::Relaxed) {
-            tracing::error!("the parent proxy is no help: {why}");
+        match error {
+            ParentError::Refused => self.health.helps(),
+            ParentError::Unreachable | ParentError::Denied => self.health.fails(why),
         }
         error
     }
