@@ -85,6 +85,21 @@ fn networks_that_hold_everything_are_warned_of() {
 }
 
 #[test]
+fn defaults_are_listened_on_as_what_is_written() {
+    let tls = "[[listen.proxy_tls]]\ncertificate = \"c.pem\"\nkey = \"k.pem\"\naddress = ";
+    for (text, key) in [
+        (format!("{tls}\"127.0.0.1:3128\"\n"), "proxy"),
+        (format!("{tls}\"0.0.0.0:3180\"\n"), "console"),
+        ("[listen]\nproxy = [\"127.0.0.1:3180\"]\n".to_owned(), "console"),
+        ("[listen]\nconsole = \"127.0.0.1:3128\"\n".to_owned(), "proxy"),
+    ] {
+        let report = refused(&text);
+        assert!(report.contains(&format!("is taken: `{key}` is 127.0.0.1:31")), "{report}");
+    }
+    good(&format!("[listen]\nproxy = []\n{tls}\"127.0.0.1:3128\"\n"));
+}
+
+#[test]
 fn values_are_types() {
     let config = good(
         r#"

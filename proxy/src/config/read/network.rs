@@ -37,6 +37,15 @@ pub(super) fn listen(table: Option<&Table<'_>>, folder: &Path) -> Listen {
             table.note(problem.also(first.span.clone(), "taken here"));
         }
     }
+    // What is listened on by default is written nowhere: the address that stands in its way is shown.
+    let defaults = [("proxy", local(3128), proxy.is_none()), ("console", local(3180), console.is_none())];
+    for (key, default, _) in defaults.into_iter().filter(|(.., unwritten)| *unwritten) {
+        for other in all.iter().filter(|other| collide(default, other.value)) {
+            let what = format!("`{}` is taken: `{key}` is {default} by default", other.value);
+            let label = format!("give it another port, or write `{key}`");
+            table.note(Problem::error(other.span.clone(), what, label));
+        }
+    }
     Listen {
         proxy: proxy
             .map(|all| all.into_iter().map(|address| address.value).collect())
