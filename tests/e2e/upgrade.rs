@@ -132,3 +132,18 @@ fn a_switched_connection_without_traffic_is_ended() {
     assert!(client.ended() && there.ended());
     assert_eq!(gate.log_of(1)[0].outcome, "completed");
 }
+
+#[test]
+fn who_must_switch_is_told_to_what() {
+    let gate = Setup::new().start();
+    let origin = Bare::new();
+    let mut client = gate.client();
+    client.send(ask(&origin.authority("allowed.test"), "GET", "")).expect("a request");
+    let mut there = origin.accept();
+    there.head().expect("a request");
+    let fields = "Connection: upgrade\r\nUpgrade: h2c, websocket\r\nContent-Length: 0\r\n\r\n";
+    there.send(format!("HTTP/1.1 426 Upgrade Required\r\n{fields}")).expect("an answer");
+    let answer = client.response("GET").expect("an answer");
+    assert_eq!((answer.status(), answer.head.all("upgrade")), (426, vec!["websocket"]));
+    assert_eq!(answer.head.all("connection"), ["upgrade"]);
+}

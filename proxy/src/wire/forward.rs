@@ -2,7 +2,7 @@
 //! but for what is of one hop.
 use super::fields::{Kinds, list};
 use super::framing::content_length;
-use super::{Framing, Known, Protocol, RequestHead, ResponseHead, Version};
+use super::{Framing, Known, Protocol, RequestHead, ResponseHead, Version, upgrade};
 use std::io::Write as _;
 
 /// Fields written anew in every request.
@@ -118,6 +118,10 @@ pub(crate) fn response_head(bytes: &[u8], response: &ResponseHead, answers: &Ans
     status_line(&mut out, bytes, response);
     response.fields.forward(bytes, &mut out, if answers.unchunked { OF_ANSWERS.and(TRAILER) } else { OF_ANSWERS });
     via(&mut out, response.version, Protocol::Http1, answers.received_by);
+    // Who is told to switch must be told to what (RFC 9110 §15.5.22).
+    if let (426, Some(protocols)) = (response.status, upgrade::wanted(bytes, response)) {
+        switch(&mut out, &protocols);
+    }
     match answers.framing {
         // Answers without a body may say how long it would have been (RFC 9110 §8.6), 204 may not.
         Framing::None if response.status != 204 => {
@@ -252,6 +256,22 @@ mod tests {
         assert!(!written("Expect: 100-continue\r\n", ASKS).contains("Expect"), "there is nothing to wait for");
         let asks = Asks { framing: Framing::Length(3), ..ASKS };
         assert!(written("Expect: 100-continue\r\n", asks).contains("Expect: 100-continue\r\n"));
+    }
+
+    #[test]
+    fn who_must_switch_is_told_to_what() {
+        let answered = |status: &str, fields: &str| {
+            let bytes = format!("HTTP/1.1 {status}\r\n{fields}Content-Length: 0\r\n\r\n").into_bytes();
+            let response = ResponseHead::parse(&bytes).expect("well formed").expect("whole");
+            let framing = Framing::Length(0);
+            let answers = Answers { framing, unchunked: false, version: Version::Http11, kept: true, received_by: "o" };
+            String::from_utf8(response_head(&bytes, &response, &answers)).expect("text")
+        };
+        let fields = "Connection: upgrade\r\nUpgrade: h2c, websocket, HTTP/3.0\r\n";
+        let head = answered("426 Upgrade Required", fields);
+        assert!(head.contains("\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"), "{head}");
+        assert!(!answered("200 OK", fields).contains("pgrade:"), "an offer that is made to this hop");
+        assert!(!answered("426 Upgrade Required", "Upgrade: h2c\r\n").contains("pgrade:"));
     }
 
     #[test]

@@ -14,9 +14,20 @@ pub(crate) fn offered(bytes: &[u8], head: &RequestHead, framing: Framing) -> Opt
     if !may {
         return None;
     }
-    let protocols = head.fields.values(bytes, Known::Upgrade).flat_map(list);
-    let offered: Vec<&[u8]> = protocols.filter(|protocol| is_protocol(protocol) && !is_withheld(protocol)).collect();
-    (!offered.is_empty()).then(|| offered.join(&b", "[..]))
+    passable(head.fields.values(bytes, Known::Upgrade))
+}
+
+/// The protocols to one of which an answer 426 wants the client to switch (RFC 9110 §15.5.22), but for those the gate would
+/// not offer in the client's name.
+pub(crate) fn wanted(bytes: &[u8], response: &ResponseHead) -> Option<Vec<u8>> {
+    passable(response.fields.values(bytes, Known::Upgrade))
+}
+
+/// The protocols of these values that may pass, as one value.
+fn passable<'a>(values: impl Iterator<Item = &'a [u8]>) -> Option<Vec<u8>> {
+    let protocols = values.flat_map(list);
+    let passable: Vec<&[u8]> = protocols.filter(|protocol| is_protocol(protocol) && !is_withheld(protocol)).collect();
+    (!passable.is_empty()).then(|| passable.join(&b", "[..]))
 }
 
 /// The protocol a 101 answer switches to, when it is one, and one that was offered.
