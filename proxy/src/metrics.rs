@@ -1,7 +1,7 @@
 //! `/metrics`: how the gate is doing, in numbers about nobody, for Prometheus (text format 0.0.4).
 //!
-//! No label ever holds a name, an address or a host: what is measured is the gate. Written by hand, for this format is
-//! a few lines, and the libraries for it write its successor.
+//! No label ever holds the name, the address or the host of anybody: what is measured is the gate, and the one address
+//! found here is its own. Written by hand, for this format is a few lines, and the libraries for it write its successor.
 
 use crate::console;
 use crate::gate::{Gate, Limit, State, TurnedAway};
@@ -80,12 +80,17 @@ fn door(page: &mut Page, gate: &Gate, state: &State) {
         "Connections that did not get through their TLS handshake.",
         counts.handshakes_failed(),
     );
-    if let Some(days) = state.certificates.days_left(gate.now()) {
-        page.gauge(
+    let days_left: Vec<_> =
+        state.certificates.days_left_each(gate.now()).map(|(address, days)| (address.to_string(), days)).collect();
+    if !days_left.is_empty() {
+        page.head(
             "octroi_certificate_days_left",
-            "Days until the first certificate of the proxy ends; below nought when it has.",
-            days as f64,
+            "Days until the certificate at this address of the proxy ends; below nought when it has.",
+            "gauge",
         );
+        for (address, days) in &days_left {
+            page.sample("octroi_certificate_days_left", &[("address", address)], *days as f64);
+        }
     }
 }
 

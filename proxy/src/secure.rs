@@ -93,8 +93,12 @@ impl Certificates {
 
     /// Whole days until the first of them ends; below nought when it has.
     pub(crate) fn days_left(&self, now: Timestamp) -> Option<i64> {
-        let first = self.all.iter().filter_map(|one| one.expires).min()?;
-        Some((first.as_second() - now.as_second()).div_euclid(24 * 60 * 60))
+        self.days_left_each(now).map(|(_, days)| days).min()
+    }
+
+    /// The same of each, by its address in the configuration.
+    pub(crate) fn days_left_each(&self, now: Timestamp) -> impl Iterator<Item = (SocketAddr, i64)> {
+        self.all.iter().filter_map(move |one| Some((one.address, days(one.expires?, now))))
     }
 }
 
@@ -180,13 +184,22 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     memchr::memmem::find(text, what)
 }
 
+/// Whole days until then. From the first second after it is below nought, and so many days as have passed.
+fn days(until: Timestamp, now: Timestamp) -> i64 {
+    const DAY: i64 = 24 * 60 * 60;
+    match until.as_second() - now.as_second() {
+        left @ 0.. => left / DAY,
+        over => (over / DAY).min(-1),
+    }
+}
+
 /// What is to be said of a certificate's time, if anything.
 fn validity(begins: Option<Timestamp>, expires: Option<Timestamp>, now: Timestamp) -> Option<Wrong> {
     let remedy = "browsers refuse it: put a new one in its place and run `octroi reload`";
     if let Some(begins) = begins.filter(|begins| *begins > now) {
         return Some((format!("the certificate is valid from {begins} only"), "see whether the clock is right"));
     }
-    let days = (expires?.as_second() - now.as_second()).div_euclid(24 * 60 * 60);
+    let days = days(expires?, now);
     match days {
         ..0 => Some((format!("the certificate has ended, on {}", expires?), remedy)),
         0..=SOON_DAYS => {
@@ -258,6 +271,9 @@ mod tests {
         let (certificates, warnings) = Certificates::read(&all[..1], now).expect("good");
         assert_eq!((certificates.days_left(now), warnings.len()), (Some(30), 0));
         let (certificates, _) = Certificates::read(&all[1..], at("2059-12-31T00:00:00Z")).expect("good");
+        for (now, left) in [("2059-12-31T00:00:01Z", 0), ("2060-01-01T00:00:01Z", -1), ("2060-01-02T00:00:10Z", -1)] {
+            assert_eq!(certificates.days_left(at(now)), Some(left), "{now}");
+        }
         assert_eq!(certificates.days_left(at("2060-01-03T00:00:00Z")), Some(-2));
         assert!(certificates.at(all[0].address).is_some());
         assert_eq!(Certificates::default().days_left(now), None);
