@@ -13,11 +13,19 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// After an error of accept (no descriptors left, most often) the listener rests, so as not to spin.
 const REST: Duration = Duration::from_millis(100);
+/// The answer to plain HTTP where TLS is spoken; in both languages, for no page is looked up for it.
+const SPEAKS_TLS: &[u8] =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 164\r\n\
+    Cache-Control: no-store\r\nConnection: close\r\n\r\n\
+    This port speaks TLS: set the proxy as HTTPS (https://), or use the port without TLS.\n\
+    Ce port parle TLS : indiquez un proxy HTTPS (https://), ou le port sans TLS.\n"
+        .as_bytes();
 /// How long a connection under TLS may take to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -188,10 +196,10 @@ async fn serve_tls(
         return;
     }
     let patience = gate.state().config.limits.header_timeout;
-    let shaken = gate.stopping.run_until_cancelled(timeout(patience, acceptor.accept(stream))).await;
+    let shaken = gate.stopping.run_until_cancelled(timeout(patience, shake_hands(acceptor, stream))).await;
     let stream = match shaken {
-        Some(Ok(Ok(stream))) => stream,
-        Some(Ok(Err(_)) | Err(_)) => return gate.counts.handshake_failed(),
+        Some(Ok(Some(stream))) => stream,
+        Some(Ok(None) | Err(_)) => return gate.counts.handshake_failed(),
         None => return,
     };
     if stream.get_ref().1.alpn_protocol() == Some(secure::HTTP2) {
@@ -205,6 +213,20 @@ async fn serve_tls(
         // close_notify says that all has been sent (RFC 8446 §6.1). A client that takes nothing is closed upon.
         let _ = timeout(GOODBYE, connection.writer.shutdown()).await;
     }
+}
+
+/// The handshake. Whoever begins with a letter speaks HTTP without TLS (RFC 8446 §5.1: a handshake begins with 22), and is
+/// told so in a way that can be read.
+async fn shake_hands(acceptor: TlsAcceptor, mut stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+    let mut first = [0];
+    if stream.peek(&mut first).await.is_ok() && first[0].is_ascii_alphabetic() {
+        // What has come is taken: closed upon unread bytes, the socket would reset and the answer be lost.
+        let _ = stream.try_read(&mut [0; 16 * 1024]);
+        let _ = stream.write_all(SPEAKS_TLS).await;
+        let _ = stream.shutdown().await;
+        return None;
+    }
+    acceptor.accept(stream).await.ok()
 }
 
 /// Says why and closes, as far as that takes no waiting.

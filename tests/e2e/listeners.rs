@@ -66,15 +66,16 @@ fn a_proxy_is_reached_by_tls() {
     }
     let kept = curl.get_all(&[&plain.url("allowed.test", "/"), &plain.url("allowed.test", "/")]);
     assert_eq!(kept.connections, 1);
-    // What speaks no TLS there is told nothing and counted.
+    // What speaks neither TLS nor HTTP there is told nothing and counted.
     let mut bare = TcpStream::connect(gate.secure()).expect("it listens");
-    bare.write_all(b"GET http://allowed.test/ HTTP/1.1\r\nHost: allowed.test\r\n\r\n").expect("sent");
+    bare.write_all(b"\x05\x01\x00").expect("sent");
+    bare.shutdown(Shutdown::Write).expect("sent");
     let mut told = Vec::new();
     let _ = bare.read_to_end(&mut told);
     assert!(!told.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&told));
     let metrics = gate.page("/metrics").text();
     assert!(metrics.contains("octroi_tls_handshakes_failed_total 2\n"), "{metrics}");
-    assert!(metrics.contains("octroi_certificate_days_left "), "{metrics}");
+    assert!(metrics.contains(&format!("octroi_certificate_days_left{{address=\"{}\"}} ", gate.secure())), "{metrics}");
 }
 
 #[test]
@@ -305,6 +306,26 @@ fn a_handshake_has_a_deadline() {
     assert_eq!(silent.read(&mut [0; 16]).ok().filter(|count| *count > 0), None, "closed");
     let metrics = gate.page("/metrics").text();
     assert!(metrics.contains("octroi_tls_handshakes_failed_total 1\n"), "{metrics}");
+}
+
+#[test]
+fn plain_http_at_the_port_with_tls_is_told_so() {
+    let authority = Authority::new();
+    let gate = gate(&authority, Setup::new());
+    for first in
+        ["GET http://allowed.test/ HTTP/1.1\r\nHost: allowed.test\r\n\r\n", "CONNECT allowed.test:443 HTTP/1.1\r\n\r\n"]
+    {
+        let mut plain = TcpStream::connect(gate.secure()).expect("it listens");
+        plain.set_read_timeout(Some(LIMIT)).expect("a socket");
+        plain.write_all(first.as_bytes()).expect("sent");
+        let mut told = String::new();
+        plain.read_to_string(&mut told).expect("an answer and its end");
+        let (head, text) = told.split_once("\r\n\r\n").expect("a head");
+        assert!(head.starts_with("HTTP/1.1 400 ") && text.contains("speaks TLS"), "{told}");
+        assert!(head.contains(&format!("Content-Length: {}\r\n", text.len())), "{told}");
+    }
+    let metrics = gate.page("/metrics").text();
+    assert!(metrics.contains("octroi_tls_handshakes_failed_total 2\n"), "{metrics}");
 }
 
 #[test]
