@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Creates a folder and what is missing of its parents, closed to other accounts.
@@ -34,6 +34,18 @@ pub(crate) fn replace<T>(path: &Path, write: impl FnOnce(&mut File) -> io::Resul
     outcome
 }
 
+/// Says that every account of this machine can read a file that holds a secret, and what to do.
+pub(crate) fn open_to_others(path: &Path) -> Option<(&'static str, &'static str)> {
+    let path = path.canonicalize().ok()?;
+    let others_may = |path: &Path, bit: u32| path.metadata().is_ok_and(|about| about.mode() & bit != 0);
+    // A folder that others cannot enter closes what is in it.
+    let reached = path.ancestors().skip(1).all(|folder| others_may(folder, 0o001));
+    (reached && others_may(&path, 0o004)).then_some((
+        "can be read by every account of this machine",
+        "close it to others: `chmod 600` it, or `chmod 640` with the gate's group",
+    ))
+}
+
 /// The temporary name of a file: in the same folder, since a rename does not cross file systems; with the process's
 /// number, since two commands may run at once.
 pub(crate) fn beside(path: &Path) -> io::Result<PathBuf> {
@@ -46,6 +58,22 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_secret_is_open_when_others_reach_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("key");
+        std::fs::write(&path, "secret").expect("written");
+        let set = |path: &Path, mode| {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("ours");
+        };
+        for (folder, file, open) in [(0o755, 0o644, true), (0o755, 0o640, false), (0o700, 0o644, false)] {
+            set(dir.path(), folder);
+            set(&path, file);
+            assert_eq!(open_to_others(&path).is_some(), open, "{folder:o} {file:o}");
+        }
+        assert_eq!(open_to_others(&dir.path().join("none")), None);
+    }
 
     #[test]
     fn a_failed_write_keeps_the_old_file_and_leaves_nothing() {

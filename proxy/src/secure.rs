@@ -5,9 +5,10 @@ mod halves;
 
 pub(crate) use halves::split;
 
-use crate::anchor::der::{Reader, SEQUENCE, SHORT_TIME, TIME, ZERO};
+use crate::anchor::der::{INTEGER, OID, Reader, SEQUENCE, SHORT_TIME, TIME, ZERO};
 use crate::commands::plural;
 use crate::config::ProxyTls;
+use crate::files;
 use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject};
@@ -22,6 +23,11 @@ use std::sync::Arc;
 const ALPN: [&[u8]; 2] = [HTTP2, b"http/1.1"];
 /// HTTP/2 over TLS (RFC 9113 §3.1).
 pub(crate) const HTTP2: &[u8] = b"h2";
+/// Tags of a certificate (RFC 5280 §4.1): `[1]` and `[2]`, its unique identifiers, and `[3]`.
+const UNIQUE: [u8; 2] = [0x81, 0x82];
+const EXTENSIONS: u8 = 0xa3;
+/// `id-ce-subjectAltName` (RFC 5280 §4.2.1.6).
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 /// From here on the end of a certificate is said.
 const SOON_DAYS: i64 = 14;
 
@@ -75,9 +81,17 @@ impl Certificates {
         let (mut all, mut troubles, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         for one in listen {
             match Certificate::read(one) {
-                Ok((certificate, begins)) => {
-                    let what = validity(begins, certificate.expires, now);
-                    warnings.extend(what.map(|(what, remedy)| one.trouble(&one.certificate, what, remedy)));
+                Ok((certificate, about)) => {
+                    let what = validity(about.as_ref().map(|about| about.begins), certificate.expires, now);
+                    let nameless = about.filter(|about| !about.has_names).map(|_| {
+                        let what = "the certificate has no subjectAltName".to_owned();
+                        (what, "browsers look for the gate's name there alone, and refuse it: have it put in")
+                    });
+                    let of_it = what.into_iter().chain(nameless);
+                    warnings.extend(of_it.map(|(what, remedy)| one.trouble(&one.certificate, what, remedy)));
+                    let open = files::open_to_others(&one.key);
+                    warnings
+                        .extend(open.map(|(what, remedy)| one.trouble(&one.key, format!("the key {what}"), remedy)));
                     all.push(certificate);
                 }
                 Err(mut found) => troubles.append(&mut found),
@@ -103,15 +117,16 @@ impl Certificates {
 }
 
 impl Certificate {
-    /// With it, when it begins to be valid.
-    fn read(one: &ProxyTls) -> Result<(Certificate, Option<Timestamp>), Vec<Trouble>> {
+    /// With it, what it says of itself, when that can be read.
+    fn read(one: &ProxyTls) -> Result<(Certificate, Option<About>), Vec<Trouble>> {
         let chain = chain(&one.certificate).map_err(|(what, remedy)| one.trouble(&one.certificate, what, remedy));
         let key = key(&one.key).map_err(|(what, remedy)| one.trouble(&one.key, what, remedy));
         let (chain, key) = match (chain, key) {
             (Ok(chain), Ok(key)) => (chain, key),
             (chain, key) => return Err(chain.err().into_iter().chain(key.err()).collect()),
         };
-        let (begins, expires) = chain.first().and_then(|first| period(first)).unzip();
+        let about = chain.first().and_then(|first| About::read(first));
+        let of_version_1 = about.as_ref().is_some_and(|about| about.version == 1);
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let built = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -122,6 +137,11 @@ impl Certificate {
                     let what = format!("it is not the key of the first certificate in {}", one.certificate.display());
                     one.trouble(&one.key, what, "name the key that this certificate was asked for with")
                 }
+                rustls::Error::InvalidCertificate(_) if of_version_1 => one.trouble(
+                    &one.certificate,
+                    "the certificate is of version 1".to_owned(),
+                    "browsers want version 3, with subjectAltName: have it made with extensions",
+                ),
                 rustls::Error::InvalidCertificate(_) => one.trouble(
                     &one.certificate,
                     format!("the certificate cannot be read: {why}"),
@@ -134,7 +154,8 @@ impl Certificate {
             }]
         })?;
         config.alpn_protocols = ALPN.map(<[u8]>::to_vec).into();
-        Ok((Certificate { address: one.address, config: Arc::new(config), expires }, begins))
+        let expires = about.as_ref().map(|about| about.expires);
+        Ok((Certificate { address: one.address, config: Arc::new(config), expires }, about))
     }
 }
 
@@ -164,10 +185,11 @@ fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, Wrong> {
 
 fn key(file: &Path) -> Result<PrivateKeyDer<'static>, Wrong> {
     let text = text(file)?;
+    // RFC 7468 §11, and the way of before it (RFC 1421 §4.6.1.1).
+    if [&b"-----BEGIN ENCRYPTED PRIVATE KEY-----"[..], b"Proc-Type: 4,ENCRYPTED"].iter().any(|mark| find(&text, mark)) {
+        return Err(("it has a passphrase".to_owned(), "write it without one: `openssl pkey`, and mode 0600"));
+    }
     PrivateKeyDer::from_pem_slice(&text).map_err(|why| match why {
-        pem::Error::NoItemsFound if find(&text, b"-----BEGIN ENCRYPTED PRIVATE KEY-----").is_some() => {
-            ("the key is encrypted".to_owned(), "write it without a passphrase: `openssl pkey`, and mode 0600")
-        }
         pem::Error::NoItemsFound => ("there is no key in it".to_owned(), "expected PEM, `-----BEGIN PRIVATE KEY-----`"),
         why => (not_pem(&text, &why), "expected PEM, `-----BEGIN PRIVATE KEY-----`"),
     })
@@ -180,8 +202,8 @@ fn not_pem(text: &[u8], why: &pem::Error) -> String {
     format!("{line}it is not PEM ({why})")
 }
 
-fn find(text: &[u8], what: &[u8]) -> Option<usize> {
-    memchr::memmem::find(text, what)
+fn find(text: &[u8], what: &[u8]) -> bool {
+    memchr::memmem::find(text, what).is_some()
 }
 
 /// Whole days until then. From the first second after it is below nought, and so many days as have passed.
@@ -210,16 +232,43 @@ fn validity(begins: Option<Timestamp>, expires: Option<Timestamp>, now: Timestam
     }
 }
 
-/// From when to when a certificate is valid (RFC 5280 §4.1.2.5).
-fn period(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
-    let mut content = Reader::new(certificate).enter(SEQUENCE)?.enter(SEQUENCE)?;
-    // The version, which old certificates leave out; the number; the algorithm and the issuer.
-    let _ = content.take(ZERO);
-    content.take(crate::anchor::der::INTEGER)?;
-    content.take(SEQUENCE)?;
-    content.take(SEQUENCE)?;
-    let mut validity = content.enter(SEQUENCE)?;
-    Some((instant(&mut validity)?, instant(&mut validity)?))
+/// What a certificate says of itself (RFC 5280 §4.1).
+struct About {
+    /// From 1 on.
+    version: u8,
+    begins: Timestamp,
+    expires: Timestamp,
+    /// It has a subjectAltName.
+    has_names: bool,
+}
+
+impl About {
+    fn read(certificate: &[u8]) -> Option<About> {
+        let mut content = Reader::new(certificate).enter(SEQUENCE)?.enter(SEQUENCE)?;
+        // Version 1 leaves it out.
+        let version = match content.enter(ZERO) {
+            Some(mut version) => version.take(INTEGER)?.first()?.checked_add(1)?,
+            None => 1,
+        };
+        // The number; the algorithm and the issuer.
+        content.take(INTEGER)?;
+        content.take(SEQUENCE)?;
+        content.take(SEQUENCE)?;
+        let mut validity = content.enter(SEQUENCE)?;
+        let (begins, expires) = (instant(&mut validity)?, instant(&mut validity)?);
+        // Whom it is about and the key; two identifiers that nobody writes.
+        content.take(SEQUENCE)?;
+        content.take(SEQUENCE)?;
+        let _ = (content.take(UNIQUE[0]), content.take(UNIQUE[1]));
+        let extensions = content.enter(EXTENSIONS).and_then(|mut inside| inside.enter(SEQUENCE));
+        let mut has_names = false;
+        if let Some(mut extensions) = extensions {
+            while let Some(mut extension) = extensions.enter(SEQUENCE) {
+                has_names |= extension.take(OID) == Some(SUBJECT_ALT_NAME);
+            }
+        }
+        Some(About { version, begins, expires, has_names })
+    }
 }
 
 /// A time of either form, which RFC 5280 has end in seconds and `Z`.
@@ -241,8 +290,12 @@ fn instant(from: &mut Reader<'_>) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::anchor::der;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
     use rcgen::{CertificateParams, KeyPair, date_time_ymd};
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     /// Certificate and key for these years, in a folder.
     fn written(folder: &Path, name: &str, from: i32, to: i32) -> ProxyTls {
@@ -254,6 +307,7 @@ mod tests {
         let path = |ending: &str| folder.join(format!("{name}.{ending}"));
         fs::write(path("pem"), certificate.pem()).expect("written");
         fs::write(path("key"), key.serialize_pem()).expect("written");
+        fs::set_permissions(path("key"), fs::Permissions::from_mode(0o600)).expect("ours");
         let address = "127.0.0.1:3129".parse().expect("an address");
         ProxyTls { address, certificate: path("pem"), key: path("key") }
     }
@@ -295,6 +349,41 @@ mod tests {
                 Some(told) => assert!(said.as_ref().is_some_and(|said| said.contains(told)), "{now}: {said:?}"),
                 None => assert_eq!(said, None),
             }
+        }
+    }
+
+    #[test]
+    fn what_browsers_refuse_and_keys_that_are_locked_are_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = at("2026-06-01T00:00:00Z");
+        let one = written(folder.path(), "one", 2026, 2027);
+        let nameless = CertificateParams::default();
+        let key = KeyPair::from_pem(&fs::read_to_string(&one.key).expect("read")).expect("a key");
+        let nameless = nameless.self_signed(&key).expect("signed");
+        fs::write(&one.certificate, nameless.pem()).expect("written");
+        let (_, warnings) = Certificates::read(std::slice::from_ref(&one), now).expect("good");
+        let said: Vec<&str> = warnings.iter().map(|warning| warning.what.as_str()).collect();
+        assert_eq!(said, ["the certificate has no subjectAltName"]);
+        // The same without its version, which comes first: of version 1.
+        let mut whole = Reader::new(nameless.der()).enter(SEQUENCE).expect("a certificate");
+        let content = whole.take(SEQUENCE).expect("its content");
+        let algorithm = der::write(SEQUENCE, &[whole.take(SEQUENCE).expect("an algorithm")]);
+        let signature = der::write(3, &[whole.take(3).expect("a signature")]);
+        let old = der::write(SEQUENCE, &[&der::write(SEQUENCE, &[&content[5..]]), &algorithm, &signature]);
+        let refused = |what: &str| {
+            let Err(troubles) = Certificates::read(std::slice::from_ref(&one), now) else { panic!("{what}: accepted") };
+            assert!(troubles.len() == 1 && troubles[0].what == what, "{troubles:?}");
+        };
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(old));
+        fs::write(&one.certificate, pem).expect("written");
+        refused("the certificate is of version 1");
+        fs::write(&one.certificate, nameless.pem()).expect("written");
+        for text in [
+            "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n",
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        ] {
+            fs::write(&one.key, text).expect("written");
+            refused("it has a passphrase");
         }
     }
 

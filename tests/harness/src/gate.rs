@@ -5,6 +5,7 @@ use crate::{Authority, LIMIT, Setup, binary, wait};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use std::io::Read;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -60,11 +61,14 @@ impl Gate {
         self.folder().join(name)
     }
 
-    /// Writes a file of its folder.
+    /// Writes a file of its folder; keys and passwords for nobody else to read.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a file stands in a folder")).expect("the folder is writable");
-        fs::write(path, content).expect("the folder is writable");
+        fs::write(&path, content).expect("the folder is writable");
+        if path.extension().is_some_and(|ending| ending == "key" || ending == "password") {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("the file is ours");
+        }
     }
 
     /// Where the proxy listens.
