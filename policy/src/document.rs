@@ -7,7 +7,7 @@
 mod values;
 
 use crate::problem::{Problem, Problems, Source, nearest};
-use crate::rate::{NotARate, Rate};
+use crate::rate::{self, NotARate, Rate};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use std::cell::RefCell;
@@ -232,7 +232,10 @@ impl<'d> Table<'d> {
         let text = self.string(key)?;
         match text.parse() {
             Ok(value) => Some(Located { value, span: text.span }),
-            Err(NotARate) => self.wrong(key, "a rate such as \"2MB/s\" or \"16Mbit/s\", from 1kB/s to 100GB/s"),
+            Err(NotARate) => {
+                let advice = rate::advice(text.value).map(|advice| format!(": {advice}")).unwrap_or_default();
+                self.wrong(key, format!("a rate such as \"2MB/s\" or \"16Mbit/s\", from 1kB/s to 100GB/s{advice}"))
+            }
         }
     }
 

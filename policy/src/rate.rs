@@ -58,6 +58,40 @@ impl FromStr for Rate {
     }
 }
 
+/// What to write instead of a text that is no rate, when it is told by the text.
+pub(crate) fn advice(text: &str) -> Option<String> {
+    let number = |c: char| c.is_ascii_digit() || c == '.' || c == ',';
+    let unit = text.trim_start_matches(number);
+    let number = &text[..text.len() - unit.len()];
+    let unit = unit.trim();
+    let meant = match unit.to_ascii_lowercase().strip_suffix("/s").or(unit.to_ascii_lowercase().strip_suffix("ps")) {
+        Some(_) if UNITS.iter().any(|(name, ..)| *name == unit) => None,
+        // Octets are bytes; between bits and bytes the letter decides, if its case does.
+        Some("o") => Some("B/s"),
+        Some("ko") => Some("kB/s"),
+        Some("mo") => Some("MB/s"),
+        Some("go") => Some("GB/s"),
+        Some("kio") => Some("KiB/s"),
+        Some("mio") => Some("MiB/s"),
+        Some("gio") => Some("GiB/s"),
+        Some("b") if unit.contains('b') => Some("bit/s"),
+        Some("kb") if unit.contains('b') => Some("kbit/s"),
+        Some("mb") if unit.contains('b') => Some("Mbit/s"),
+        Some("gb") if unit.contains('b') => Some("Gbit/s"),
+        Some("b") => Some("B/s"),
+        Some("kb") => Some("kB/s"),
+        Some("mb") => Some("MB/s"),
+        Some("gb") => Some("GB/s"),
+        _ => None,
+    };
+    match (meant, number.contains(['.', ','])) {
+        (Some(meant), false) => Some(format!("write `{number}{meant}`")),
+        (Some(meant), true) => Some(format!("write `{meant}`, and a whole number")),
+        (None, true) => Some("write a whole number, in a smaller unit if need be".to_owned()),
+        (None, false) => None,
+    }
+}
+
 /// In bytes, in the largest unit that leaves a whole number: the charter reads it back.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,7 +104,7 @@ impl fmt::Display for Rate {
 
 #[cfg(test)]
 mod tests {
-    use super::{NotARate, Rate};
+    use super::{NotARate, Rate, advice};
 
     #[test]
     fn rates_are_read_and_written_back() {
@@ -89,6 +123,25 @@ mod tests {
             let read: Rate = text.parse().expect(text);
             assert_eq!((read.bytes_per_second(), read.to_string().as_str()), (rate, written), "{text}");
             assert_eq!(read.to_string().parse(), Ok(read));
+        }
+    }
+
+    #[test]
+    fn what_was_meant_is_said() {
+        for (text, said) in [
+            ("2Mo/s", Some("write `2MB/s`")),
+            ("500 ko/s", Some("write `500kB/s`")),
+            ("1Go/s", Some("write `1GB/s`")),
+            ("100Mbps", Some("write `100Mbit/s`")),
+            ("100Mb/s", Some("write `100Mbit/s`")),
+            ("2MBps", Some("write `2MB/s`")),
+            ("1.5MB/s", Some("write a whole number, in a smaller unit if need be")),
+            ("1,5Mo/s", Some("write `MB/s`, and a whole number")),
+            ("0kB/s", None),
+            ("", None),
+            ("é", None),
+        ] {
+            assert_eq!(advice(text).as_deref(), said, "{text}");
         }
     }
 

@@ -5,11 +5,12 @@
 use super::outward::{ca_file, said};
 use crate::config::values::Form;
 use crate::config::{Credentials, Direct, Networks, Parent, Secret, Server, Speaks, Upstream};
-use crate::outbound;
+use crate::{files, outbound};
 use ipnet::IpNet;
 use policy::document::{Located, Table};
 use policy::{Problem, Target};
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::path::Path;
 
 /// Proxies that speak HTTP are found on any port, so it is written; SOCKS has one (RFC 1928 §3), and so has TLS.
@@ -55,6 +56,17 @@ fn parent(table: &Table<'_>, folder: &Path) -> Option<Parent> {
     };
     let (user_info, place) = rest.rsplit_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
     let place = place.strip_suffix('/').unwrap_or(place);
+    if let "socks5h" | "socks" = scheme {
+        refused(
+            &format!("`{scheme}://` is not written here"),
+            "write `socks5://`: names always go to the parent as they are",
+        );
+        return None;
+    }
+    if place.contains(['/', '?', '#']) {
+        refused("it has a path", "a proxy has none: end the address after the port");
+        return None;
+    }
     let server = match Server::parse(&format!("{scheme}://{place}"), &FORMS) {
         Ok(server) => server,
         Err(why) => {
@@ -62,9 +74,11 @@ fn parent(table: &Table<'_>, folder: &Path) -> Option<Parent> {
             return None;
         }
     };
-    let credentials = match credentials(user_info, from_file) {
-        Ok(credentials) => credentials,
-        Err((why, label)) => {
+    let credentials = match from_file.map(|from_file| credentials(user_info, from_file)) {
+        Some(Ok(credentials)) => credentials,
+        // The file that cannot be read was told of.
+        None => None,
+        Some(Err((why, label))) => {
             refused(why, label);
             return None;
         }
@@ -87,13 +101,20 @@ fn parent(table: &Table<'_>, folder: &Path) -> Option<Parent> {
     Some(Parent { server, speaks, credentials, authorities })
 }
 
-/// The password in a file, if one is named: its first line.
-fn password_file(table: &Table<'_>, folder: &Path) -> Option<String> {
-    let text = said(table, "parent_password_file")?;
+/// The password in a file, if one is named: its first line. None when it cannot be read, which is noted.
+fn password_file(table: &Table<'_>, folder: &Path) -> Option<Option<String>> {
+    let Some(text) = said(table, "parent_password_file") else { return Some(None) };
     let path = folder.join(text.value);
+    if let Some((what, remedy)) = files::open_to_others(&path) {
+        table.note(Problem::warning(
+            text.span.clone(),
+            format!("the password of `parent_password_file` {what}"),
+            remedy,
+        ));
+    }
     let why = match std::fs::read_to_string(&path) {
         Ok(content) => match content.lines().next().filter(|line| !line.is_empty()) {
-            Some(line) => return Some(line.to_owned()),
+            Some(line) => return Some(Some(line.to_owned())),
             None => format!("{}: its first line is empty", path.display()),
         },
         Err(why) => format!("{}: {why}", path.display()),
@@ -170,10 +191,21 @@ fn direct(table: &Table<'_>) -> Direct {
         match Target::of_host(text.value).map(|target| (target.ip(), target.host().into())) {
             Ok((Some(ip), _)) => networks.push(ip.into()),
             Ok((None, name)) => drop(names.insert(name)),
+            Err(_) if is_network_of_no_length(text.value) => {
+                let what = format!("`{}` is not a valid network: its prefix length is out of bounds", text.value);
+                let label = "expected 0 to 32 for IPv4, 0 to 128 for IPv6, such as \"10.0.0.0/8\"";
+                table.note(Problem::error(text.span, what, label));
+            }
             Err(why) => refuse_direct(table, text, &why.to_string()),
         }
     }
     Direct::new(names, Networks::new(networks))
+}
+
+/// An address, and behind the slash a number that is no prefix length of its kind.
+fn is_network_of_no_length(text: &str) -> bool {
+    let is_address = |address: &str| address.parse::<IpAddr>().is_ok();
+    text.split_once('/').is_some_and(|(address, _)| is_address(address)) && text.parse::<IpNet>().is_err()
 }
 
 fn refuse_direct(table: &Table<'_>, text: Located<&str>, why: &str) {
