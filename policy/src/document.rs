@@ -232,10 +232,7 @@ impl<'d> Table<'d> {
         let text = self.string(key)?;
         match text.parse() {
             Ok(value) => Some(Located { value, span: text.span }),
-            Err(NotARate) => {
-                let advice = rate::advice(text.value).map(|advice| format!(": {advice}")).unwrap_or_default();
-                self.wrong(key, format!("a rate such as \"2MB/s\" or \"16Mbit/s\", from 1kB/s to 100GB/s{advice}"))
-            }
+            Err(NotARate) => self.wrong(key, rate::expected(text.value)),
         }
     }
 

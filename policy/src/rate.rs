@@ -58,8 +58,14 @@ impl FromStr for Rate {
     }
 }
 
-/// What to write instead of a text that is no rate, when it is told by the text.
-pub(crate) fn advice(text: &str) -> Option<String> {
+/// What is expected where a text that is no rate stands.
+pub(crate) fn expected(text: &str) -> String {
+    let advice = advice(text).map(|advice| format!(": {advice}")).unwrap_or_default();
+    format!("a rate such as \"2MB/s\" or \"16Mbit/s\", from 1kB/s to 100GB/s{advice}")
+}
+
+/// What to write instead, when the text tells it.
+fn advice(text: &str) -> Option<String> {
     let number = |c: char| c.is_ascii_digit() || c == '.' || c == ',';
     let unit = text.trim_start_matches(number);
     let number = &text[..text.len() - unit.len()];
