@@ -73,7 +73,8 @@ fn what_is_due_goes_with_its_key_and_a_certificate_and_never_comes_back() {
     assert_eq!(certificates(&gate).len(), 3);
     let days = fs::read_dir(gate.path("data/register")).expect("a register").flatten();
     let days = days.filter(|entry| entry.path().extension().is_some_and(|end| end == "sqlite")).count();
-    assert!(days >= 2 && keys(&gate) >= 2 && keys(&gate) <= days + 1, "{days} days, {} keys", keys(&gate));
+    // Today's has a key before it has a file, and in the last half hour of a day so has tomorrow's.
+    assert!(days >= 2 && keys(&gate) >= 2 && keys(&gate) <= days + 2, "{days} days, {} keys", keys(&gate));
     gate.say(&["log", "verify"]);
     let trail = gate.say(&["audit", "--act", "purge"]);
     assert_eq!(trail.lines().count(), 4, "{trail}");
