@@ -102,14 +102,23 @@ where
         let part = left.take(buffer.bytes(), chunks, &mut first).map_err(wrong)?;
         wrong = BodyError::Malformed;
         let verbatim = buffer.bytes().get(part.verbatim).unwrap_or_default();
-        if first.is_empty() {
-            share(receiver, verbatim, lane, idle).await?;
+        let before = first.len() as u64;
+        let mut taken = 0;
+        let written = if first.is_empty() {
+            share(receiver, verbatim, lane, idle, &mut taken).await
         } else if first.len() + verbatim.len() <= JOINED {
             first.extend_from_slice(verbatim);
-            share(receiver, &first, lane, idle).await?;
+            share(receiver, &first, lane, idle, &mut taken).await
         } else {
-            share(receiver, &first, lane, idle).await?;
-            share(receiver, verbatim, lane, idle).await?;
+            match share(receiver, &first, lane, idle, &mut taken).await {
+                Ok(()) => share(receiver, verbatim, lane, idle, &mut taken).await,
+                error => error,
+            }
+        };
+        if let Err(error) = written {
+            // What the receiver took before it left has passed. Of a chunked body the frames in it are counted with it.
+            passed(taken.saturating_sub(before).min(part.payload));
+            return Err(error);
         }
         first.clear();
         buffer.consume(part.consumed);
@@ -144,12 +153,13 @@ async fn share<W: AsyncWrite + Unpin>(
     mut bytes: &[u8],
     lane: Option<&Lane<'_>>,
     idle: Duration,
+    taken: &mut u64,
 ) -> Result<(), BodyError> {
-    let Some(lane) = lane else { return write(writer, bytes, idle).await };
+    let Some(lane) = lane else { return write_counted(writer, bytes, idle, taken).await };
     while !bytes.is_empty() {
         let part = lane.take(bytes.len()).await;
         let (now, later) = bytes.split_at_checked(part).unwrap_or((bytes, &[]));
-        write(writer, now, idle).await?;
+        write_counted(writer, now, idle, taken).await?;
         bytes = later;
     }
     Ok(())
@@ -161,12 +171,29 @@ pub(crate) async fn write<W: AsyncWrite + Unpin>(
     bytes: &[u8],
     idle: Duration,
 ) -> Result<(), BodyError> {
+    write_counted(writer, bytes, idle, &mut 0).await
+}
+
+/// Writes all of `bytes`, and adds to `taken` what the writer took, also when it did not take all.
+async fn write_counted<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    mut bytes: &[u8],
+    idle: Duration,
+    taken: &mut u64,
+) -> Result<(), BodyError> {
     if bytes.is_empty() {
         return Ok(());
     }
-    // TLS keeps what it could not send at once until it is flushed.
     let write = async {
-        writer.write_all(bytes).await?;
+        while !bytes.is_empty() {
+            let count = writer.write(bytes).await?;
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            *taken += count as u64;
+            bytes = bytes.get(count..).unwrap_or_default();
+        }
+        // TLS keeps what it could not send at once until it is flushed.
         writer.flush().await
     };
     let written: Result<io::Result<()>, _> = timeout(idle, write).await;
@@ -276,6 +303,32 @@ mod tests {
         let (result, out, count, rest) = run(Framing::None, b"GET", Chunks::Kept).await;
         assert!(result.is_ok());
         assert_eq!((out.as_slice(), count, rest), (&b"HEAD "[..], 0, 0));
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_before_the_receiver_left_is_counted() {
+        let (mut receiver, far) = tokio::io::duplex(100);
+        let reader = tokio::spawn(async move {
+            let mut far = far;
+            let mut some = [0; 70];
+            tokio::io::AsyncReadExt::read_exact(&mut far, &mut some).await.expect("written");
+        });
+        let (body, mut buffer, count) = (vec![b'x'; 5000], Buffer::default(), Cell::new(0));
+        let mut sent = &body[..];
+        let sender = Sender {
+            reader: &mut sent,
+            buffer: &mut buffer,
+            framing: Framing::Length(5000),
+            from: |_| None,
+            lane: None,
+        };
+        let passed = |bytes| count.set(count.get() + bytes);
+        let to = |_: &_| None;
+        let result =
+            pass(sender, &mut receiver, to, b"HEAD ".to_vec(), Chunks::Kept, Duration::from_secs(5), passed).await;
+        reader.await.expect("it read");
+        assert!(matches!(result, Err(BodyError::ReceiverGone)));
+        assert!((65..=165).contains(&count.get()), "{}", count.get());
     }
 
     #[tokio::test]
