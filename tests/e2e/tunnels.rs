@@ -131,6 +131,18 @@ fn a_silent_client_has_the_idle_time_and_not_the_heads() {
 }
 
 #[test]
+fn a_client_that_takes_nothing_is_broken_off_and_has_not_had_it_all() {
+    let gate = Setup::new().config("[limits]\nidle_timeout = \"400ms\"").start();
+    let (port, server) = origin(|mut stream| stream.write_all(&vec![7; 64 << 20]).is_err());
+    let mut client = tunnel(&gate, port);
+    assert!(server.join().expect("the origin ends"), "the origin sees that it was not taken");
+    let record = &gate.log_of(1)[0];
+    assert_eq!(record.outcome, "abandoned");
+    assert!(record.bytes_received < 64 << 20);
+    assert!(client.rest().is_err(), "a reset");
+}
+
+#[test]
 fn half_a_hello_has_the_time_of_a_head() {
     let gate = Setup::new().config("[limits]\nheader_timeout = \"200ms\"\nidle_timeout = \"1h\"").start();
     for half in [&b"\x16\x03\x01\x02\x00\x01"[..], b"PROPFIND /"] {

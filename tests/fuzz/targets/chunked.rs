@@ -65,7 +65,7 @@ fn naive(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     loop {
         let (line, after) = line(rest)?;
         let digits = line.split(|b| *b == b';').next()?;
-        let size = usize::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        let size = i64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?.try_into().ok()?;
         rest = after;
         if size == 0 {
             break;

@@ -96,7 +96,9 @@ fn the_frame_is_the_only_one(message: &Message, framing: Result<Framing, Malform
     let (lengths, codings) = (message.values("Content-Length"), message.values("Transfer-Encoding"));
     let (lengths, codings): (Vec<&[u8]>, Vec<&[u8]>) = (lengths.collect(), codings.collect());
     let digits = |value: &[u8]| value.iter().all(u8::is_ascii_digit);
-    let number = |value: &[u8]| std::str::from_utf8(value).ok().filter(|_| digits(value))?.parse::<u64>().ok();
+    let number = |value: &[u8]| -> Option<u64> {
+        std::str::from_utf8(value).ok().filter(|_| digits(value))?.parse::<i64>().ok()?.try_into().ok()
+    };
     match framing {
         Ok(Framing::Chunked) => {
             assert!(lengths.is_empty() && message.version == Version::Http11);
@@ -162,7 +164,17 @@ fn sent(bytes: &[u8], head: &RequestHead, target: &Target, form: Form<'_>, frami
     let (authority, path_and_query) = (&target.authority(), target.path_and_query());
     let offered = upgrade::offered(bytes, head, framing);
     let (upgrade, max_forwards, received_by) = (offered.as_deref(), None, US);
-    let asks = Asks { method, authority, path_and_query, form, framing, max_forwards, upgrade, protocol: Protocol::Http1, received_by };
+    let asks = Asks {
+        method,
+        authority,
+        path_and_query,
+        form,
+        framing,
+        max_forwards,
+        upgrade,
+        protocol: Protocol::Http1,
+        received_by,
+    };
     request_head(bytes, head, &asks)
 }
 
