@@ -12,6 +12,7 @@ use policy::InForce;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// Why files are not put in force: every problem, rendered for people.
 #[derive(Debug)]
@@ -123,6 +124,24 @@ pub(crate) fn listening(state: &mut State, sockets: Sockets, console: SocketAddr
     Ok(())
 }
 
+/// How much lower than the gate's the priority of reading is.
+const NICE: i32 = 10;
+
+/// Does what takes seconds of a core on a thread of its own: those who serve requests come first.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    let (done, outcome) = oneshot::channel();
+    // Sockets that are opened belong to the gate's runtime.
+    let runtime = tokio::runtime::Handle::current();
+    let run = move || {
+        let _entered = runtime.enter();
+        // Of this thread alone, on Linux; where it can't be had, it competes as an equal.
+        let _ = rustix::process::nice(NICE);
+        let _ = done.send(work());
+    };
+    std::thread::Builder::new().name("reload".into()).spawn(run).map_err(|error| error.to_string())?;
+    outcome.await.map_err(|_| "it was given up; the log says why".to_owned())
+}
+
 /// Reads everything again and puts it in force, off the reactor. Says in the log what came of it.
 pub(crate) async fn again(gate: &Arc<Gate>, config_path: Option<&Path>) -> Result<(), Refused> {
     // One after the other: each begins with what the one before has put in force.
@@ -144,10 +163,7 @@ async fn read_again(gate: &Arc<Gate>, config_path: Option<&Path>) -> Result<(), 
         state.notes.extend(needs_restart(&for_reading.started_with, &state.config));
         Ok((state, change))
     };
-    let outcome = match tokio::task::spawn_blocking(read).await {
-        Ok(outcome) => outcome,
-        Err(panic) => Err(Refused(format!("reading the files failed: {panic}"))),
-    };
+    let outcome = aside(read).await.unwrap_or_else(|why| Err(Refused(format!("reading the files failed: {why}"))));
     match outcome {
         Ok((state, change)) => {
             tracing::info!(charter = %state.charter, entries = state.in_force.index().entries(), "reloaded");
