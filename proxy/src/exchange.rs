@@ -8,7 +8,7 @@ use crate::identify::{self, Identity};
 use crate::tunnel::Inside;
 use crate::wire::RequestHead;
 use crate::{hops, pass, record, refuse, tunnel};
-use policy::{Action, Query};
+use policy::{Action, Decision, Query};
 
 /// What a decision leads to.
 enum Way {
@@ -50,14 +50,7 @@ where
     };
     let now = gate.now();
     let query = asked.query(&client, now);
-    let mut decision = state.in_force.decide(&query);
-    if let Some(inside) = inside
-        && decision.action == Action::Allow
-    {
-        // Where the tunnel leads may be refused by now: a reload has come between.
-        let outer = state.in_force.decide(&Query { target: &inside.target, ..query });
-        decision = if outer.action == Action::Block { outer } else { decision };
-    }
+    let decision = decide(&state, &query, inside);
     let way = way(&state, &asked, &decision);
     let verdict = match way {
         Way::Turn(refuse::Why::Port) => record::refused_by_the_gate(&state, record::GATE_PORT),
@@ -85,9 +78,19 @@ where
     next
 }
 
+/// Decides. Where a tunnel leads may be refused by now: a reload has come between.
+fn decide(state: &State, query: &Query<'_>, inside: Option<&Inside>) -> Decision {
+    let decision = state.in_force.decide(query);
+    let outer = inside.map(|inside| state.in_force.decide(&Query { target: &inside.target, ..*query }));
+    match outer {
+        Some(outer) if decision.action == Action::Allow && outer.action == Action::Block => outer,
+        _ => decision,
+    }
+}
+
 /// Where the decision leads. What follows it is no matter of the charter, and checked behind it, so that a refusal names the
 /// charter's reason when it has one: the ports the gate opens, whether it has passed the request on before, or may at all.
-fn way(state: &State, asked: &Asked, decision: &policy::Decision) -> Way {
+fn way(state: &State, asked: &Asked, decision: &Decision) -> Way {
     let destinations = &state.config.destinations;
     let ports = if asked.method.is_connect() { &destinations.connect_ports } else { &destinations.http_ports };
     match decision.action {
