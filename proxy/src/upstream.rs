@@ -154,6 +154,12 @@ impl ConnectError {
     }
 }
 
+/// Whether a name is one by which machines know themselves: by RFC 6761 §6.3, and by the hosts files of Debian and others.
+fn is_this_machine(host: &str) -> bool {
+    matches!(host, "localhost" | "localhost.localdomain" | "ip6-localhost" | "ip6-loopback")
+        || host.ends_with(".localhost")
+}
+
 /// Everything needed to reach origins. Made anew when the configuration changes.
 pub(crate) struct Upstream {
     resolver: Resolver,
@@ -241,7 +247,7 @@ impl Upstream {
         let allowed = match self.resolver.configured(target) {
             Some(addresses) if addresses.is_empty() => return Err(ConnectError::NameNotFound),
             Some(addresses) => addresses.iter().all(|ip| allows(*ip)),
-            None if host == "localhost" || host.ends_with(".localhost") => allows(Ipv4Addr::LOCALHOST.into()),
+            None if is_this_machine(host) => allows(Ipv4Addr::LOCALHOST.into()),
             None => true,
         };
         if allowed { Ok(()) } else { Err(ConnectError::ForbiddenAddress) }

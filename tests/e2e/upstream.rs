@@ -227,7 +227,17 @@ fn what_the_gate_knows_of_an_address_is_checked_before_a_parent_is_asked() {
     let origin = Origin::http(|_| Answer::ok("hello"));
     // A connection to the parent is kept meanwhile: it is no way round.
     assert_eq!(gate.client().get(&origin.url("outside.test", "/")).expect("an answer").status(), 200);
-    for host in ["127.0.0.1", "2130706433", "[::1]", "[::ffff:7f00:1]", "localhost", "a.localhost.", "intranet.test"] {
+    for host in [
+        "127.0.0.1",
+        "2130706433",
+        "[::1]",
+        "[::ffff:7f00:1]",
+        "localhost",
+        "a.localhost.",
+        "ip6-localhost",
+        "localhost.localdomain",
+        "intranet.test",
+    ] {
         let answer = gate.client().get(&origin.url(host, "/")).expect("an answer");
         assert_eq!(told(&answer), failed(403, "destination_ip_prohibited"), "{host}");
         assert_eq!(told(&tunnel(&gate, host, origin.port())), failed(403, "destination_ip_prohibited"), "{host}");
