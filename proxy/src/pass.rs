@@ -241,7 +241,7 @@ where
     R: ClientReader,
     W: ClientWriter,
 {
-    let Terms { state, asked, lane, record, .. } = terms;
+    let Terms { gate, state, asked, lane, record } = terms;
     let limits = &state.config.limits;
     let idle = limits.idle_timeout;
     let Connection { reader, writer, buffer, head, .. } = connection;
@@ -319,7 +319,11 @@ where
     };
     downloaded.map_err(|error| match error {
         BodyError::ReceiverGone => PassError::ClientGone(cut),
-        BodyError::SenderGone | BodyError::SenderSilent | BodyError::Malformed(_) => PassError::Cut(cut),
+        BodyError::SenderSilent => {
+            gate.counts.reached(Limit::IdleTimeout, 1);
+            PassError::Cut(cut)
+        }
+        BodyError::SenderGone | BodyError::Malformed(_) => PassError::Cut(cut),
         BodyError::Unbegun(why) => PassError::OriginMalformed(why),
     })?;
     let whole = upload.whole.load(Ordering::Relaxed);

@@ -85,6 +85,10 @@ where
             return cut(gate, state, connection, ACCESS_DENIED).await;
         }
         Opening::Other => Watch::Line(FirstLine::default()),
+        Opening::Late(limit) => {
+            gate.counts.reached(limit, 1);
+            return (Outcome::Abandoned, Next::Close);
+        }
         Opening::Gone => return (Outcome::Abandoned, Next::Close),
     };
     let rule = if matches!(watch, Watch::Hello(_)) { record::GATE_TLS } else { record::GATE_HTTP };

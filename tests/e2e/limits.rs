@@ -55,12 +55,17 @@ fn each_limit_that_ends_something_is_counted() {
     slow.send("GET http").expect("sent");
     assert!(slow.rest().expect("the gate ends it").starts_with(b"HTTP/1.1 408 "));
     assert_eq!(gate.client().rest().expect("the gate ends it"), b"");
+    let origin = Origin::http(|_| Answer::ok("never"));
+    let mut half = gate.client();
+    half.connect_to(&format!("allowed.test:{}", origin.port())).expect("an answer");
+    half.send("GE").expect("the tunnel takes it");
+    assert!(half.ended(), "by the time a head has");
     let dead = Blackhole::at(SocketAddr::from(([127, 0, 0, 1], harness::ports::free())));
     let nowhere = format!("http://allowed.test:{}/", dead.address().port());
     assert_eq!(gate.client().get(&nowhere).expect("an answer").status(), 504);
     let metrics = gate.page("/metrics").text();
     for (limit, times) in
-        [("header_bytes", 1), ("header_timeout", 1), ("connect_timeout", 1), ("idle_timeout", 1), ("shutdown_grace", 0)]
+        [("header_bytes", 1), ("header_timeout", 2), ("connect_timeout", 1), ("idle_timeout", 1), ("shutdown_grace", 0)]
     {
         let line = format!("octroi_limits_reached_total{{limit=\"{limit}\"}} {times}\n");
         assert!(metrics.contains(&line), "{line}{metrics}");

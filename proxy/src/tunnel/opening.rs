@@ -3,6 +3,7 @@ use super::flow::with_scratch;
 use super::plain::Plain;
 use crate::config::Limits;
 use crate::connection::{ClientReader, Connection};
+use crate::gate::Limit;
 use crate::upstream::Origin;
 use crate::wire::hello::{Asks, Hello};
 use std::future::poll_fn;
@@ -25,8 +26,10 @@ pub(super) enum Opening {
     Other,
     /// TLS that cannot be read: nobody can say what would pass.
     Unreadable,
-    /// The client left, said nothing for `idle_timeout`, or half of it and no more in time.
+    /// The client left.
     Gone,
+    /// It said nothing for `idle_timeout`, or half of it and no more within `header_timeout`.
+    Late(Limit),
 }
 
 /// Reads the first bytes without taking them from the buffer. A silent client holds none: it may be so for `idle_timeout`,
@@ -52,7 +55,9 @@ where
             biased;
             filled = poll_fn(|cx| poll_fill(cx, connection)) => filled,
             () = origin.speaks(), if !begun => return Opening::Other,
-            () = &mut deadline => return Opening::Gone,
+            () = &mut deadline => {
+                return Opening::Late(if begun { Limit::HeaderTimeout } else { Limit::IdleTimeout });
+            }
         };
         match filled {
             Ok(0) if !begun => return Opening::Other,
