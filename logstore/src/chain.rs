@@ -161,6 +161,11 @@ impl Chain {
         self.previous
     }
 
+    /// The number that the next entry will have.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.next
+    }
+
     /// Makes the next line without adding it.
     pub(crate) fn next<T: Serialize>(&self, keys: &Keys, body: &T) -> Result<String, ChainError> {
         sign(keys, self.kind, self.next, &self.previous, body).map_err(|source| self.wrong(source))

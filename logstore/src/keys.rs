@@ -7,9 +7,12 @@
 //! | `heads/` | how far each chain of the register has come: what is cut off its end is missed |
 //! | `first-form` | the days that stood there in the clear when this version first ran: no other is taken |
 //! | `days/2026-11-23.0123456789abcdef` | the key of a day, hidden under the master key; destroyed with the day |
+//! | `ledgers/requests.12.0123456789abcdef` | the key of a ledger's entry, likewise; destroyed when the entry is erased |
 //!
 //! Whoever has the records without this folder has nothing to read; whoever has the folder from before a purge has no
 //! records of that day. A day's key is drawn by lot: no other key gives it back.
+
+mod entries;
 
 use crate::chain::Head;
 use crate::cipher::{Cipher, KEY, Keyed, PublicKey, Signer, hex, random, sha256};
@@ -63,7 +66,7 @@ impl Keys {
         // nothing can be written (a copy that is looked at), nothing has to be deleted.
         let lock = keys.lock();
         if lock.is_ok() {
-            for folder in [dir, &dir.join("days"), register] {
+            for folder in [dir, &dir.join("days"), &entries::folder(dir), register] {
                 delete_drafts(folder).map_err(|error| StartError::io(folder, &error))?;
             }
         }
@@ -156,7 +159,7 @@ impl Keys {
         let key = random::<KEY>();
         let name = KeyName::of(&key);
         let file = self.file(day, &name);
-        write_new(&file, &master.wrap(day, &key), true).map_err(|error| KeyError(words(&file, &error)))?;
+        write_new(&file, &master.wrap(&place(day), &key), true).map_err(|error| KeyError(words(&file, &error)))?;
         self.sync_days()?;
         Ok(DayKey::new(day, name, &key))
     }
@@ -180,7 +183,7 @@ impl Keys {
             _ => KeyError(words(&file, &error)),
         })?;
         for master in self.masters()? {
-            if let Some(key) = master.unwrap(day, &bytes).filter(|key| KeyName::of(key) == *name) {
+            if let Some(key) = master.unwrap(&place(day), &bytes).filter(|key| KeyName::of(key) == *name) {
                 return Ok(DayKey::new(day, name.clone(), &key));
             }
         }
@@ -272,12 +275,13 @@ impl Keys {
             let file = self.file(*day, name);
             let wrong = |error: io::Error| KeyError(words(&file, &error));
             let bytes = std::fs::read(&file).map_err(wrong)?;
-            let key = masters.iter().find_map(|master| master.unwrap(*day, &bytes));
+            let key = masters.iter().find_map(|master| master.unwrap(&place(*day), &bytes));
             let key = key.ok_or_else(|| KeyError(format!("{}: opens under neither master key", file.display())))?;
-            write_new(&file, &master.wrap(*day, &key), true).map_err(wrong)?;
+            write_new(&file, &master.wrap(&place(*day), &key), true).map_err(wrong)?;
             crash::point("a key hidden anew");
         }
         self.sync_days()?;
+        self.hide_entries_anew(&masters, master)?;
         let replaced = overwrite(&old).and_then(|()| {
             crash::point("old master overwritten");
             std::fs::rename(&next, &old)
@@ -365,13 +369,14 @@ impl Master {
         Master { name: name(&key), cipher: Cipher::new(&key) }
     }
 
-    fn wrap(&self, day: Day, key: &[u8; KEY]) -> Vec<u8> {
-        [&MAGIC[..], &self.name, &self.cipher.hide(&place(day), key)].concat()
+    /// `place`: what the key is bound to.
+    fn wrap(&self, place: &str, key: &[u8; KEY]) -> Vec<u8> {
+        [&MAGIC[..], &self.name, &self.cipher.hide(place, key)].concat()
     }
 
-    fn unwrap(&self, day: Day, bytes: &[u8]) -> Option<[u8; KEY]> {
+    fn unwrap(&self, place: &str, bytes: &[u8]) -> Option<[u8; KEY]> {
         let hidden = bytes.strip_prefix(&MAGIC)?.strip_prefix(&self.name)?;
-        self.cipher.open(&place(day), &mut hidden.to_vec()).ok()?.try_into().ok()
+        self.cipher.open(place, &mut hidden.to_vec()).ok()?.try_into().ok()
     }
 }
 

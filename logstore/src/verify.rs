@@ -13,6 +13,7 @@ use crate::day::Day;
 use crate::dayfile::open::{CHECKPOINT, Checkpoint};
 use crate::dayfile::{Reader, State};
 use crate::keys::Keys;
+use crate::ledger::{self, Ledger};
 use crate::retention::{self, CERTIFICATE, Certificate, TERM};
 use crate::row::Malformed;
 use crate::seal::{self, SEAL, Seal};
@@ -33,7 +34,7 @@ pub struct Report {
     pub open_records: u64,
     /// Checkpoints proved.
     pub checkpoints: u64,
-    /// Entries of the chains proved: seals, certificates, terms, acts.
+    /// Entries of the chains proved: seals, certificates, terms, acts, ledgers.
     pub entries: u64,
     /// What doesn't hold; the first first.
     pub findings: Vec<Finding>,
@@ -68,6 +69,13 @@ pub async fn verify(
     report.chain::<retention::Term>(&retention::terms_file(dir), TERM, keys, public)?;
     let acts = report.chain::<Act>(&audit::file(dir), ACT, keys, public)?;
     report.missing_seals(&seals, &acts);
+    for ledger in Ledger::ALL {
+        let file = ledger.file(dir);
+        report.chain::<serde_json::Value>(&file, ledger.name(), keys, public)?;
+        for (entry, why) in ledger::check(&chain::text(&file)?, ledger, keys, public) {
+            report.find(format!("{}.jsonl, entry {entry}", ledger.name()), why);
+        }
+    }
 
     let erased: BTreeSet<&str> =
         certificates.iter().flat_map(|(_, certificate)| certificate.days.iter().map(|day| day.day.as_str())).collect();

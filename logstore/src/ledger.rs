@@ -1,0 +1,251 @@
+//! Ledgers: what is kept of people beside their records, for longer or shorter than these: requests, holds, approvals.
+//!
+//! A ledger is a chain of signed entries in `ledgers/NAME.jsonl`. What an entry says is hidden under a key of its own, in the
+//! folder of keys: to erase it is to destroy that key. The entry's place in the chain stays, so that it is known that there
+//! was one, and when; a later entry says that it was erased, and on what ground.
+
+use crate::chain::{self, Chain, ChainError};
+use crate::cipher::PublicKey;
+use crate::clock;
+use crate::keys::{KeyError, KeyName, Keys, make_folder};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Which ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ledger {
+    /// Acts that two persons decide.
+    Approvals,
+    /// Roles, undertakings, and which accounts and addresses are one person's.
+    People,
+    /// Requests of persons concerned (RGPD art. 12, 15 to 22).
+    Requests,
+    /// Statements beside records: rectified, restricted, objected to, erased (RGPD art. 16 to 21).
+    Statements,
+    /// Legal holds.
+    Holds,
+    /// Requisitions; for the desk that answers them alone.
+    Requisitions,
+}
+
+impl Ledger {
+    /// Every ledger.
+    pub const ALL: [Ledger; 6] =
+        [Ledger::Approvals, Ledger::People, Ledger::Requests, Ledger::Statements, Ledger::Holds, Ledger::Requisitions];
+
+    /// Its name, and the kind of its chain's entries.
+    pub fn name(self) -> &'static str {
+        match self {
+            Ledger::Approvals => "approvals",
+            Ledger::People => "people",
+            Ledger::Requests => "requests",
+            Ledger::Statements => "statements",
+            Ledger::Holds => "holds",
+            Ledger::Requisitions => "requisitions",
+        }
+    }
+
+    /// Its file.
+    pub(crate) fn file(self, dir: &Path) -> PathBuf {
+        dir.join("ledgers").join(format!("{}.jsonl", self.name()))
+    }
+
+    /// What an entry is bound to: one that is moved does not open.
+    fn place(self, number: u64) -> String {
+        format!("octroi ledger {} {number}", self.name())
+    }
+}
+
+/// An entry that was not erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry<T> {
+    /// Its number in the ledger, from 1.
+    pub number: u64,
+    /// When it was written (UTC µs); never before the entry before it, whatever the clock did.
+    pub at: i64,
+    /// The account that wrote it.
+    pub who: String,
+    /// What it says.
+    pub what: T,
+}
+
+/// A ledger cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Its chain.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The key of an entry.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// An entry that is neither readable nor erased.
+    #[error("{}, entry {number}: {why}", file.display())]
+    Entry {
+        /// Its file.
+        file: PathBuf,
+        /// Which.
+        number: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// A line of a ledger: with something hidden, or saying that entries were erased.
+#[derive(Debug, Serialize, Deserialize)]
+struct Body {
+    /// UTC µs.
+    at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hidden: Option<Hidden>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    erases: Vec<u64>,
+    /// Why; names nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ground: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Hidden {
+    /// The name of the key it is hidden under.
+    under: String,
+    /// Base 64 of nonce, cipher text, tag.
+    text: String,
+}
+
+/// What is hidden.
+#[derive(Serialize, Deserialize)]
+struct Said<T> {
+    who: String,
+    what: T,
+}
+
+/// A ledger held against other processes: what is read stays as it is until something is written.
+pub struct OpenLedger<'k> {
+    ledger: Ledger,
+    dir: PathBuf,
+    keys: &'k Keys,
+    chain: Chain,
+    last_at: i64,
+}
+
+impl<'k> OpenLedger<'k> {
+    /// Opens it; waits while another process holds it. What an erasure that was cut had said is done now.
+    pub fn open(dir: &Path, keys: &'k Keys, ledger: Ledger) -> Result<OpenLedger<'k>, LedgerError> {
+        let file = ledger.file(dir);
+        let folder = dir.join("ledgers");
+        make_folder(&folder).map_err(|source| ChainError { file: folder, source })?;
+        let chain = Chain::open(&file, ledger.name())?;
+        let (mut last_at, mut erased) = (i64::MIN, BTreeSet::new());
+        for (_, link) in chain::entries::<Body>(&chain::text(&file)?, ledger.name(), &keys.public()) {
+            last_at = last_at.max(link.body.at);
+            erased.extend(link.body.erases);
+        }
+        for number in erased {
+            keys.destroy_entry(ledger.name(), number)?;
+        }
+        Ok(OpenLedger { ledger, dir: dir.to_path_buf(), keys, chain, last_at })
+    }
+
+    /// What it says now.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<Vec<Entry<T>>, LedgerError> {
+        read(&self.dir, self.keys, self.ledger)
+    }
+
+    /// Now (UTC µs), and never before the ledger's last entry: a clock that was set back gives nobody more time.
+    pub fn now(&self) -> i64 {
+        clock::now().max(self.last_at)
+    }
+
+    /// Adds an entry. When this returns, it is on the disk. Its number.
+    pub fn add<T: Serialize>(&mut self, who: &str, what: &T) -> Result<u64, LedgerError> {
+        let (at, number) = (self.now(), self.chain.next_number());
+        let (under, cipher) = self.keys.make_entry(self.ledger.name(), number)?;
+        let wrong = |source: serde_json::Error| ChainError { file: self.ledger.file(&self.dir), source: source.into() };
+        let said = serde_json::to_vec(&Said { who: who.to_owned(), what }).map_err(wrong)?;
+        let text = STANDARD.encode(cipher.hide(&self.ledger.place(number), &said));
+        let hidden = Some(Hidden { under: under.as_str().to_owned(), text });
+        self.write(&Body { at, hidden, erases: Vec::new(), ground: None })
+    }
+
+    /// Erases entries: it is said, then their keys are destroyed. `ground` names nobody.
+    pub fn erase(&mut self, numbers: &[u64], ground: &str) -> Result<(), LedgerError> {
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let body = Body { at: self.now(), hidden: None, erases: numbers.to_vec(), ground: Some(ground.to_owned()) };
+        self.write(&body)?;
+        crate::crash::point("erasure of entries said");
+        for number in numbers {
+            self.keys.destroy_entry(self.ledger.name(), *number)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, body: &Body) -> Result<u64, LedgerError> {
+        let number = self.chain.next_number();
+        let line = self.chain.next(self.keys, body)?;
+        self.chain.add(self.keys, &line)?;
+        self.last_at = body.at;
+        Ok(number)
+    }
+}
+
+/// Reads a ledger: its entries, oldest first, without those that were erased. Fails when an entry neither opens nor was
+/// erased: what it would say may be a restriction or a hold.
+pub fn read<T: DeserializeOwned>(dir: &Path, keys: &Keys, ledger: Ledger) -> Result<Vec<Entry<T>>, LedgerError> {
+    let file = ledger.file(dir);
+    let text = chain::text(&file)?;
+    chain::check(&text, ledger.name(), &keys.public()).map_err(|broken| LedgerError::Entry {
+        file: file.clone(),
+        number: broken.line,
+        why: broken.why,
+    })?;
+    let lines = chain::entries::<Body>(&text, ledger.name(), &keys.public());
+    let erased: BTreeSet<u64> = lines.iter().flat_map(|(_, link)| link.body.erases.iter().copied()).collect();
+    let mut entries = Vec::new();
+    for (_, link) in lines {
+        let (number, at) = (link.number, link.body.at);
+        let Some(hidden) = link.body.hidden.filter(|_| !erased.contains(&number)) else { continue };
+        let Said { who, what } = open(keys, ledger, number, &hidden).map_err(|why| LedgerError::Entry {
+            file: file.clone(),
+            number,
+            why,
+        })?;
+        entries.push(Entry { number, at, who, what });
+    }
+    Ok(entries)
+}
+
+fn open<T: DeserializeOwned>(keys: &Keys, ledger: Ledger, number: u64, hidden: &Hidden) -> Result<Said<T>, String> {
+    let name = KeyName::parse(&hidden.under).ok_or("it names no key")?;
+    let cipher = keys.entry(ledger.name(), number, &name).map_err(|error| error.to_string())?;
+    let bytes = STANDARD.decode(&hidden.text).map_err(|error| error.to_string())?;
+    let bytes = cipher.open_whole(&ledger.place(number), bytes).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&bytes).map_err(|error| format!("it does not read: {error}"))
+}
+
+/// What of a ledger doesn't hold beyond its chain: entries that neither open nor were erased, or are erased in word alone.
+pub(crate) fn check(text: &str, ledger: Ledger, keys: &Keys, public: &PublicKey) -> Vec<(u64, String)> {
+    let lines = chain::entries::<Body>(text, ledger.name(), public);
+    let erased: BTreeSet<u64> = lines.iter().flat_map(|(_, link)| link.body.erases.iter().copied()).collect();
+    let mut wrong = Vec::new();
+    for (_, link) in &lines {
+        let Some(hidden) = &link.body.hidden else { continue };
+        if !erased.contains(&link.number) {
+            if let Err(why) = open::<serde_json::Value>(keys, ledger, link.number, hidden) {
+                wrong.push((link.number, why));
+            }
+        } else if KeyName::parse(&hidden.under).is_some_and(|name| keys.has_entry(ledger.name(), link.number, &name)) {
+            wrong.push((link.number, "it was erased, and its key is still there: copies of it open".into()));
+        }
+    }
+    wrong
+}
+
+#[cfg(test)]
+#[path = "ledger/tests.rs"]
+mod tests;
