@@ -7,9 +7,12 @@ from dayfile import DayFile, Tree, check, sha256
 ENTRY = re.compile(r'^\{"entry":(.*),"signature":"(.*)"\}(?:\n|\Z)', re.M)
 
 
-def chain(kind, text):
-    """What the entries of a chain say, by hash: each signed, each following on what stands before it."""
-    entries, previous, (*parts, end) = {}, "0" * 64, ENTRY.split(text)
+def chain(kind, text, erased={}):
+    """What the entries of a chain say, by hash: each signed, each following on what stands before it, or on what was erased."""
+    entries, previous, (*parts, end), gone = {}, "0" * 64, ENTRY.split(text), 0
+    first = json.loads(parts[1]) if parts and not parts[0].strip() else {"previous": ""}
+    if (through := erased.get(first["previous"])) and first["number"] == through + 1:
+        previous, gone = first["previous"], through
     for loose, entry, signature in zip(parts[::3], parts[1::3], parts[2::3]):
         said, before = json.loads(entry), sha256(loose) if loose.strip() else previous  # loose: torn by a crash
         where = f"{kind} {len(entries) + 1} ({said.get('day') or said.get('at')})"
@@ -17,7 +20,7 @@ def chain(kind, text):
             PUBLIC.verify(base64.b64decode(signature), entry.encode())
         except Exception as why:
             check(False, f"{where}: changed, or signed by another key: {why!r}")
-        check((said["kind"], said["number"], said["previous"]) == (kind, len(entries) + 1, before), f"{where}: not the next")
+        check((said["kind"], said["number"], said["previous"]) == (kind, gone + len(entries) + 1, before), f"{where}: not the next")
         entries[previous := sha256(entry)] = said
     check(not end.strip() or not entries, f"{kind} {len(entries) + 1}: no entry")
     return entries
@@ -45,8 +48,12 @@ def prove(job):
 
 def prove_all():
     texts = {file.stem: file.read_bytes().decode(errors="replace") for file in REGISTER.glob("*.jsonl")}
-    names = {"seal": "seals", "certificate": "certificates", "term": "terms", "act": "audit"}
-    seals, certificates, _, acts = (chain(kind, texts.get(name, "")) for kind, name in names.items())
+    names = {"seal": "seals", "certificate": "certificates", "term": "terms"}
+    seals, certificates, _ = (chain(kind, texts.get(name, "")) for kind, name in names.items())
+    gone = [said["acts"] for said in certificates.values() if "acts" in said]
+    acts = chain("act", texts.get("audit", ""), {acts["hash"]: acts["through"] for acts in gone})
+    for ledger in sorted(REGISTER.glob("ledgers/*.jsonl")):
+        chain(ledger.stem, ledger.read_bytes().decode(errors="replace"))
     days = {file.stem: ("", {}) for file in sorted(REGISTER.glob("????-??-??.sqlite"))}
     known = {day["day"]: ("", {}) for said in certificates.values() for day in said["days"]} | days
     for hash, seal in seals.items():

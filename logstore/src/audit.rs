@@ -1,12 +1,14 @@
 //! The audit trail: who looked at the register or did something to it, when and why.
 //!
-//! A chain of signed entries in `audit.jsonl`, beside the day files; entries are only ever added, each on the disk before
-//! the act goes on.
+//! A chain of signed entries in `audit.jsonl`, beside the day files; entries are added, each on the disk before the act
+//! goes on, and erased at its beginning when their own term is over, which a certificate attests.
 
-use crate::chain::{self, ChainError, Line};
-use crate::cipher::{PublicKey, hex};
-use crate::clock;
+use crate::chain::{self, Chain, ChainError, Line};
+use crate::cipher::{Hash, PublicKey, hex, unhex};
+use crate::day::Day;
 use crate::keys::Keys;
+use crate::retention::{self, Certificate, ErasedActs, PurgeError, Purged};
+use crate::{clock, crash};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -81,6 +83,79 @@ fn read_line(line: &str, begun: &mut bool) -> Option<Act> {
     }
 }
 
+/// Erases the acts that are more than `days` days old, but for the newest act, and attests it in the name of
+/// `organisation`. `None` when there is none. The clock must be one by which days would be erased too.
+///
+/// The certificate is written first: cut between the two, acts stand a while longer than it says, and the next time they
+/// go. Blocks on the file system.
+pub fn erase(dir: &Path, keys: &Keys, days: u16, organisation: &str, node: &str) -> Result<Option<Purged>, PurgeError> {
+    let now = clock::now();
+    let before = clock::rfc3339(Day::of(now).after(-i64::from(days)).begins());
+    if old(&chain::text(&file(dir))?, &before).is_none() {
+        return Ok(None);
+    }
+    retention::trust(dir, now, &clock::state())?;
+    let mut chain = Chain::open(&file(dir), ACT)?;
+    let text = chain::text(&file(dir))?;
+    let Some(Old { length, acts }) = old(&text, &before) else { return Ok(None) };
+    let began = clock::rfc3339(now);
+    let mut certificate = Certificate {
+        organisation: organisation.into(),
+        node: node.into(),
+        stores: vec!["audit trail".into()],
+        trigger: "retention".into(),
+        program: env!("CARGO_PKG_VERSION").into(),
+        began,
+        acts: Some(acts),
+        ..Certificate::default()
+    };
+    certificate.ended = clock::rfc3339(clock::now());
+    let hash = chain::append(&retention::certificates_file(dir), retention::CERTIFICATE, keys, &certificate)?;
+    crash::point("erasure of acts attested");
+    chain.replace(&text[length..])?;
+    Ok(Some(Purged { certificate, hash, late: Vec::new() }))
+}
+
+/// What is past its term at the beginning of a trail.
+struct Old {
+    /// How many bytes.
+    length: usize,
+    acts: ErasedActs,
+}
+
+/// Everything up to the last act before this instant (RFC 3339, UTC) behind which the trail goes on with an entry; lines
+/// that are no entries go with those they stand between. Acts come in the order of time, but for what a clock does.
+fn old(text: &str, before: &str) -> Option<Old> {
+    let (mut at, mut count, mut found, mut candidate) = (0, 0, None, None::<(u64, String)>);
+    let mut begun = false;
+    for line in text.split_inclusive('\n') {
+        let parts = Line::of(line.trim_end_matches('\n'));
+        if let (Some(parts), Some((through, hash))) = (&parts, candidate.take()) {
+            let acts = ErasedActs { through, hash, acts: count, before: before.to_owned() };
+            // What follows must name it as the one before: an entry that doesn't is for `verify` to say.
+            if parts.read::<serde_json::Value>().is_some_and(|link| link.previous == acts.hash) {
+                found = Some(Old { length: at, acts });
+            }
+        }
+        at += line.len();
+        let Some(act) = read_line(line.trim_end_matches('\n'), &mut begun) else { continue };
+        if act.at.as_str() >= before {
+            break;
+        }
+        count += 1;
+        let link = parts.as_ref().and_then(|parts| parts.read::<serde_json::Value>());
+        candidate = parts.zip(link).map(|(parts, link)| (link.number, hex(&parts.hash())));
+    }
+    found
+}
+
+/// Where the trail may begin: behind acts that were erased.
+pub(crate) fn erased(dir: &Path, public: &PublicKey) -> Result<Vec<(u64, Hash)>, ChainError> {
+    let certificates = retention::certificates(dir, public)?;
+    let acts = certificates.into_iter().filter_map(|(_, certificate)| certificate.acts);
+    Ok(acts.filter_map(|acts| Some((acts.through, unhex(&acts.hash)?))).collect())
+}
+
 /// A line of the trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
@@ -98,7 +173,7 @@ pub struct Checked {
 /// A line that no entry of the chain is (from before there was one, or torn) holds when the next entry answers for it.
 pub fn checked(dir: &Path, public: &PublicKey) -> Result<Vec<Checked>, ChainError> {
     let text = chain::text(&file(dir))?;
-    let broken = chain::check(&text, ACT, public).err();
+    let broken = chain::check_behind(&text, ACT, public, &erased(dir, public)?).err();
     let mut lines = Vec::new();
     let mut begun = false;
     let mut before: Option<String> = None;
@@ -191,6 +266,88 @@ mod tests {
         let without: String = whole.split_inclusive('\n').filter(|line| !line.contains("\"who\":\"b\"")).collect();
         std::fs::write(file(dir.path()), without).unwrap();
         assert_eq!(marks(), [false, true, false]);
+    }
+
+    /// A trail whose acts are of the days given, as a clock would have written them.
+    fn of_days(dir: &Path, keys: &Keys, days: &[i64]) {
+        let mut chain = Chain::open(&file(dir), ACT).unwrap();
+        for day in days {
+            let at = clock::rfc3339(clock::now() - day * 86_400_000_000);
+            let line = chain.next(keys, &Act { at, ..look("a") }).unwrap();
+            chain.add(keys, &line).unwrap();
+        }
+    }
+
+    #[test]
+    fn acts_past_their_term_are_erased_and_what_is_left_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = keys(dir.path());
+        of_days(dir.path(), &keys, &[900, 800, 401, 200, 3]);
+        // Nothing keeps the clock here, so that something must bear it out.
+        std::fs::write(dir.path().join(format!("{}.sqlite", Day::of(clock::now()).after(-1))), []).unwrap();
+        let purged = erase(dir.path(), &keys, 400, "PME", "gate1").unwrap().unwrap();
+        let acts = purged.certificate.acts.unwrap();
+        assert_eq!((acts.through, acts.acts), (3, 3));
+        assert_eq!(read(dir.path()).unwrap().acts.len(), 2);
+        add(dir.path(), &keys, look("b")).unwrap();
+        let lines = checked(dir.path(), &keys.public()).unwrap();
+        assert!(lines.len() == 3 && lines.iter().all(|line| line.broken.is_none()), "{lines:?}");
+        assert!(erase(dir.path(), &keys, 400, "PME", "gate1").unwrap().is_none());
+        // More goes later, and what was cut off without a certificate is missed.
+        assert_eq!(
+            erase(dir.path(), &keys, 100, "PME", "gate1").unwrap().unwrap().certificate.acts.unwrap().through,
+            4
+        );
+        assert!(checked(dir.path(), &keys.public()).unwrap().iter().all(|line| line.broken.is_none()));
+        let text = std::fs::read_to_string(file(dir.path())).unwrap();
+        std::fs::write(file(dir.path()), text.split_inclusive('\n').skip(1).collect::<String>()).unwrap();
+        assert!(checked(dir.path(), &keys.public()).unwrap()[0].broken.is_some());
+    }
+
+    #[test]
+    fn the_newest_act_stays_and_a_clock_that_nothing_bears_out_erases_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = keys(dir.path());
+        of_days(dir.path(), &keys, &[900, 800]);
+        if !clock::state().synchronised {
+            let old = dir.path().join(format!("{}.sqlite", Day::of(clock::now()).after(-9)));
+            std::fs::write(&old, []).unwrap();
+            assert!(matches!(erase(dir.path(), &keys, 400, "PME", "gate1"), Err(PurgeError::Clock { .. })));
+            std::fs::remove_file(old).unwrap();
+        }
+        std::fs::write(dir.path().join(format!("{}.sqlite", Day::of(clock::now()).after(-1))), []).unwrap();
+        assert_eq!(erase(dir.path(), &keys, 400, "PME", "gate1").unwrap().unwrap().certificate.acts.unwrap().acts, 1);
+        assert_eq!(read(dir.path()).unwrap().acts.len(), 1);
+    }
+
+    #[test]
+    fn an_erasure_that_was_cut_is_done_the_next_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = keys(dir.path());
+        of_days(dir.path(), &keys, &[900, 3]);
+        std::fs::write(dir.path().join(format!("{}.sqlite", Day::of(clock::now()).after(-1))), []).unwrap();
+        let whole = std::fs::read(file(dir.path())).unwrap();
+        erase(dir.path(), &keys, 400, "PME", "gate1").unwrap();
+        std::fs::write(file(dir.path()), whole).unwrap();
+        assert!(checked(dir.path(), &keys.public()).unwrap().iter().all(|line| line.broken.is_none()));
+        assert!(erase(dir.path(), &keys, 400, "PME", "gate1").unwrap().is_some());
+        assert_eq!(read(dir.path()).unwrap().acts.len(), 1);
+    }
+
+    #[test]
+    fn who_waits_for_the_trail_while_it_is_cut_writes_into_the_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = keys(dir.path());
+        of_days(dir.path(), &keys, &[900, 3]);
+        let mut held = Chain::open(&file(dir.path()), ACT).unwrap();
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| add(dir.path(), &keys, look("b")));
+            let text = std::fs::read_to_string(file(dir.path())).unwrap();
+            held.replace(&text).unwrap();
+            drop(held);
+            waiting.join().unwrap().unwrap();
+        });
+        assert_eq!(read(dir.path()).unwrap().acts.len(), 3);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::keys::Keys;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// What the first entry names as the one before.
@@ -112,8 +112,14 @@ impl Chain {
     /// it names the hash of those bytes as the one before.
     pub(crate) fn open(path: &Path, kind: &'static str) -> Result<Chain, ChainError> {
         let wrong = |source| ChainError { file: path.to_path_buf(), source };
-        let opened = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path);
-        let file = opened.and_then(|file| file.lock().map(|()| file)).map_err(wrong)?;
+        let file = loop {
+            let opened = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path);
+            let file = opened.and_then(|file| file.lock().map(|()| file)).map_err(wrong)?;
+            // Whoever held it may have put another file in its place.
+            if is_still(path, &file) {
+                break file;
+            }
+        };
         let mut chain = Chain { path: path.to_path_buf(), file, kind, next: 1, previous: NOTHING };
         chain.find_end().map_err(wrong)?;
         Ok(chain)
@@ -138,6 +144,16 @@ impl Chain {
                 (number.map_or(1, |link| link.number + 1), sha256(loose(&whole).as_bytes()))
             }
         };
+        Ok(())
+    }
+
+    /// Puts a text in the place of the whole chain, whose last entry stays what it was. Whoever waits for the chain gets the
+    /// new one.
+    pub(crate) fn replace(&mut self, text: &str) -> Result<(), ChainError> {
+        let put = crate::keys::write_new(&self.path, text.as_bytes(), true);
+        let opened = put.and_then(|()| OpenOptions::new().read(true).append(true).open(&self.path));
+        let file = opened.and_then(|file| file.lock().map(|()| file)).map_err(|source| self.wrong(source))?;
+        self.file = file;
         Ok(())
     }
 
@@ -201,6 +217,15 @@ impl Chain {
     }
 }
 
+/// Whether the path leads to this open file.
+fn is_still(path: &Path, file: &File) -> bool {
+    let identity = |data: std::fs::Metadata| (data.dev(), data.ino());
+    match (std::fs::metadata(path), file.metadata()) {
+        (Ok(named), Ok(open)) => identity(named) == identity(open),
+        _ => false,
+    }
+}
+
 /// Adds one entry; its hash.
 pub(crate) fn append<T: Serialize>(path: &Path, kind: &'static str, keys: &Keys, body: &T) -> Result<Hash, ChainError> {
     let mut chain = Chain::open(path, kind)?;
@@ -256,9 +281,19 @@ pub(crate) struct Broken {
     pub(crate) why: String,
 }
 
-/// Checks the chain: the first line that doesn't hold. How many do, when all do.
+/// Checks the chain: the first line that doesn't hold. The number of its last entry, when all do.
 pub(crate) fn check(text: &str, kind: &str, public: &PublicKey) -> Result<u64, Broken> {
+    check_behind(text, kind, public, &[])
+}
+
+/// The same; the chain may begin behind one of these entries, given by number and hash, instead of at its first.
+pub(crate) fn check_behind(text: &str, kind: &str, public: &PublicKey, erased: &[(u64, Hash)]) -> Result<u64, Broken> {
     let (mut number, mut previous, mut loose_from, mut at) = (0, NOTHING, 0, 0);
+    let first = Line::of(lines(text).next().unwrap_or_default()).and_then(|line| line.read::<serde_json::Value>());
+    let behind = first.and_then(|first| Some((first.number.checked_sub(1)?, unhex(&first.previous)?)));
+    if let Some(behind) = behind.filter(|behind| erased.contains(behind)) {
+        (number, previous) = behind;
+    }
     for (place, line) in (1..).zip(text.split_inclusive('\n')) {
         let from = at;
         at += line.len();

@@ -79,6 +79,7 @@ pub fn condition(dir: &Path, keys: &Keys, now: i64) -> Result<Condition, PurgeEr
 }
 
 fn chains(dir: &Path, keys: &Keys) -> Vec<ChainState> {
+    let erased = audit::erased(dir, &keys.public()).unwrap_or_default();
     let files = [
         (seal::chain_file(dir), SEAL),
         (retention::certificates_file(dir), CERTIFICATE),
@@ -91,7 +92,9 @@ fn chains(dir: &Path, keys: &Keys) -> Vec<ChainState> {
             Ok(text) => text,
             Err(error) => return ChainState { file: name, entries: 0, broken: Some(error.to_string()) },
         };
-        match chain::check(&text, kind, &keys.public()) {
+        // The trail alone may begin behind what was erased of it.
+        let erased = if kind == ACT { erased.as_slice() } else { &[] };
+        match chain::check_behind(&text, kind, &keys.public(), erased) {
             Ok(entries) => ChainState { file: name, entries, broken: chain::check_head(&text, kind, keys).err() },
             Err(broken) => {
                 let why = format!("line {}: {}", broken.line, broken.why);

@@ -90,6 +90,9 @@ pub struct Certificate {
     pub node: String,
     /// What was erased.
     pub days: Vec<ErasedDay>,
+    /// What was erased of the audit trail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acts: Option<ErasedActs>,
     /// Where it was erased.
     pub stores: Vec<String>,
     /// How many legal holds had records extracted before.
@@ -119,6 +122,19 @@ pub struct ErasedDay {
     pub term_days: u16,
     /// The last day it could be kept.
     pub kept_until: String,
+}
+
+/// The beginning of the audit trail, erased. What is left of it begins behind this.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedActs {
+    /// The number of the last entry erased.
+    pub through: u64,
+    /// Its hash, which the next one names.
+    pub hash: String,
+    /// How many acts.
+    pub acts: u64,
+    /// All of them were before this instant (RFC 3339, UTC).
+    pub before: String,
 }
 
 /// What a purge has done.
@@ -398,7 +414,7 @@ fn destroy(dir: &Path, keys: &Keys, day: Day) -> Result<(), PurgeError> {
 /// Refuses a clock that nothing bears out: one that jumped years ahead must not erase a register. Either something keeps
 /// it, or the register was written on the days before. After days without records, it must have been written again on as
 /// many days as the clock is believed for: a clock that stays wrong bears witness to itself.
-fn trust(dir: &Path, now: i64, clock: &ClockState) -> Result<(), PurgeError> {
+pub(crate) fn trust(dir: &Path, now: i64, clock: &ClockState) -> Result<(), PurgeError> {
     if clock.synchronised {
         return Ok(());
     }

@@ -131,7 +131,10 @@ impl Report {
     ) -> Result<Vec<(Hash, T)>, ChainError> {
         let text = chain::text(file)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        match chain::check(&text, kind, public) {
+        // The trail alone may begin behind what was erased of it.
+        let trail = file.parent().filter(|_| kind == ACT);
+        let erased = trail.map_or(Ok(Vec::new()), |dir| audit::erased(dir, public))?;
+        match chain::check_behind(&text, kind, public, &erased) {
             Ok(entries) => {
                 self.entries += entries;
                 if let Err(why) = chain::check_head(&text, kind, keys) {

@@ -174,6 +174,10 @@ pub(crate) struct Log {
     pub(crate) retention_days: u16,
     /// Why it is kept longer than a year; empty when it isn't.
     pub(crate) retention_reason: String,
+    /// Days an act of the audit trail is kept, as long as a record at least, 1095 at most.
+    pub(crate) audit_days: u16,
+    /// Why it is kept longer than a year; empty when it isn't.
+    pub(crate) audit_reason: String,
     /// Declared purposes; a search for another is refused.
     pub(crate) purposes: Vec<Purpose>,
     /// What a committed record survives.

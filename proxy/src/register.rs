@@ -82,6 +82,18 @@ pub(crate) fn pseudonyms(config: &Config) -> Result<Pseudonyms, StartError> {
     Pseudonyms::open(&key)
 }
 
+/// Erases the acts that are past their own term, and notes it.
+pub(crate) fn erase_acts(config: &Config, dir: &Path, keys: &Keys) -> Result<(), String> {
+    let (organisation, node) = (&config.organisation.name, settings(config).node);
+    let erased = audit::erase(dir, keys, config.log.audit_days, organisation, &node).map_err(|why| why.to_string())?;
+    if let Some(Attested { certificate, hash }) = erased.map(Attested::from) {
+        let acts = certificate.acts.map_or(0, |acts| acts.acts);
+        tracing::info!(acts, "acts past their term were erased");
+        note_own(dir, keys, "purge", [("acts", acts.to_string()), ("certificate", hash)], acts);
+    }
+    Ok(())
+}
+
 /// Writes an act into the audit trail: what `who` has done, with what it reached.
 pub(crate) fn note<const N: usize>(
     dir: &Path,

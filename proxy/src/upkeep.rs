@@ -120,8 +120,9 @@ pub(crate) async fn purge(gate: &Gate) -> Result<Option<Purged>, String> {
     let state = gate.state();
     let purged = gate.register.purge(state.config.organisation.name.clone()).await.map_err(|error| error.to_string());
     let (folder, now) = (forward::folder(&gate.started_with.data_dir), gate.now().as_microsecond());
-    let register = gate.register.clone();
+    let (register, config) = (gate.register.clone(), state.config.clone());
     let copies = move || {
+        register::erase_acts(&config, register.dir(), register.keys())?;
         let terms =
             logstore::retention::terms(register.dir(), &register.keys().public()).map_err(|error| error.to_string())?;
         forward::purge(&folder, now, &terms).map_err(|error| format!("{}: {error}", folder.display()))

@@ -252,6 +252,22 @@ fn retention_follows_the_law() {
 }
 
 #[test]
+fn acts_are_kept_as_long_as_records_at_least() {
+    let days = |line: &str| {
+        read(&format!("[log]\n{line}\n")).1.is_ok().then(|| good(&format!("[log]\n{line}\n")).log.audit_days)
+    };
+    assert_eq!(days("retention_days = 30"), Some(365));
+    assert_eq!(days("retention_days = 800\nretention_reason = \"long investigations\""), Some(800));
+    assert_eq!(days("audit_days = 365\nretention_days = 200"), Some(365));
+    assert_eq!(days("audit_days = 1095\naudit_reason = \"internal control\""), Some(1095));
+    for refused in
+        ["audit_days = 364", "audit_days = 1095", "audit_days = 1096\naudit_reason = \"x\"", "audit_days = 0"]
+    {
+        assert_eq!(days(refused), None, "{refused}");
+    }
+}
+
+#[test]
 fn what_comes_later_is_known_and_refused() {
     for (table, line) in [
         ("identity", "methods = [\"negotiate\"]"),

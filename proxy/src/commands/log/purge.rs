@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::control::{self, AskError, Attested, Request};
 use crate::{forward, register};
 use logstore::Keys;
-use logstore::retention::{self, Certificate, ErasedDay};
+use logstore::retention::{self, Certificate, ErasedActs, ErasedDay};
 use std::fmt::Write as _;
 
 /// Erases what is due. That nothing is due is good.
@@ -60,6 +60,7 @@ fn offline(config: &Config, keys: &Keys) -> Result<Option<Attested>, Wrong> {
     register::announce(config, &dir, keys, register::who()).map_err(Wrong::because)?;
     let purged = logstore::purge_offline(&register::settings(config), config.organisation.name.clone());
     let purged = purged.map_err(Wrong::because)?;
+    register::erase_acts(config, &dir, keys).map_err(Wrong)?;
     let terms = logstore::retention::terms(&dir, &keys.public()).map_err(Wrong::because)?;
     forward::purge(&forward::folder(&config.data_dir), jiff::Timestamp::now().as_microsecond(), &terms)
         .map_err(|why| Wrong(format!("copies that were forwarded to files are not erased: {why}")))?;
@@ -101,7 +102,7 @@ pub(super) fn certificates(config: &Config, output: Output) -> Result<Answer, Wr
 }
 
 fn text(Attested { certificate, hash }: &Attested) -> String {
-    let Certificate { organisation, node, days, stores, holds, began, ended, trigger, program } = certificate;
+    let Certificate { organisation, node, days, acts, stores, holds, began, ended, trigger, program } = certificate;
     let mut text = String::new();
     let mut row = |name: &str, what: String| {
         // Writing into a String does not fail.
@@ -111,6 +112,9 @@ fn text(Attested { certificate, hash }: &Attested) -> String {
     let organisation = if organisation.is_empty() { "not named" } else { organisation };
     row("register", format!("of {organisation}, gate {node}"));
     row("erased", format!("{}, from {}", plural(days.len() as u64, "day", "days"), stores.join(", ")));
+    if let Some(ErasedActs { acts, before, .. }) = acts {
+        row("", format!("{} before {before}", plural(*acts, "act", "acts")));
+    }
     for ErasedDay { day, records, root, term_days, kept_until, .. } in days {
         let records = records.map_or_else(|| "not sealed".to_owned(), |count| plural(count, "record", "records"));
         let root = root.as_ref().map(|root| format!(", root {root}")).unwrap_or_default();

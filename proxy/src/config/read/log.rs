@@ -15,6 +15,8 @@ pub(super) fn log(table: Option<&Table<'_>>, folder: &Path) -> Log {
         detail: Detail::Host,
         retention_days: YEAR,
         retention_reason: String::new(),
+        audit_days: YEAR,
+        audit_reason: String::new(),
         purposes: vec![Purpose::Security, Purpose::Charter],
         durability: Durability::Process,
         keys: None,
@@ -24,10 +26,14 @@ pub(super) fn log(table: Option<&Table<'_>>, folder: &Path) -> Log {
     let Some(table) = table else { return default };
     later_texts(Some(table), &["central"], &[]);
     let retention_reason = table.string("retention_reason").map(|text| text.value.trim()).unwrap_or_default();
+    let retention_days = retention(table, retention_reason).unwrap_or(default.retention_days);
+    let audit_reason = table.string("audit_reason").map(|text| text.value.trim()).unwrap_or_default();
     Log {
         detail: detail(table).unwrap_or(default.detail),
-        retention_days: retention(table, retention_reason).unwrap_or(default.retention_days),
+        retention_days,
         retention_reason: retention_reason.to_owned(),
+        audit_days: audit(table, audit_reason, retention_days).unwrap_or(default.audit_days.max(retention_days)),
+        audit_reason: audit_reason.to_owned(),
         purposes: purposes(table).unwrap_or(default.purposes),
         durability: table
             .word("durability", &[("process", Durability::Process), ("power", Durability::Power)])
@@ -72,6 +78,25 @@ fn retention(table: &Table<'_>, reason: &str) -> Option<u16> {
     } else if days < SIX_MONTHS {
         let what = format!("records are kept {days} days, less than the six months to a year that the CNIL recommends");
         table.note(Problem::warning(span, what, "an intrusion is often found later"));
+    }
+    Some(days)
+}
+
+/// How long acts are kept: never shorter than the records they are about.
+fn audit(table: &Table<'_>, reason: &str, retention_days: u16) -> Option<u16> {
+    let days = table.integer("audit_days", 1..=i64::from(LONGEST_RETENTION))?;
+    let span = days.span;
+    let days = u16::try_from(days.value).ok()?;
+    if days < retention_days {
+        let what = format!("acts would be kept {days} days, and the records they are about {retention_days}");
+        let problem = Problem::error(span, what, format!("keep them {retention_days} days at least"));
+        table.note(match table.key("retention_days") {
+            Some(records) => problem.also(records, "as long as this"),
+            None => problem,
+        });
+    } else if days > YEAR && reason.is_empty() {
+        let what = format!("{days} days are more than a year, and no reason is written");
+        table.note(Problem::error(span, what, "write it as `audit_reason`, or keep acts 365 days at most"));
     }
     Some(days)
 }
