@@ -40,18 +40,25 @@ fn text(value: &Value) -> &str {
     value.as_str().expect("cargo metadata has a text here")
 }
 
-/// All that `package` is built with, directly or through others, and by which way.
+/// All that `package` is built with when it alone is built, directly or through others, and by which way. Another room of
+/// the workspace may have a crate that both use built with more.
 fn reached(package: &str) -> BTreeMap<String, String> {
-    let all = dependencies();
-    let mut ways = BTreeMap::new();
-    let mut open = vec![(package.to_owned(), package.to_owned())];
-    while let Some((name, way)) = open.pop() {
-        for next in &all[&name] {
-            if !ways.contains_key(next) {
-                let way = format!("{way} > {next}");
-                ways.insert(next.clone(), way.clone());
-                open.push((next.clone(), way));
-            }
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--package", package, "--edges", "normal", "--prefix", "depth", "--format", " {p}"])
+        .args(["--locked", "--offline", "--target", &format!("{}-unknown-linux-gnu", std::env::consts::ARCH)])
+        .current_dir(tree::root())
+        .output()
+        .expect("cargo runs its own tests");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (mut ways, mut way) = (BTreeMap::new(), Vec::new());
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let mut words = line.split(' ');
+        let depth: usize = words.next().and_then(|depth| depth.parse().ok()).expect("a line begins with its depth");
+        let name = words.next().expect("the name of a package");
+        way.truncate(depth);
+        way.push(name.to_owned());
+        if depth > 0 {
+            ways.entry(name.to_owned()).or_insert_with(|| way.join(" > "));
         }
     }
     ways
