@@ -42,7 +42,7 @@ class DayFile:
             self.meta, self.part = (dict(self.database.execute(f"SELECT * FROM {table}")) for table in ("meta", "part"))
             self.key = day_key(keys, self.day, self.meta["key"])
             self.hidden, self.salts = (derived(self.key, what, self.day) for what in ("blocks", "leaves"))
-        self.seal = self.meta.get("seal", "")
+        self.seal, self.roots = self.meta.get("seal", ""), []
 
     def unhide(self, what, data):
         return unhide(self.hidden, f"octroi {what} {self.day}", data)
@@ -69,6 +69,13 @@ class DayFile:
             check((id, opened) == (block.ids[0], block.opened[0]), f"{where}: it stands elsewhere")
             check(first <= min(block.ids) and max(block.ids) <= last, f"{where}: hidden by number")
             yield block
+            self.roots.append(block_leaf(block.made))
+
+    def proves_blocks(self, root):
+        """Whether the tree of blocks, gone through before, has this root, and is what is kept to prove single records by."""
+        erased = [leaf for _, leaf in sorted(self.erased().items())]
+        roots = self.roots + [block_leaf(erased)] * bool(erased)
+        return Tree(enumerate(roots)).root(len(roots)) == root and b"".join(roots) == self.part["roots"]
 
     def block(self, data, where):
         try:
@@ -93,7 +100,7 @@ class Block:
     """The records of a batch or block: 24 fields as the canonical form has them, and where each stands in the tree."""
 
     def __init__(self, data):
-        stream, fields = io.BytesIO(data[1:]), []
+        stream, fields, self.made = io.BytesIO(data[1:]), [], []
         self.rows = varint(stream)
         for _ in range(26):
             length, packed = varint(stream), stream.read(1) == b"\1" and varint(stream)
@@ -116,6 +123,7 @@ class Block:
                 hashed.update(id.to_bytes(8, "big", signed=True))
                 salt.update(hashed.digest())
                 leaf = hashlib.sha256(b"\0" + salt.digest()[:16] + form).digest()
+                self.made.append(leaf)
                 yield id, leaf, self.places[row] if self.places else next, self.checks[row] if self.checks else b""
                 next += 1
 
@@ -149,6 +157,12 @@ class Tree(dict):
             return self[begin] if begin < end else hashlib.sha256().digest()
         half = begin + (1 << (end - begin - 1).bit_length() - 1)
         return hashlib.sha256(b"\1" + self.over(begin, half) + self.over(half, end)).digest()
+
+
+def block_leaf(leaves):
+    """A block as a leaf of the tree of blocks."""
+    root = bytes.fromhex(Tree(enumerate(leaves)).root(len(leaves)))
+    return hashlib.sha256(b"\0" + len(leaves).to_bytes(8, "big") + root).digest()
 
 
 def number(value):

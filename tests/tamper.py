@@ -133,6 +133,8 @@ CASES = {
     "a record inserted": lambda: forge(inserted),
     "a record twice": lambda: forge(lambda rows: rows.append(rows[0])),
     "records moved": lambda: forge(moved),
+    "records moved within their block": lambda: forge(lambda rows: rows.insert(2, rows.pop(1))),
+    "what single records are proved by": lambda: flip(DAYS[0], "SELECT name, data FROM part WHERE name='roots'"),
     "a block removed": lambda: execute(DAYS[0], "DELETE FROM block"),
     "a block hidden from searches for its people": lambda: execute(DAYS[0], "UPDATE block SET last_user=-1"),
     "records hidden from searches by number": lambda: execute(DAYS[0], "UPDATE meta SET value='0' WHERE key='last_id'"),

@@ -43,6 +43,7 @@ def prove(job):
         check(size <= hole, f"{where}: it counts {size} records, and the one in place {hole} was removed")
         check(leaves.root(size) == said["root"], f"{where}: a record that it counts was changed or moved")
     check(not seal or len(leaves) == size, f"{name}: a record was inserted")
+    check("blocks" not in seal or day.proves_blocks(seal["blocks"]), f"{name}: its blocks were changed, or moved")
     return size if proofs or seal else 0  # what no seal and no checkpoint counts is not proved
 
 

@@ -5,6 +5,7 @@
 //! them.
 
 use crate::cipher::{Hash, Keyed};
+use crate::record::Record;
 use crate::tree;
 
 /// Bytes of a leaf's salt.
@@ -21,6 +22,40 @@ pub(crate) fn salt(salts: &Keyed, id: i64) -> [u8; SALT] {
     let mut salt = [0; SALT];
     salt.copy_from_slice(&salts.of(&[&id.to_be_bytes()])[..SALT]);
     salt
+}
+
+/// Adds the canonical form of a record.
+pub(crate) fn record(record: &Record, to: &mut Vec<u8>) {
+    let text = |to: &mut Vec<u8>, text: &str| optional(to, Some(text.as_bytes()));
+    let maybe = |to: &mut Vec<u8>, text: &Option<String>| optional(to, text.as_ref().map(|text| text.as_bytes()));
+    let numbered = |to: &mut Vec<u8>, value: Option<i64>| match value {
+        Some(value) => number(to, value),
+        None => to.push(0),
+    };
+    number(to, record.id);
+    text(to, &record.node);
+    number(to, record.opened_at);
+    numbered(to, record.closed_at);
+    maybe(to, &record.user);
+    text(to, record.auth.as_str());
+    text(to, &record.client_ip.to_string());
+    text(to, &record.method);
+    text(to, &record.scheme);
+    maybe(to, &record.host);
+    count(to, record.port.into());
+    maybe(to, &record.tls_name);
+    maybe(to, &record.masked);
+    maybe(to, &record.path);
+    maybe(to, &record.destination_ip.map(|address| address.to_string()));
+    numbered(to, record.status.map(i64::from));
+    count(to, record.bytes_sent);
+    count(to, record.bytes_received);
+    text(to, record.action.as_str());
+    optional(to, record.outcome.map(|outcome| outcome.as_str().as_bytes()));
+    maybe(to, &record.rule);
+    maybe(to, &record.article);
+    maybe(to, &record.category);
+    text(to, &record.charter);
 }
 
 /// LEB128.

@@ -171,15 +171,12 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// A hash from its 64 digits.
-pub(crate) fn unhex(text: &str) -> Option<Hash> {
-    let mut hash = [0; 32];
-    let digits: &[u8; 64] = text.as_bytes().try_into().ok()?;
+/// So many bytes from their digits, two for each.
+pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
     let digit = |digit: u8| char::from(digit).to_digit(16).filter(|_| !digit.is_ascii_uppercase());
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
-        *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
-    }
-    Some(hash)
+    let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some((digit(*high)? << 4 | digit(*low)?) as u8)).collect();
+    bytes?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -219,6 +216,7 @@ mod tests {
         let hash = sha256(b"abc");
         assert_eq!(hex(&hash), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(unhex(&hex(&hash)), Some(hash));
-        assert_eq!((unhex("ba"), unhex(&hex(&hash).to_uppercase()), unhex(&"é".repeat(32))), (None, None, None));
+        assert_eq!((unhex::<32>("ba"), unhex::<1>("ba")), (None, Some([0xba])));
+        assert_eq!((unhex::<32>(&hex(&hash).to_uppercase()), unhex::<32>(&"é".repeat(32))), (None, None));
     }
 }

@@ -165,6 +165,8 @@ pub(crate) enum Malformed {
     Twice(i64),
     #[error("record {0} is still open")]
     Open(i64),
+    #[error("what proves its records is not what was sealed: `octroi log verify` says what was changed")]
+    Unproven,
     #[error("`{0}` is not there, or is not what it should be")]
     Meta(&'static str),
 }

@@ -16,7 +16,7 @@ use crate::dayfile::sealed::{self, BLOCK, Draft};
 use crate::dayfile::{DayError, Reader, State, fold, rows, state_of};
 use crate::keys::{DayKey, Keys};
 use crate::row::{Malformed, Row};
-use crate::{SealError, canonical, crash};
+use crate::{SealError, canonical, crash, tree};
 use gathered::{ADDED, Gathered, Leaves, Order, Parts, Source, blocks, fetch};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashSet};
@@ -39,6 +39,9 @@ pub struct Seal {
     pub records: u64,
     /// The root of the tree over their leaves, in hexadecimal digits.
     pub root: String,
+    /// The root of the tree over its blocks; none where an earlier version sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<String>,
     /// The lowest identifier; 0 in an empty day.
     pub first_id: i64,
     /// The highest identifier; 0 in an empty day.
@@ -225,7 +228,7 @@ impl Job<'_> {
         let mut gathered = Gathered::default();
         let mut form = Vec::with_capacity(512);
         let again = matches!(source.parts, Parts::Blocks(_));
-        if again {
+        if again || source.records <= AT_ONCE {
             gathered.leaves = Leaves::Kept(Vec::with_capacity(source.records));
         }
         // As many as there are: growing by doubling would take twice as much.
@@ -261,7 +264,6 @@ impl Job<'_> {
                     opened_at: whole.opened_at(row),
                     id,
                     place: u32::try_from(place)?,
-                    check: [leaf[0], leaf[1]],
                     part: part as u32,
                     row: row as u32,
                 });
@@ -287,9 +289,8 @@ impl Job<'_> {
                 let place = gathered.places();
                 gathered.leaf(place, leaf)?;
                 let user = gathered.user(added.user.as_ref());
-                let (place, check) = (u32::try_from(place)?, [leaf[0], leaf[1]]);
-                let row = part[row] as u32;
-                let order = Order { opened_at: added.opened_at, id: added.id, user, place, part: ADDED, row, check };
+                let (place, row) = (u32::try_from(place)?, part[row] as u32);
+                let order = Order { opened_at: added.opened_at, id: added.id, user, place, part: ADDED, row };
                 gathered.orders.push(order);
             }
         }
@@ -307,15 +308,18 @@ impl Job<'_> {
         let tree = gathered.tree().map_err(|error| DayError::of(&file, &error))?;
         let mut draft = Draft::begin(draft.to_path_buf(), self.day, self.key).await?;
         crash::point("draft begun");
-        let mut from = 0;
+        let (mut from, mut roots) = (0, Vec::new());
         while from < gathered.orders.len() {
             let orders = &gathered.orders[from..gathered.orders.len().min(from + AT_ONCE)];
-            let rows = fetch(source, add, orders).await.map_err(|error| DayError::of(&file, &error))?;
+            let fetched = fetch(source, add, orders, &gathered.leaves, self.key);
+            let (rows, leaves) = fetched.await.map_err(|error| DayError::of(&file, &error))?;
             from += orders.len();
-            for (orders, rows) in blocks(orders, &rows) {
+            for at in blocks(orders) {
+                let (orders, leaves) = (&orders[at.clone()], &leaves[at.clone()]);
                 let users = (orders[0].user, orders[orders.len() - 1].user);
-                let proofs: Vec<Proof> = orders.iter().map(Order::proof).collect();
-                draft.block(self.key, users, &rows.iter().collect::<Vec<_>>(), &proofs).await?;
+                let proofs: Vec<Proof> = orders.iter().zip(leaves).map(|(order, leaf)| order.proof(leaf)).collect();
+                draft.block(self.key, users, &rows[at].iter().collect::<Vec<_>>(), &proofs).await?;
+                roots.push(tree::block(leaves));
             }
         }
         crash::point("draft half written");
@@ -323,7 +327,9 @@ impl Job<'_> {
         draft.checkpoints(self.lines).await?;
         if !self.erased.is_empty() {
             draft.erased(&self.erased).await?;
+            roots.push(tree::block(&self.erased.values().copied().collect::<Vec<_>>()));
         }
+        draft.roots(&roots).await?;
         let ids = || gathered.orders.iter().map(|order| order.id);
         let opened = || gathered.orders.iter().map(|order| order.opened_at);
         for (name, value) in [
@@ -340,6 +346,7 @@ impl Job<'_> {
             day: self.day.to_string(),
             records: tree.size(),
             root: hex(&tree.root()),
+            blocks: Some(hex(&tree::root(&roots))),
             first_id: ids().min().unwrap_or(0),
             last_id: ids().max().unwrap_or(0),
             checkpoints: self.lines.lines().count() as u64,

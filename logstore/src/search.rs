@@ -74,10 +74,7 @@ pub async fn visit(
     mut visitor: impl FnMut(Record) -> ControlFlow<()>,
 ) -> Result<Vec<SearchError>, SearchError> {
     let mut days = Day::all(dir).map_err(|source| SearchError::Folder { dir: dir.to_path_buf(), source })?;
-    // A clock that was set back files a record under a day after its own.
-    days.retain(|day| {
-        query.from.is_none_or(|from| *day >= Day::of(from)) && query.to.is_none_or(|to| *day <= Day::of(to).after(1))
-    });
+    days.retain(|day| query.may_reach(*day));
     if query.newest_first {
         days.reverse();
     }
@@ -127,8 +124,8 @@ pub(crate) async fn search_day(file: &Path, day: Day, keys: &Keys, query: &Searc
     let found = match reader.state {
         // Made a moment ago, its schema not yet written.
         State::Empty => Ok(Vec::new()),
-        State::Rows => search_rows(&mut reader, query).await,
-        State::Open => search_open(&mut reader, query).await,
+        State::Rows => search_rows(&mut reader, std::slice::from_ref(query)).await,
+        State::Open => search_open(&mut reader, std::slice::from_ref(query)).await,
         State::Sealed => search_sealed(&mut reader, query).await,
     };
     reader.close().await?;
@@ -137,21 +134,21 @@ pub(crate) async fn search_day(file: &Path, day: Day, keys: &Keys, query: &Searc
     Ok((found, order))
 }
 
-async fn search_rows(reader: &mut Reader, query: &Search) -> Result<Vec<Record>, Malformed> {
+pub(crate) async fn search_rows(reader: &mut Reader, queries: &[Search]) -> Result<Vec<Record>, Malformed> {
     let (mut found, mut after) = (Vec::new(), i64::MIN);
     loop {
         let page = reader.rows_after(after).await?;
         let Some(last) = page.last() else { return Ok(found) };
         after = last.id;
-        found.extend(page.into_iter().filter(|record| query.covers(record)));
+        found.extend(page.into_iter().filter(|record| queries.iter().any(|query| query.covers(record))));
     }
 }
 
-async fn search_open(reader: &mut Reader, query: &Search) -> Result<Vec<Record>, Malformed> {
+pub(crate) async fn search_open(reader: &mut Reader, queries: &[Search]) -> Result<Vec<Record>, Malformed> {
     reader.hold_still().await?;
     let (mut found, mut after) = (Vec::new(), 0);
     while let Some((number, block)) = reader.batch_after(after).await? {
-        matching(&block, query, &mut found)?;
+        matching(&block, queries, &mut found)?;
         after = number;
     }
     if found.iter().any(|record| record.outcome.is_none()) {
@@ -161,47 +158,73 @@ async fn search_open(reader: &mut Reader, query: &Search) -> Result<Vec<Record>,
     Ok(found)
 }
 
-async fn search_sealed(reader: &mut Reader, query: &Search) -> Result<Vec<Record>, Malformed> {
+/// What is left to look for in a sealed day, and the place of the account that is looked for in its list; `None` when
+/// nothing of it can be found there.
+pub(crate) async fn within(reader: &mut Reader, query: &Search) -> Result<Option<(Search, Option<usize>)>, Malformed> {
     if let Some(id) = query.id
         && !(reader.number("first_id")?..=reader.number("last_id")?).contains(&id)
     {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let mut query = query.clone();
     // What holds of the whole day is not asked of each record.
     let opened = reader.number("first_opened").and_then(|first| Ok(first..=reader.number("last_opened")?));
     if let Ok(opened) = opened {
         if query.from.is_some_and(|from| from > *opened.end()) || query.to.is_some_and(|to| to <= *opened.start()) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         query.from = query.from.filter(|from| from > opened.start());
         query.to = query.to.filter(|to| to <= opened.end());
     }
+    let Some(user) = &query.user else { return Ok(Some((query, None))) };
+    let users = reader.users().await?;
+    let place = users.binary_search_by(|known| known.as_ref().cmp(&Some(user))).ok();
+    Ok(place.map(|place| (query, Some(place))))
+}
+
+async fn search_sealed(reader: &mut Reader, query: &Search) -> Result<Vec<Record>, Malformed> {
     let mut found = Vec::new();
-    let user = match &query.user {
-        None => None,
-        Some(user) => {
-            let users = reader.users().await?;
-            match users.binary_search_by(|known| known.as_ref().cmp(&Some(user))) {
-                Ok(place) => Some(place),
-                Err(_) => return Ok(found),
-            }
-        }
-    };
+    let Some((query, user)) = within(reader, query).await? else { return Ok(found) };
     let mut after = None;
     loop {
         let blocks = reader.blocks_after(after, user).await?;
         let Some((last, _)) = blocks.last() else { return Ok(found) };
         after = Some(*last);
         for (_, block) in &blocks {
-            matching(block, &query, &mut found)?;
+            matching(block, std::slice::from_ref(&query), &mut found)?;
         }
     }
 }
 
-/// Adds the records of a block that are looked for. Conditions are asked of each distinct value once, and of fields that
+/// Adds the records of a block that any of the queries looks for.
+fn matching(block: &Block, queries: &[Search], found: &mut Vec<Record>) -> Result<(), Malformed> {
+    let rows = rows_of(block, queries)?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let whole = block.whole()?;
+    let read = whole.rows()?;
+    found.reserve(rows.len());
+    for row in rows {
+        found.push(read.record(row)?);
+    }
+    Ok(())
+}
+
+/// The rows of a block that any of the queries looks for, in rising order.
+pub(crate) fn rows_of(block: &Block, queries: &[Search]) -> Result<Vec<usize>, Malformed> {
+    let mut rows = Vec::new();
+    for query in queries {
+        rows.append(&mut rows_of_one(block, query)?);
+    }
+    rows.sort_unstable();
+    rows.dedup();
+    Ok(rows)
+}
+
+/// The rows of a block that are looked for. Conditions are asked of each distinct value once, and of fields that
 /// decide soonest first: what is not needed is not unpacked.
-fn matching(block: &Block, query: &Search, found: &mut Vec<Record>) -> Result<(), Malformed> {
+fn rows_of_one(block: &Block, query: &Search) -> Result<Vec<usize>, Malformed> {
     let mut rows: Vec<usize> = (0..block.len()).collect();
     if let Some(id) = query.id {
         let ids = block.numbers(columns::ID)?;
@@ -233,16 +256,7 @@ fn matching(block: &Block, query: &Search, found: &mut Vec<Record>) -> Result<()
         let span = query.from.unwrap_or(i64::MIN)..query.to.unwrap_or(i64::MAX);
         rows.retain(|row| span.contains(&opened[*row]));
     }
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let whole = block.whole()?;
-    let read = whole.rows()?;
-    found.reserve(rows.len());
-    for row in rows {
-        found.push(read.record(row)?);
-    }
-    Ok(())
+    Ok(rows)
 }
 
 impl HostFilter {
@@ -258,6 +272,12 @@ impl HostFilter {
 }
 
 impl Search {
+    /// Whether records that are looked for may stand in a day's file. A clock that was set back files a record under a day
+    /// after its own.
+    pub(crate) fn may_reach(&self, day: Day) -> bool {
+        self.from.is_none_or(|from| day >= Day::of(from)) && self.to.is_none_or(|to| day <= Day::of(to).after(1))
+    }
+
     /// Whether a record is looked for: what the statement says, said again for the records of a live view.
     pub fn covers(&self, record: &Record) -> bool {
         let named = |filter: &HostFilter| {

@@ -40,6 +40,23 @@ impl Tree {
     }
 }
 
+/// The root over these leaves.
+pub(crate) fn root<'a>(leaves: impl IntoIterator<Item = &'a Hash>) -> Hash {
+    let mut tree = Tree::default();
+    leaves.into_iter().for_each(|leaf| tree.push(*leaf));
+    tree.root()
+}
+
+/// A block as a leaf of the tree of blocks: how many records it has, and the root over their leaves.
+pub(crate) fn block(leaves: &[Hash]) -> Hash {
+    block_of(leaves.len() as u64, &root(leaves))
+}
+
+/// The same, of the root itself.
+pub(crate) fn block_of(records: u64, root: &Hash) -> Hash {
+    leaf(&[&records.to_be_bytes(), root])
+}
+
 /// The hash of a leaf's contents, in parts.
 pub(crate) fn leaf(parts: &[&[u8]]) -> Hash {
     let mut hash = Sha256::new_with_prefix([0]);
@@ -47,7 +64,8 @@ pub(crate) fn leaf(parts: &[&[u8]]) -> Hash {
     hash.finalize().into()
 }
 
-fn node(left: &Hash, right: &Hash) -> Hash {
+/// The hash over the roots of two parts.
+pub(crate) fn node(left: &Hash, right: &Hash) -> Hash {
     let mut text = [0; 65];
     text[0] = 1;
     text[1..33].copy_from_slice(left);

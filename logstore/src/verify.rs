@@ -18,7 +18,7 @@ use crate::retention::{self, CERTIFICATE, Certificate, TERM};
 use crate::row::Malformed;
 use crate::seal::{self, SEAL, Seal};
 use crate::tree::Tree;
-use crate::{ChainError, canonical, clock};
+use crate::{ChainError, canonical, clock, tree};
 use clear::Clear;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -235,9 +235,11 @@ impl Report {
             checkpoints.clear();
         }
         let mut leaves = Leaves::new(seal.records);
-        for (place, leaf) in reader.erased().await? {
-            leaves.put(place, leaf, None);
+        let erased = reader.erased().await?;
+        for (place, leaf) in &erased {
+            leaves.put(*place, *leaf, None);
         }
+        let mut blocks = Blocks::default();
         let users = reader.users().await?;
         let mut clear = Clear::default();
         for (key, last_user) in reader.block_spans().await? {
@@ -252,10 +254,15 @@ impl Report {
             };
             clear.look(&block, key, last_user, &users)?;
             let salts = &reader.key.as_ref().ok_or(Malformed::Meta("key"))?.salts;
-            leaves.add(&block, salts)?;
+            blocks.add(&leaves.add(&block, salts)?);
         }
+        blocks.add(&erased.into_values().collect::<Vec<_>>());
         if let Some((what, why)) = leaves.broken(seal, &checkpoints) {
             self.find(format!("{day}, {what}"), why);
+            return Ok(());
+        }
+        if let Some(why) = blocks.broken(seal, &reader.roots().await?) {
+            self.find(format!("{day}, the order of its records"), why);
             return Ok(());
         }
         if let Some((what, which)) = clear.broken(reader, users.len())? {
@@ -313,6 +320,30 @@ fn of_day(text: &str, line: u64) -> String {
     day.map(|day| format!(" ({day})")).unwrap_or_default()
 }
 
+/// The tree of a day's blocks, made again.
+#[derive(Default)]
+struct Blocks {
+    roots: Vec<Hash>,
+}
+
+impl Blocks {
+    /// Adds the next block, or what stands in for the records that were erased.
+    fn add(&mut self, leaves: &[Hash]) {
+        if !leaves.is_empty() {
+            self.roots.push(tree::block(leaves));
+        }
+    }
+
+    /// Why the tree is not that of the seal, if this one has it.
+    fn broken(&self, seal: &Seal, kept: &[Hash]) -> Option<String> {
+        let sealed = seal.blocks.as_ref()?;
+        if hex(&tree::root(&self.roots)) != *sealed {
+            return Some("its blocks were changed, or moved".into());
+        }
+        (kept != self.roots).then(|| "what is kept of it to prove single records by was changed".into())
+    }
+}
+
 /// The leaves of a day, by place.
 struct Leaves {
     leaves: Vec<Option<(Hash, i64)>>,
@@ -331,9 +362,10 @@ impl Leaves {
         Leaves { leaves: vec![None; known], first: None, form: Vec::with_capacity(512) }
     }
 
-    /// Adds the records of a block of a sealed day.
-    fn add(&mut self, block: &Block, salts: &crate::cipher::Keyed) -> Result<(), Malformed> {
+    /// Adds the records of a block of a sealed day: their leaves, in their order.
+    fn add(&mut self, block: &Block, salts: &crate::cipher::Keyed) -> Result<Vec<Hash>, Malformed> {
         let (whole, proofs) = (block.whole()?, block.proofs()?);
+        let mut leaves = Vec::with_capacity(whole.len());
         for row in 0..whole.len() {
             let proof = proofs.get(row).ok_or(Malformed::Meta("place"))?;
             let id = whole.id(row);
@@ -341,11 +373,12 @@ impl Leaves {
             whole.canonical(row, &mut self.form);
             let leaf = canonical::leaf(salts, id, &self.form);
             self.put(proof.place, leaf, Some(id));
+            leaves.push(leaf);
             if leaf[..2] != proof.check {
                 self.note(proof.place, format!("record {id}"), "it was changed, or stands in another's place");
             }
         }
-        Ok(())
+        Ok(leaves)
     }
 
     /// Adds the settled records of a batch of an open day behind the others.

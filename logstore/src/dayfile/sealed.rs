@@ -21,6 +21,8 @@ pub(crate) const BLOCK: usize = 4096;
 pub(crate) type BlockKey = (i64, i64, i64);
 /// Bytes of a page of a sealed file.
 const PAGE: u32 = 1024;
+/// What the leaves of the tree of blocks are kept as.
+const ROOTS: &str = "roots";
 /// How hard blocks are packed: a day is packed once and read often.
 const PACKING: Compression = Compression::new(6);
 /// Longest list of accounts or checkpoints that is read.
@@ -94,6 +96,11 @@ impl Draft {
     pub(crate) async fn erased(&mut self, erased: &BTreeMap<u64, Hash>) -> Result<(), DayError> {
         let data = erased.iter().flat_map(|(place, leaf)| place.to_be_bytes().into_iter().chain(*leaf)).collect();
         self.part("erased", data).await
+    }
+
+    /// Adds the leaves of the tree of blocks.
+    pub(crate) async fn roots(&mut self, roots: &[Hash]) -> Result<(), DayError> {
+        self.part(ROOTS, roots.concat()).await
     }
 
     async fn part(&mut self, name: &str, data: Vec<u8>) -> Result<(), DayError> {
@@ -231,6 +238,13 @@ impl Reader {
             Ok((u64::from_be_bytes(*place), leaf.try_into().map_err(|_| wrong())?))
         });
         each.collect()
+    }
+
+    /// The leaves of the tree of blocks, in their order; none where an earlier version sealed.
+    pub(crate) async fn roots(&mut self) -> Result<Vec<Hash>, Malformed> {
+        let data = self.part(ROOTS).await?.unwrap_or_default();
+        let (all, []) = data.as_chunks::<32>() else { return Err(Malformed::Meta(ROOTS)) };
+        Ok(all.to_vec())
     }
 
     async fn part(&mut self, name: &str) -> Result<Option<Vec<u8>>, Malformed> {

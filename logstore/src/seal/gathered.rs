@@ -1,12 +1,15 @@
 //! What is known of a day before its blocks are written: where each record is, where it goes, what its leaf is.
 
+use crate::canonical;
 use crate::cipher::Hash;
 use crate::columns::{Block, Proof};
 use crate::dayfile::sealed::{BLOCK, BlockKey};
 use crate::dayfile::{Reader, State};
+use crate::keys::DayKey;
 use crate::row::{Malformed, Row};
 use crate::tree::Tree;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The part that records come from that are added while sealing.
@@ -73,7 +76,7 @@ impl Source {
     }
 }
 
-/// Where one record is, and where it goes. Forty bytes: there is one in memory for each record of the day.
+/// Where one record is, and where it goes. 32 bytes: there is one in memory for each record of the day.
 pub(super) struct Order {
     pub(super) opened_at: i64,
     pub(super) id: i64,
@@ -81,12 +84,11 @@ pub(super) struct Order {
     pub(super) place: u32,
     pub(super) part: u32,
     pub(super) row: u32,
-    pub(super) check: [u8; 2],
 }
 
 impl Order {
-    pub(super) fn proof(&self) -> Proof {
-        Proof { place: self.place.into(), check: self.check }
+    pub(super) fn proof(&self, leaf: &Hash) -> Proof {
+        Proof { place: self.place.into(), check: [leaf[0], leaf[1]] }
     }
 }
 
@@ -101,10 +103,20 @@ pub(super) struct Gathered {
 
 /// The leaves of a day.
 pub(super) enum Leaves {
-    /// They come in the order of their places, and need not be kept.
+    /// They come in the order of their places, and are more than are kept in memory: whoever needs one makes it again.
     Grown(Tree),
-    /// They come in another.
+    /// They come in another, or are few.
     Kept(Vec<Option<Hash>>),
+}
+
+impl Leaves {
+    /// The leaf in a place, if it is kept.
+    fn at(&self, place: u32) -> Option<Hash> {
+        match self {
+            Leaves::Grown(_) => None,
+            Leaves::Kept(leaves) => leaves.get(place as usize).copied().flatten(),
+        }
+    }
 }
 
 impl Default for Leaves {
@@ -192,14 +204,22 @@ impl Gathered {
     }
 }
 
-/// The records of these orders, in their order.
-pub(super) async fn fetch(source: &mut Source, add: &[Row], orders: &[Order]) -> Result<Vec<Row>, Malformed> {
+/// The records of these orders and their leaves, in their order.
+pub(super) async fn fetch(
+    source: &mut Source,
+    add: &[Row],
+    orders: &[Order],
+    leaves: &Leaves,
+    key: &DayKey,
+) -> Result<(Vec<Row>, Vec<Hash>), Malformed> {
     let mut by_part: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (place, order) in orders.iter().enumerate() {
         by_part.entry(order.part).or_default().push(place);
     }
     let mut rows: Vec<Option<Row>> = Vec::new();
     rows.resize_with(orders.len(), || None);
+    let mut hashes: Vec<Hash> = orders.iter().map(|order| leaves.at(order.place).unwrap_or_default()).collect();
+    let mut form = Vec::with_capacity(512);
     for (part, places) in by_part {
         if part == ADDED {
             places.into_iter().for_each(|place| rows[place] = add.get(orders[place].row as usize).cloned());
@@ -209,14 +229,21 @@ pub(super) async fn fetch(source: &mut Source, add: &[Row], orders: &[Order]) ->
         let whole = block.whole()?;
         let read = whole.rows()?;
         for place in places {
-            rows[place] = Some(read.row(orders[place].row as usize)?);
+            let row = orders[place].row as usize;
+            rows[place] = Some(read.row(row)?);
+            if matches!(leaves, Leaves::Grown(_)) {
+                form.clear();
+                whole.canonical(row, &mut form);
+                hashes[place] = canonical::leaf(&key.salts, orders[place].id, &form);
+            }
         }
     }
-    rows.into_iter().map(|row| row.ok_or(Malformed::Meta("place"))).collect()
+    let rows: Option<Vec<Row>> = rows.into_iter().collect();
+    Ok((rows.ok_or(Malformed::Meta("place"))?, hashes))
 }
 
 /// Cuts records into blocks: where one is full, or where a person ends and it has enough.
-pub(super) fn blocks<'a>(orders: &'a [Order], rows: &'a [Row]) -> impl Iterator<Item = (&'a [Order], &'a [Row])> {
+pub(super) fn blocks(orders: &[Order]) -> impl Iterator<Item = Range<usize>> {
     let mut from = 0;
     std::iter::from_fn(move || {
         let rest = orders.get(from..).filter(|rest| !rest.is_empty())?;
@@ -225,6 +252,6 @@ pub(super) fn blocks<'a>(orders: &'a [Order], rows: &'a [Row]) -> impl Iterator<
         let length = (ENOUGH..most).find(ends).unwrap_or(most);
         let at = from;
         from += length;
-        Some((&rest[..length], rows.get(at..at + length)?))
+        Some(at..from)
     })
 }
