@@ -7,6 +7,7 @@
 //! [`OwedRecord::settle`] says how it ended, `filing` puts it in its day file, [`search()`] finds it there. What a
 //! crash left in the journal is filed at the next start by `recovery`. Read `writer` first.
 
+pub mod approvals;
 pub mod audit;
 mod canonical;
 mod chain;
@@ -30,6 +31,7 @@ pub mod ledger;
 mod owed;
 mod pace;
 pub mod proof;
+pub mod people;
 pub mod pseudonym;
 pub mod record;
 mod recovery;

@@ -1,0 +1,431 @@
+//! People: which roles an account has, who signed the undertaking, and which accounts and addresses are one person's.
+//!
+//! What is written is [`Event`]s, in the ledger `people`; what they make together is [`People`], without files or clocks.
+//! A person is called by the account they have now. Names they had before, their `user@realm` and their sAMAccountName are
+//! linked to it, and so is an address that was theirs alone, each for its period.
+
+use crate::keys::Keys;
+use crate::ledger::{self, Entry, Ledger, LedgerError};
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::path::Path;
+
+/// Longest name of an account or a person, in characters.
+pub const NAME_CHARS: usize = 256;
+
+/// What an account may do; what each may not is as much part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Health, configuration, lists, certificates. No names.
+    Operator,
+    /// Charter, categories, exceptions. No names.
+    Policy,
+    /// Aggregated reports; no group below the threshold.
+    Statistics,
+    /// Asks for scopes and reads what they open. Approves nothing.
+    Investigator,
+    /// The second person: approves or refuses. Reads no names by it.
+    Approver,
+    /// The rights desk (RGPD art. 15 to 22). No scopes.
+    Rights,
+    /// The desk that answers requisitions. No scopes.
+    Judicial,
+    /// The audit trail, seals and certificates. No names in records.
+    Auditor,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Role; 8] = [
+        Role::Operator,
+        Role::Policy,
+        Role::Statistics,
+        Role::Investigator,
+        Role::Approver,
+        Role::Rights,
+        Role::Judicial,
+        Role::Auditor,
+    ];
+
+    /// Its name, as it is typed and kept.
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Operator => "operator",
+            Role::Policy => "policy",
+            Role::Statistics => "statistics",
+            Role::Investigator => "investigator",
+            Role::Approver => "approver",
+            Role::Rights => "rights",
+            Role::Judicial => "judicial",
+            Role::Auditor => "auditor",
+        }
+    }
+
+    /// The role of that name.
+    pub fn of_name(name: &str) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| role.name() == name)
+    }
+
+    /// Whether it opens names or decides on that. The first that is given ends the time in which one person acts alone; whoever
+    /// has it signs the undertaking first; giving it takes two persons once there is an approver.
+    pub fn bears_names(self) -> bool {
+        matches!(self, Role::Investigator | Role::Approver | Role::Rights | Role::Judicial)
+    }
+}
+
+/// From when to when something was so; open where nothing is said (UTC µs, the end not included).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Period {
+    /// Its first instant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<i64>,
+    /// The first instant after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<i64>,
+}
+
+impl Period {
+    /// Whether it holds the instant.
+    pub fn holds(self, at: i64) -> bool {
+        self.from.is_none_or(|from| at >= from) && self.to.is_none_or(|to| at < to)
+    }
+
+    /// What both have; none when they never meet.
+    pub fn common(self, other: Period) -> Option<Period> {
+        let from = self.from.into_iter().chain(other.from).max();
+        let to = self.to.into_iter().chain(other.to).min();
+        let meet = from.zip(to).is_none_or(|(from, to)| from < to);
+        meet.then_some(Period { from, to })
+    }
+}
+
+/// By what records know somebody.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// The name of an account, as records have it.
+    Account(String),
+    /// An address of a client.
+    Address(IpAddr),
+}
+
+/// What is written in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// An account got a role.
+    RoleGiven {
+        /// The account.
+        account: String,
+        /// The role.
+        role: Role,
+        /// The approval it rests on, when two persons decided.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approval: Option<u64>,
+    },
+    /// An account lost a role.
+    RoleTaken {
+        /// The account.
+        account: String,
+        /// The role.
+        role: Role,
+    },
+    /// An account's holder signed the undertaking.
+    Undertaken {
+        /// The account.
+        account: String,
+        /// SHA-256 of the text that was shown, in hexadecimal digits.
+        text: String,
+        /// The language of the text.
+        language: String,
+    },
+    /// An account or an address is a person's.
+    Linked {
+        /// The person, by the account they have now.
+        person: String,
+        /// What is theirs.
+        mark: Mark,
+        /// When.
+        #[serde(flatten)]
+        period: Period,
+    },
+    /// A link is over, or never held.
+    Unlinked {
+        /// The entry that made it.
+        link: u64,
+        /// When it ended; none: it was a mistake, and never held.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<i64>,
+    },
+}
+
+/// A role that an account has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Given {
+    /// Since when (UTC µs).
+    pub since: i64,
+    /// Who gave it.
+    pub by: String,
+    /// The approval it rests on.
+    pub approval: Option<u64>,
+}
+
+/// A signed undertaking.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Undertaking {
+    /// When it was signed (UTC µs).
+    pub at: i64,
+    /// SHA-256 of the text, in hexadecimal digits.
+    pub text: String,
+    /// The language of the text.
+    pub language: String,
+}
+
+/// An account or an address that is a person's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// The entry that made it.
+    pub number: u64,
+    /// The person.
+    pub person: String,
+    /// What is theirs.
+    pub mark: Mark,
+    /// When.
+    pub period: Period,
+}
+
+/// Whose an address was at an instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attribution<'p> {
+    /// Nobody's that is known.
+    Nobody,
+    /// This person's alone.
+    One(&'p str),
+    /// Of all these: what it did was done by one of them, and nothing says by whom.
+    Shared(Vec<&'p str>),
+}
+
+/// What the entries of the ledger make together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct People {
+    roles: BTreeMap<String, BTreeMap<Role, Given>>,
+    undertakings: BTreeMap<String, Undertaking>,
+    links: Vec<Link>,
+    enforced: bool,
+}
+
+/// A name that can be nobody's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAName {
+    /// There is none.
+    #[error("the name is empty")]
+    Empty,
+    /// It is too long.
+    #[error("the name has {0} characters, {NAME_CHARS} at most")]
+    TooLong(usize),
+    /// It holds something that is not seen, or turns the writing around.
+    #[error("the name holds the invisible character U+{:04X}: type it again without", u32::from(*.0))]
+    Invisible(char),
+}
+
+/// A name as it is typed, without blanks around it.
+pub fn name(text: &str) -> Result<String, NotAName> {
+    let text = text.trim();
+    let unseen = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+    };
+    match (text.chars().count(), text.chars().find(|c| unseen(*c))) {
+        (0, _) => Err(NotAName::Empty),
+        (_, Some(c)) => Err(NotAName::Invisible(c)),
+        (long, None) if long > NAME_CHARS => Err(NotAName::TooLong(long)),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// Reads the ledger of a register.
+pub fn read(dir: &Path, keys: &Keys) -> Result<People, LedgerError> {
+    Ok(People::of(&ledger::read(dir, keys, Ledger::People)?))
+}
+
+impl People {
+    /// What these entries make.
+    pub fn of(entries: &[Entry<Event>]) -> People {
+        let mut people = People::default();
+        for entry in entries {
+            people.apply(entry);
+        }
+        people
+    }
+
+    fn apply(&mut self, entry: &Entry<Event>) {
+        match entry.what.clone() {
+            Event::RoleGiven { account, role, approval } => {
+                self.enforced |= role.bears_names();
+                let given = Given { since: entry.at, by: entry.who.clone(), approval };
+                self.roles.entry(account).or_default().entry(role).or_insert(given);
+            }
+            Event::RoleTaken { account, role } => {
+                self.roles.entry(account).or_default().remove(&role);
+            }
+            Event::Undertaken { account, text, language } => {
+                self.undertakings.insert(account, Undertaking { at: entry.at, text, language });
+            }
+            Event::Linked { person, mark, period } => {
+                self.links.push(Link { number: entry.number, person, mark, period });
+            }
+            Event::Unlinked { link, to } => match to {
+                Some(to) => {
+                    for link in self.links.iter_mut().filter(|known| known.number == link) {
+                        link.period.to = Some(link.period.to.map_or(to, |before| before.min(to)));
+                    }
+                }
+                None => self.links.retain(|known| known.number != link),
+            },
+        }
+    }
+
+    /// Whether a role that bears names was ever given: from then on nobody acts alone.
+    pub fn enforced(&self) -> bool {
+        self.enforced
+    }
+
+    /// The roles of an account.
+    pub fn roles(&self, account: &str) -> impl Iterator<Item = (Role, &Given)> {
+        self.roles.get(account).into_iter().flatten().map(|(role, given)| (*role, given))
+    }
+
+    /// Whether an account has a role.
+    pub fn has(&self, account: &str, role: Role) -> bool {
+        self.roles(account).any(|(had, _)| had == role)
+    }
+
+    /// The accounts that have a role.
+    pub fn holders(&self, role: Role) -> impl Iterator<Item = &str> {
+        self.roles.iter().filter(move |(_, roles)| roles.contains_key(&role)).map(|(account, _)| account.as_str())
+    }
+
+    /// The undertaking that an account's holder signed.
+    pub fn undertaking(&self, account: &str) -> Option<&Undertaking> {
+        self.undertakings.get(account)
+    }
+
+    /// Every link, in the order in which they were made.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// Whose account this was: the person it is linked to at that instant, or who is called so.
+    pub fn owner<'p>(&'p self, account: &'p str, at: i64) -> &'p str {
+        let theirs =
+            |link: &&Link| matches!(&link.mark, Mark::Account(name) if same(name, account)) && link.period.holds(at);
+        self.links.iter().find(theirs).map_or(account, |link| &link.person)
+    }
+
+    /// Every account of a person with when it was theirs: the one they are called by, first, and those linked to it. That
+    /// somebody else had the name before them, or has it since, is taken off: see [`People::owner`].
+    pub fn accounts(&self, person: &str) -> Vec<(String, Period)> {
+        let mut accounts = vec![(person.to_owned(), Period::default())];
+        for link in self.links.iter().filter(|link| same(&link.person, person)) {
+            if let Mark::Account(name) = &link.mark {
+                accounts.push((name.clone(), link.period));
+            }
+        }
+        accounts
+    }
+
+    /// Every address that was said to be a person's, with when. Whether it was theirs alone then, [`People::attribution`]
+    /// says.
+    pub fn addresses(&self, person: &str) -> Vec<(IpAddr, Period)> {
+        let theirs = self.links.iter().filter(|link| same(&link.person, person));
+        theirs.filter_map(|link| Some((link.mark.address()?, link.period))).collect()
+    }
+
+    /// Whose an address was at an instant.
+    pub fn attribution(&self, address: IpAddr, at: i64) -> Attribution<'_> {
+        let address = address.to_canonical();
+        let mut persons: Vec<&str> = Vec::new();
+        for link in self.links.iter().filter(|link| link.mark.address() == Some(address) && link.period.holds(at)) {
+            if !persons.iter().any(|person| same(person, &link.person)) {
+                persons.push(&link.person);
+            }
+        }
+        match persons.as_slice() {
+            [] => Attribution::Nobody,
+            [one] => Attribution::One(one),
+            _ => Attribution::Shared(persons),
+        }
+    }
+
+    /// Links that say of the same account or address, for some of the same time, that it was another person's.
+    pub fn at_odds<'p>(&'p self, person: &str, mark: &Mark, period: Period) -> Vec<(&'p Link, Period)> {
+        let other = |link: &&Link| link.mark.is(mark) && !same(&link.person, person);
+        let meet = |link: &'p Link| Some((link, link.period.common(period)?));
+        self.links.iter().filter(other).filter_map(meet).collect()
+    }
+
+    /// Whether two accounts are or were one person's. Periods count for nothing here: whoever had both cannot be two
+    /// persons.
+    pub fn same_person(&self, one: &str, other: &str) -> bool {
+        let circle = self.circle(one);
+        circle.contains(&other.to_lowercase())
+    }
+
+    /// Every account that is or was one person's with this one, in lower case.
+    fn circle(&self, account: &str) -> BTreeSet<String> {
+        let mut circle = BTreeSet::from([account.to_lowercase()]);
+        loop {
+            let before = circle.len();
+            for link in &self.links {
+                let Mark::Account(name) = &link.mark else { continue };
+                let (person, name) = (link.person.to_lowercase(), name.to_lowercase());
+                if circle.contains(&person) || circle.contains(&name) {
+                    circle.extend([person, name]);
+                }
+            }
+            if circle.len() == before {
+                return circle;
+            }
+        }
+    }
+
+    /// Whether an address of this network was this person's, alone or shared, in some of this time.
+    pub(crate) fn is_of(&self, network: IpNet, person: &str, period: Period) -> bool {
+        let circle = self.circle(person);
+        self.links.iter().any(|link| {
+            link.mark.address().is_some_and(|address| network.contains(&address))
+                && link.period.common(period).is_some()
+                && circle.contains(&link.person.to_lowercase())
+        })
+    }
+}
+
+impl Mark {
+    /// The address, in its shortest form.
+    fn address(&self) -> Option<IpAddr> {
+        match self {
+            Mark::Address(address) => Some(address.to_canonical()),
+            Mark::Account(_) => None,
+        }
+    }
+
+    fn is(&self, other: &Mark) -> bool {
+        match (self, other) {
+            (Mark::Account(one), Mark::Account(other)) => same(one, other),
+            (one, other) => one.address().is_some() && one.address() == other.address(),
+        }
+    }
+}
+
+/// Whether two names are one: directories don't mind the case.
+fn same(one: &str, other: &str) -> bool {
+    one == other || one.to_lowercase() == other.to_lowercase()
+}
+
+#[cfg(test)]
+#[path = "people/tests.rs"]
+mod tests;
