@@ -1,14 +1,13 @@
-//! Records from elsewhere, and records that must go: days are written that no gate is writing.
+//! Records from elsewhere: days are written that no gate is writing.
 //!
-//! Both need the register for themselves, so that no gate runs on it meanwhile. Both leave the day sealed anew, with the
-//! ground in its seal.
+//! That needs the register for itself, so that no gate runs on it meanwhile, and leaves the day sealed anew, with the ground
+//! in its seal.
 
-use crate::audit::{self, Act};
 use crate::columns;
 use crate::day::Day;
 use crate::dayfile::open::{OpenDay, OpenError};
 use crate::dayfile::sealed::BLOCK;
-use crate::dayfile::{Reader, State, state_of};
+use crate::dayfile::{State, state_of};
 use crate::journal::segment::{self, Segment};
 use crate::keys::{Keys, make_folder};
 use crate::record::Record;
@@ -189,64 +188,6 @@ fn contents(rows: &[Row]) -> Vec<Vec<u8>> {
         }
     }
     forms
-}
-
-/// Erases records of a sealed day: their values are gone, their leaves stay, the day is sealed anew under another key, and
-/// the old key, without which no copy of the old file opens, is destroyed.
-///
-/// `ground` stands in the seal and must name nobody; `who` answers for it in the audit trail. Needs the register for
-/// itself. Returns how many of the identifiers the day held.
-pub async fn erase(settings: &Settings, day: &str, ids: &[i64], ground: &str, who: &str) -> Result<u64, EraseError> {
-    let day = Day::parse(day).ok_or_else(|| EraseError::NoDay(day.to_owned()))?;
-    let lock = recovery::lock(&settings.dir)?;
-    let keys = Keys::open(&settings.keys, &settings.dir)?;
-    // What a crash left may be hidden under the key that goes.
-    let now = clock::now();
-    let recovered = recovery::recover(settings, &keys, now).await?;
-    recovery::begin_again(settings, &recovered, &keys, now)?;
-    let file = day.file(&settings.dir);
-    let wrong = |error: Malformed| SealError::Day(crate::error::words(&file, &error));
-    let mut reader = Reader::open(&file, day, &keys).await.map_err(wrong)?;
-    if reader.state != State::Sealed {
-        return Err(SealError::NotSealed(day.to_string()).into());
-    }
-    let mut held = HashSet::new();
-    for key in reader.block_keys().await.map_err(wrong)? {
-        let block = reader.block_at(key).await.map_err(wrong)?;
-        held.extend(block.numbers(columns::ID).map_err(wrong)?.iter().filter(|id| ids.contains(id)));
-    }
-    reader.close().await.map_err(wrong)?;
-    if held.is_empty() {
-        return Ok(0);
-    }
-    let count = held.len() as u64;
-    let sealed = seal_again(&settings.dir, day, &settings.node, &keys, &held, Vec::new(), ground).await?;
-    let act = Act {
-        at: String::new(),
-        who: who.to_owned(),
-        act: "erase".into(),
-        purpose: None,
-        reason: Some(ground.to_owned()),
-        scope: BTreeMap::from([("day".into(), day.to_string()), ("seal".into(), sealed.hash)]),
-        count,
-    };
-    audit::add(&settings.dir, &keys, act).map_err(SealError::from)?;
-    drop(lock);
-    Ok(count)
-}
-
-/// Records cannot be erased. They are as they were.
-#[derive(Debug, thiserror::Error)]
-pub enum EraseError {
-    /// The register cannot be taken.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The day cannot be sealed anew.
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    /// Not a day.
-    #[error("`{0}` is no day: write it as 2026-11-23")]
-    NoDay(String),
 }
 
 #[cfg(test)]

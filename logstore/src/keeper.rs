@@ -9,7 +9,7 @@ use crate::keys::Keys;
 use crate::retention::{self, Certificate, PurgeError, Purged};
 use crate::seal::{self, Sealed};
 use crate::writer::Tuning;
-use crate::{Settings, StartError, clock, recovery};
+use crate::{EraseError, Erased, Settings, StartError, clock, erasure, recovery};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +47,11 @@ pub(crate) enum Task {
     ClockStepped {
         /// By how many microseconds.
         step: i64,
+    },
+    /// Carry out the erasures that were decided.
+    Erase {
+        /// Where the answer goes.
+        answer: oneshot::Sender<Result<Erased, EraseError>>,
     },
     /// Delete what is due.
     Purge {
@@ -164,6 +169,10 @@ impl Work {
                 }
                 Task::Look => self.look(),
                 Task::ClockStepped { step } => self.note_step(step),
+                Task::Erase { answer } => {
+                    let erased = erasure::erase_pending(&self.dir, &self.node, &self.keys, self.clock.now());
+                    let _ = answer.send(self.runtime.block_on(erased));
+                }
                 Task::Purge { organisation, answer } => {
                     // Whoever asked may have stopped waiting; it is done all the same.
                     let _ = answer.send(self.purge(organisation));

@@ -2,9 +2,7 @@
 
 use crate::clock;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 use std::sync::Arc;
 
 /// Gives an enumeration the words it is written with, everywhere it is written.
@@ -20,24 +18,25 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl ::std::fmt::Display for $type {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
                 f.pad(self.as_str())
             }
         }
 
-        impl FromStr for $type {
-            type Err = UnknownWord;
+        impl ::std::str::FromStr for $type {
+            type Err = $crate::record::UnknownWord;
 
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+            fn from_str(word: &str) -> Result<Self, $crate::record::UnknownWord> {
                 match word {
                     $($word => Ok($type::$variant),)+
-                    _ => Err(UnknownWord { what: $what, word: word.into() }),
+                    _ => Err($crate::record::UnknownWord { what: $what, word: word.into() }),
                 }
             }
         }
     };
 }
+pub(crate) use words;
 
 /// A word that names no value of an enumeration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

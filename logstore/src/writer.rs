@@ -12,7 +12,7 @@ use crate::owed::OwedRecord;
 use crate::record::{Entry, Record};
 use crate::retention::{PurgeError, Purged};
 use crate::seal::Sealed;
-use crate::{SealError, StartError, Unwritable, crash, recovery};
+use crate::{EraseError, Erased, SealError, StartError, Unwritable, crash, recovery};
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -313,6 +313,15 @@ impl Register {
         let (answer, purged) = oneshot::channel();
         self.handle.keeper.give(Task::Purge { organisation, answer });
         purged.await.unwrap_or(Err(PurgeError::Stopped))
+    }
+
+    /// Carries out the erasures that were decided, as far as their days are sealed.
+    ///
+    /// Cancel safety: dropped while waiting, it is done all the same.
+    pub async fn erase_pending(&self) -> Result<Erased, EraseError> {
+        let (answer, erased) = oneshot::channel();
+        self.handle.keeper.give(Task::Erase { answer });
+        erased.await.unwrap_or(Err(EraseError::Stopped))
     }
 
     /// From now on, records dropped are settled as interrupted: the gate is shutting down.

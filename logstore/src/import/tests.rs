@@ -101,8 +101,8 @@ async fn a_register_that_a_gate_keeps_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let (register, _) = crate::Register::start(settings(dir.path())).await.unwrap();
     assert!(matches!(Importer::begin(&settings(dir.path())).await, Err(StartError::Held(_))));
-    let refused = erase(&settings(dir.path()), "2026-10-01", &[1], "ground", "root").await;
-    assert!(matches!(refused, Err(EraseError::Start(StartError::Held(_)))));
+    let refused = crate::erase(&settings(dir.path()), "2026-10-01", &[1], "ground", "root").await;
+    assert!(matches!(refused, Err(crate::EraseError::Start(StartError::Held(_)))));
     assert_eq!(register.finish().await, 0);
 }
 
@@ -111,18 +111,18 @@ async fn what_is_erased_is_nowhere_and_what_stays_is_proved() {
     let dir = tempfile::tempdir().unwrap();
     import(dir.path(), &[vec![record(OCTOBER, "marker.example"), record(OCTOBER + 1, "b.example")]]).await;
     let id = all(dir.path()).await[0].id;
-    assert_eq!(erase(&settings(dir.path()), "2026-10-01", &[id, 999], "unlawful", "dpo").await.unwrap(), 1);
+    assert_eq!(crate::erase(&settings(dir.path()), "2026-10-01", &[id, 999], "unlawful", "dpo").await.unwrap(), 1);
     assert_eq!(
         all(dir.path()).await.iter().map(|record| record.host.as_deref()).collect::<Vec<_>>(),
         [Some("b.example")]
     );
     assert_eq!(holds(dir.path()).await, 2);
-    assert_eq!(erase(&settings(dir.path()), "2026-10-01", &[id], "unlawful", "dpo").await.unwrap(), 0);
-    let trail = audit::read(&settings(dir.path()).dir).unwrap();
+    assert_eq!(crate::erase(&settings(dir.path()), "2026-10-01", &[id], "unlawful", "dpo").await.unwrap(), 0);
+    let trail = crate::audit::read(&settings(dir.path()).dir).unwrap();
     let acts: Vec<(&str, &str, u64)> =
         trail.acts.iter().map(|act| (act.act.as_str(), act.who.as_str(), act.count)).collect();
     assert_eq!(acts, [("seal", "octroi", 2), ("seal", "octroi", 2), ("erase", "dpo", 1)]);
     for wrong in ["2026-10-02", "yesterday"] {
-        assert!(erase(&settings(dir.path()), wrong, &[id], "g", "dpo").await.is_err());
+        assert!(crate::erase(&settings(dir.path()), wrong, &[id], "g", "dpo").await.is_err());
     }
 }

@@ -1,0 +1,132 @@
+//! Erasures carried out: day by day, once it is sealed, and said.
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
+use super::*;
+use crate::record::{Action, Auth, Outcome, Record};
+use crate::statements::{ErasureGround, Place, Span};
+use crate::{Durability, Importer, search, verify};
+
+const DAY: i64 = 86_400_000_000;
+/// 2026-10-01T00:00:00Z.
+const OCTOBER: i64 = 1_790_812_800_000_000;
+
+fn settings(dir: &Path) -> Settings {
+    let (dir, keys) = (dir.join("register"), dir.join("keys"));
+    Settings { dir, keys, node: "gate".into(), durability: Durability::Process }
+}
+
+fn record(at: i64, user: &str) -> Record {
+    Record {
+        id: 0,
+        node: "squid".into(),
+        opened_at: at,
+        closed_at: Some(at + 5),
+        user: Some(user.into()),
+        auth: Auth::Basic,
+        client_ip: [10, 0, 0, 1].into(),
+        method: "GET".into(),
+        scheme: "http".into(),
+        host: Some("a.example".into()),
+        port: 80,
+        tls_name: None,
+        masked: None,
+        path: None,
+        destination_ip: None,
+        status: Some(200),
+        bytes_sent: 0,
+        bytes_received: 9,
+        action: Action::Allow,
+        outcome: Some(Outcome::Completed),
+        rule: None,
+        article: None,
+        category: None,
+        charter: "import".into(),
+    }
+}
+
+async fn world(days: &[Vec<Record>]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mut importer = Importer::begin(&settings(dir.path())).await.unwrap();
+    for day in days {
+        importer.take(day.clone()).await.unwrap();
+    }
+    importer.finish().await.unwrap();
+    dir
+}
+
+fn decide(dir: &Path, concerns: Concerns) -> u64 {
+    let Settings { dir, keys, .. } = settings(dir);
+    let keys = Keys::open(&keys, &dir).unwrap();
+    let says = Says::Erasure { concerns, ground: ErasureGround::Unlawful, approval: None, recipients: vec![] };
+    statements::add(&dir, &keys, "dpo", &Statement { says, text: "t".into(), reference: "r".into() }).unwrap()
+}
+
+async fn users(dir: &Path) -> Vec<String> {
+    let Settings { dir, keys, .. } = settings(dir);
+    let found = search(&dir, &Keys::open(&keys, &dir).unwrap(), &Search::default()).await.unwrap();
+    found.into_iter().filter_map(|record| record.user).collect()
+}
+
+async fn holds(dir: &Path) {
+    let Settings { dir, keys, .. } = settings(dir);
+    let keys = Keys::open(&keys, &dir).unwrap();
+    let report = verify(&dir, &keys, &keys.public(), |_| {}).await.unwrap();
+    assert_eq!(report.findings, []);
+}
+
+#[tokio::test]
+async fn a_persons_records_go_from_every_sealed_day_and_nobody_elses_law_10() {
+    let day = |n: i64| vec![record(OCTOBER + n * DAY, "P.Dupont"), record(OCTOBER + n * DAY + 1, "a.martin")];
+    let dir = world(&[day(0), day(1), day(2)]).await;
+    let span = Span { from: Some(OCTOBER), to: Some(OCTOBER + 2 * DAY) };
+    let number = decide(dir.path(), Concerns::User("p.dupont".into(), span));
+    let erased = erase_pending_offline(&settings(dir.path())).await.unwrap();
+    // On the third day a clock that was set back may have filed one; there is none.
+    let days = [("2026-10-01", 1), ("2026-10-02", 1), ("2026-10-03", 0)];
+    assert_eq!(erased.days, days.map(|(day, count)| (number, day.to_owned(), count)));
+    assert_eq!((erased.done, erased.waiting), (vec![number], vec![]));
+    assert_eq!(users(dir.path()).await, ["a.martin", "a.martin", "P.Dupont", "a.martin"]);
+    holds(dir.path()).await;
+    assert_eq!(erase_pending_offline(&settings(dir.path())).await.unwrap(), Erased::default(), "it is done once");
+    let Settings { dir: register, keys, .. } = settings(dir.path());
+    let keys = Keys::open(&keys, &register).unwrap();
+    let said = Statements::read(&register, &keys).unwrap();
+    assert_eq!(said.erased(number).values().sum::<u64>(), 2);
+    assert!(said.pending().is_empty());
+    let grounds: Vec<_> =
+        seals(&register, &keys.public()).unwrap().into_values().map(|(_, seal)| seal.ground).collect();
+    let ground = Some("erasure 1, unlawful: 1 records".to_owned());
+    assert_eq!(grounds, [ground.clone(), ground, None], "the seal says why, and names nobody");
+}
+
+#[tokio::test]
+async fn what_was_erased_is_counted_also_when_a_crash_kept_it_from_being_said() {
+    let dir =
+        world(&[vec![record(OCTOBER, "p.dupont"), record(OCTOBER + 1, "p.dupont"), record(OCTOBER + 2, "b")]]).await;
+    let span = Span { from: Some(OCTOBER), to: Some(OCTOBER + DAY) };
+    let number = decide(dir.path(), Concerns::User("p.dupont".into(), span));
+    let Settings { dir: register, keys, .. } = settings(dir.path());
+    let ids: HashSet<i64> = [1, 2].into();
+    let opened = Keys::open(&keys, &register).unwrap();
+    let day = Day::of(OCTOBER);
+    let ground = |count| format!("erasure {number}, unlawful: {count} records");
+    assert_eq!(erase_of(&register, day, "gate", &opened, ids, &ground, "dpo").await.unwrap(), 2);
+    drop(opened);
+    let erased = erase_pending_offline(&settings(dir.path())).await.unwrap();
+    assert_eq!(erased.days, [(number, "2026-10-01".to_owned(), 2)]);
+    holds(dir.path()).await;
+}
+
+#[tokio::test]
+async fn a_day_that_is_not_sealed_waits_and_its_records_are_restricted_meanwhile() {
+    let now = clock::now();
+    let dir = world(&[vec![record(now, "p.dupont")]]).await;
+    let Settings { dir: register, keys, .. } = settings(dir.path());
+    let opened = Keys::open(&keys, &register).unwrap();
+    let found = search(&register, &opened, &Search::default()).await.unwrap();
+    let place = Place { day: Day::of(now).to_string(), id: found[0].id };
+    let number = decide(dir.path(), Concerns::Records(vec![place.clone()]));
+    let erased = erase_pending_offline(&settings(dir.path())).await.unwrap();
+    assert_eq!((erased.days, erased.done, erased.waiting), (vec![], vec![], vec![(number, place.day)]));
+    assert_eq!(Statements::read(&register, &opened).unwrap().restricts(&found[0]), Some(number));
+}

@@ -1,0 +1,240 @@
+//! The register of requests held for writing: what can be done to a request, when, and why not.
+
+use super::is_reference;
+use super::{
+    Delivery, End, Identity, KEPT_YEARS, Line, Opening, REFERENCE_BYTES, Request, Requests, Right, Step, Unfollowed,
+};
+use crate::clock::timestamp;
+use crate::deadline;
+use crate::keys::Keys;
+use crate::ledger::{Ledger, LedgerError, OpenLedger};
+use jiff::ToSpan;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use std::path::Path;
+
+/// Something that cannot be done to a request, or to the register of requests.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A reference that has been used.
+    #[error("the reference {0} is used: each request has its own; leave --reference out and one is made")]
+    Used(String),
+    /// A reference in another form.
+    #[error(
+        "`{0}` is no reference: 1 to {REFERENCE_BYTES} letters without accents, digits, `.`, `_`, `-`, beginning with a letter \
+         or a digit"
+    )]
+    Form(String),
+    /// No such request.
+    #[error("no request has the reference {0}: `octroi requests list --all` shows all there are")]
+    Unknown(String),
+    /// It has ended.
+    #[error("the request {0} has ended, on {1}: open another")]
+    Ended(String, Date),
+    /// A day that has not come.
+    #[error("{what} on {day}: that day has not come, today is {today}")]
+    Future {
+        /// What.
+        what: &'static str,
+        /// The day given.
+        day: Date,
+        /// Today.
+        today: Date,
+    },
+    /// A day before the request was received.
+    #[error("{what} on {day}: the request was received later, on {received}")]
+    TooEarly {
+        /// What.
+        what: &'static str,
+        /// The day given.
+        day: Date,
+        /// When the request was received.
+        received: Date,
+    },
+    /// A day so long ago that the request is past its five years.
+    #[error("received on {0}: that is longer ago than requests are kept, {KEPT_YEARS} years")]
+    TooOld(Date),
+    /// An extension after the first month.
+    #[error(
+        "the request {reference} can no longer be extended: that had to be told by {until}, and today is {today} \
+         (RGPD art. 12(3)). Answer it now"
+    )]
+    TooLate {
+        /// Which.
+        reference: String,
+        /// Until when.
+        until: Date,
+        /// Today.
+        today: Date,
+    },
+    /// A second extension.
+    #[error("the request {0} was extended already, and can be only once")]
+    Twice(String),
+    /// Papers that are still kept.
+    #[error(
+        "the request {0} was identified by papers, and nobody has said that they are deleted: \
+         `octroi requests identify {0} --how papers --papers-deleted DATE`"
+    )]
+    Papers(String),
+    /// Nobody checked who asks.
+    #[error("nobody has said how the identity was checked: `octroi requests identify {0} --how HOW` first")]
+    Unidentified(String),
+    /// Access answered without a bundle.
+    #[error("the request {0} is one of access, and nothing says what answers it: give the bundle, --bundle FILE")]
+    NoBundle(String),
+}
+
+/// The register of requests held for writing.
+pub struct Desk<'k> {
+    ledger: OpenLedger<'k>,
+    requests: Requests,
+    zone: TimeZone,
+}
+
+impl<'k> Desk<'k> {
+    /// Opens it; waits while another process holds it. Days are those of this zone.
+    pub fn open(dir: &Path, keys: &'k Keys, zone: &TimeZone) -> Result<Desk<'k>, LedgerError> {
+        let ledger = OpenLedger::open(dir, keys, Ledger::Requests)?;
+        let requests = Requests::of(ledger.read()?);
+        Ok(Desk { ledger, requests, zone: zone.clone() })
+    }
+
+    /// What it says now.
+    pub fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    /// Today; never before the last entry: a clock that was set back gives nobody more time.
+    pub fn today(&self) -> Date {
+        timestamp(self.ledger.now()).to_zoned_datetime(self.zone.clone()).date()
+    }
+
+    /// Writes a request down. Its reference is made when none is given.
+    pub fn receive(&mut self, who: &str, reference: Option<&str>, opening: Opening) -> Result<Request, Refusal> {
+        let today = self.today();
+        let received = opening.received;
+        if received > today {
+            return Err(Refusal::Future { what: "received", day: received, today });
+        }
+        if received.saturating_add(KEPT_YEARS.years()) < today {
+            return Err(Refusal::TooOld(received));
+        }
+        let reference = match reference {
+            Some(given) if !is_reference(given) => return Err(Refusal::Form(given.to_owned())),
+            Some(given) if self.requests.get(given).is_some() => return Err(Refusal::Used(given.to_owned())),
+            Some(given) => given.to_owned(),
+            None => self.requests.next_reference(today.year()),
+        };
+        self.write(who, &reference, Step::Opened(opening))
+    }
+
+    /// Notes how who asks was checked.
+    pub fn identify(
+        &mut self,
+        who: &str,
+        reference: &str,
+        how: Identity,
+        papers_deleted: Option<Date>,
+    ) -> Result<Request, Refusal> {
+        let request = self.waiting(reference)?;
+        if let Some(day) = papers_deleted {
+            self.within("papers deleted", day, request.opening.received)?;
+        }
+        self.write(who, reference, Step::Identified { how, papers_deleted })
+    }
+
+    /// Extends the term by two months: once, within the first month, with reasons.
+    pub fn extend(&mut self, who: &str, reference: &str, reason: String) -> Result<Request, Refusal> {
+        let (request, today) = (self.waiting(reference)?, self.today());
+        if request.extended.is_some() {
+            return Err(Refusal::Twice(reference.to_owned()));
+        }
+        let until = deadline::due(request.opening.received);
+        if today > until {
+            return Err(Refusal::TooLate { reference: reference.to_owned(), until, today });
+        }
+        self.write(who, reference, Step::Extended { reason })
+    }
+
+    /// Notes the hash of what answers it.
+    pub fn bundled(&mut self, who: &str, reference: &str, sha256: String) -> Result<Request, Refusal> {
+        self.waiting(reference)?;
+        self.write(who, reference, Step::Bundled { sha256 })
+    }
+
+    /// Closes it: answered that day, and how. Access needs a bundle; who asked must have been identified.
+    pub fn close(
+        &mut self,
+        who: &str,
+        reference: &str,
+        answered: Date,
+        delivery: Delivery,
+    ) -> Result<Request, Refusal> {
+        let request = self.waiting(reference)?;
+        self.within("answered", answered, request.opening.received)?;
+        match request.identity {
+            None => return Err(Refusal::Unidentified(reference.to_owned())),
+            Some((Identity::Papers, None)) => return Err(Refusal::Papers(reference.to_owned())),
+            Some(_) => {}
+        }
+        if request.opening.right == Right::Access && request.bundle.is_none() {
+            return Err(Refusal::NoBundle(reference.to_owned()));
+        }
+        self.write(who, reference, Step::Closed { answered, delivery })
+    }
+
+    /// Refuses it: unfounded or excessive, with the reasons that the letter gives.
+    pub fn refuse(
+        &mut self,
+        who: &str,
+        reference: &str,
+        answered: Date,
+        ground: Unfollowed,
+        why: String,
+    ) -> Result<Request, Refusal> {
+        let request = self.waiting(reference)?;
+        self.within("answered", answered, request.opening.received)?;
+        if let Some((Identity::Papers, None)) = request.identity {
+            return Err(Refusal::Papers(reference.to_owned()));
+        }
+        self.write(who, reference, Step::Refused { answered, ground, why })
+    }
+
+    /// Erases the requests that ended more than five years ago. How many.
+    pub fn forget(&mut self) -> Result<usize, LedgerError> {
+        let today = self.today();
+        let over = |request: &&Request| request.forgotten_from().is_some_and(|day| day <= today);
+        let (numbers, count) = {
+            let over: Vec<&Request> = self.requests.all.iter().filter(over).collect();
+            (over.iter().flat_map(|request| request.entries.iter().copied()).collect::<Vec<_>>(), over.len())
+        };
+        self.ledger.erase(&numbers, "requests are kept five years after they ended")?;
+        self.requests = Requests::of(self.ledger.read()?);
+        Ok(count)
+    }
+
+    fn waiting(&self, reference: &str) -> Result<Request, Refusal> {
+        let request = self.requests.get(reference).ok_or_else(|| Refusal::Unknown(reference.to_owned()))?;
+        match &request.end {
+            Some(end) => Err(Refusal::Ended(reference.to_owned(), end.on())),
+            None => Ok(request.clone()),
+        }
+    }
+
+    fn within(&self, what: &'static str, day: Date, received: Date) -> Result<(), Refusal> {
+        let today = self.today();
+        if day > today {
+            return Err(Refusal::Future { what, day, today });
+        }
+        if day < received { Err(Refusal::TooEarly { what, day, received }) } else { Ok(()) }
+    }
+
+    pub(super) fn write(&mut self, who: &str, reference: &str, step: Step) -> Result<Request, Refusal> {
+        self.ledger.add(who, &Line { reference: reference.to_owned(), step })?;
+        self.requests = Requests::of(self.ledger.read()?);
+        self.requests.get(reference).cloned().ok_or_else(|| Refusal::Unknown(reference.to_owned()))
+    }
+}
