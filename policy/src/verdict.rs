@@ -80,6 +80,18 @@ impl Decision {
     pub fn withheld(&self) -> Option<Withheld> {
         self.withheld
     }
+
+    /// By what it was decided.
+    pub fn ground(&self) -> Ground {
+        Ground { rule: self.rule, category: self.category }
+    }
+}
+
+/// What a decision names: decisions of one ground, under one charter, have rule, article, category and reason in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ground {
+    rule: Option<u32>,
+    category: Option<u16>,
 }
 
 /// The entry that put the target into the category.

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::follow::FOLLOWERS;
 use crate::identify::{Client, Turns};
 use crate::listen::{Doors, Sockets};
-use crate::pages::Language;
+use crate::pages::{Blocks, Language};
 use crate::secure::Certificates;
 use crate::share::{Lane, Shares};
 use crate::upkeep::Upkeep;
@@ -54,6 +54,8 @@ pub(crate) struct Gate {
     pub(crate) doors: Doors,
     /// The console's socket.
     pub(crate) console: SocketAddr,
+    /// Its front page, which says what is recorded and for how long.
+    information: String,
     /// When it started.
     pub(crate) started_at: Timestamp,
 }
@@ -84,6 +86,8 @@ pub(crate) struct State {
     pub(crate) missing: Vec<String>,
     /// Since when it is in force.
     pub(crate) since: Timestamp,
+    /// The pages of its refusals, as far as they have been needed.
+    pub(crate) blocks: Blocks,
 }
 
 impl State {
@@ -123,6 +127,7 @@ impl Gate {
             started_with,
             doors,
             console,
+            information: format!("http://{console}/"),
             started_at: Timestamp::now(),
         }
     }
@@ -150,11 +155,11 @@ impl Gate {
         Timestamp::now()
     }
 
-    /// The console's front page, which says what is recorded and for how long, when this client can reach it.
-    pub(crate) fn information_for(&self, client: IpAddr) -> Option<String> {
+    /// The address of the console's front page, when this client can reach it.
+    pub(crate) fn information_for(&self, client: IpAddr) -> Option<&str> {
         let at = self.console.ip();
         let reached = if at.is_loopback() { client.is_loopback() } else { !at.is_unspecified() };
-        reached.then(|| format!("http://{}/", self.console))
+        reached.then_some(self.information.as_str())
     }
 
     /// A stream of a connection has begun; it counts until the returned value is dropped.

@@ -4,7 +4,7 @@
 //! knows of HTTP, sockets or the register. Every page stands alone (no script, no remote asset, styles inline), because
 //! the browser it reaches may be able to reach nothing else.
 //!
-//! Table of contents: [`block`] (refused by the charter), [`error`] (could not be answered), [`mod@home`] (the console's
+//! Table of contents: [`block`] (refused by the charter), [`prepared`] (the same, made once), [`error`] (could not be answered), [`mod@home`] (the console's
 //! front page), [`pac`] (the way to the gate), [`contact`] (whom to ask), [`language`] (French or English).
 
 pub(crate) mod block;
@@ -13,14 +13,16 @@ pub(crate) mod error;
 pub(crate) mod home;
 pub(crate) mod language;
 pub(crate) mod pac;
+pub(crate) mod prepared;
 
 #[cfg(test)]
 mod golden;
 
-pub(crate) use block::{Refusal, refusal};
+pub(crate) use block::Refusal;
 pub(crate) use error::{Broken, Fault, FaultPage, fault};
 pub(crate) use home::{Depth, Enforced, Home, home};
 pub(crate) use language::Language;
+pub(crate) use prepared::{Blocks, Body, Kind};
 
 use askama::Template;
 use std::borrow::Cow;
@@ -46,6 +48,10 @@ fn render(page: &impl Template) -> String {
 /// Control characters and marks that turn the direction of writing become U+FFFD, so that no name can disguise itself
 /// or reorder the words around it (Unicode TR 36 §2.5). HTML escaping is the template's work.
 fn shown(text: &str) -> Cow<'_, str> {
+    // What is shown most is a host: no letter of it needs to be looked at as one.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
     let unseen = |c: char| {
         c.is_control()
             || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

@@ -7,7 +7,7 @@ use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
 use crate::gate::{Gate, Limit, State};
 use crate::identify::Client;
-use crate::pages::{self, Broken, Fault, FaultPage, Language, Refusal};
+use crate::pages::{self, Body, Broken, Fault, FaultPage, Kind, Language, Refusal};
 use crate::record;
 use crate::upstream::{ConnectError, ParentError};
 use crate::wire::{Framing, Malformed};
@@ -46,9 +46,9 @@ where
     let (fault, outcome) = match why {
         Why::Charter(decision) => {
             gate.counts.refused();
-            let page = charter_page(gate, state, asked, client, &decision, record.id());
             record.answered(403);
-            let next = send(state, connection, Some(asked), page).await;
+            let (next, answer) = charter_answer(gate, state, asked, client, &decision, record.id());
+            let next = send(state, connection, next, &answer).await;
             return (Outcome::Refused, next);
         }
         Why::Port => {
@@ -76,7 +76,7 @@ where
     record.answered(fault.status());
     let reference = record.id().to_string();
     let page = fault_page(state, asked.language, fault, Some(asked), Some(&reference));
-    send(state, connection, Some(asked), page).await
+    send_page(state, connection, Some(asked), page).await
 }
 
 /// Answers what could not be understood; nothing is forwarded, nothing recorded, the connection ends.
@@ -87,7 +87,7 @@ where
 {
     tracing::debug!(status = fault.status(), "a request was not understood");
     let page = fault_page(state, state.language, fault, None, None);
-    send(state, connection, None, page).await
+    send_page(state, connection, None, page).await
 }
 
 /// The answer to bytes that are no request the gate would pass on: 400, unless a more exact one exists.
@@ -151,7 +151,7 @@ where
         "Proxy-Authenticate: Basic realm=\"{}\", charset=\"UTF-8\"\r\n",
         state.config.identity.realm
     );
-    send(state, connection, Some(asked), page).await
+    send_page(state, connection, Some(asked), page).await
 }
 
 /// Says that the register is closed, and so is the gate.
@@ -170,29 +170,38 @@ where
     let lang = asked.language;
     let mut page = fault_page(state, lang, Fault::RegisterClosed, Some(asked), None);
     page.fields.push_str("Retry-After: 5\r\n");
-    send(state, connection, Some(asked), page).await
+    send_page(state, connection, Some(asked), page).await
 }
 
 /// A page and what goes with it.
-struct Page {
+struct Page<'a> {
     status: u16,
     error: &'static str,
     lang: Language,
     fields: String,
-    body: String,
+    body: Body<'a>,
 }
 
-/// The page that names the charter's rule.
-fn charter_page(gate: &Gate, state: &State, asked: &Asked, client: &Client, decision: &Decision, id: i64) -> Page {
+/// The answer that names the charter's rule.
+fn charter_answer(
+    gate: &Gate,
+    state: &State,
+    asked: &Asked,
+    client: &Client,
+    decision: &Decision,
+    id: i64,
+) -> (Next, String) {
     let (in_force, organisation) = (&state.in_force, &state.config.organisation);
-    let lang = asked.language;
-    let body = pages::refusal(
-        lang,
+    let (lang, information) = (asked.language, gate.information_for(client.address));
+    let kind = Kind { lang, ground: decision.ground(), informed: information.is_some(), named: client.user.is_some() };
+    let (reference, moment) = (id.to_string(), state.blocks.moment(lang, &state.config.time_zone, gate.now()));
+    let body = state.blocks.body(
+        kind,
         &Refusal {
             organisation: &organisation.name,
             contact: &organisation.contact,
             dpo: &organisation.dpo,
-            information: gate.information_for(client.address).as_deref(),
+            information,
             target: asked.target.host(),
             charter_title: in_force.charter().title(),
             charter: &state.charter,
@@ -201,16 +210,24 @@ fn charter_page(gate: &Gate, state: &State, asked: &Asked, client: &Client, deci
             category: in_force.category(decision),
             category_label: in_force.category_label(decision),
             reason: in_force.reason(decision),
-            reference: &id.to_string(),
-            at: &local(state, gate.now()),
+            reference: &reference,
+            moment: &moment.1,
             retention_days: state.config.log.retention_days.into(),
             user: client.user.as_deref(),
         },
     );
-    Page { status: 403, error: "http_request_denied", lang, fields: String::new(), body }
+    let page = Page { status: 403, error: "http_request_denied", lang, fields: String::new(), body };
+    let next = next(asked);
+    (next, page.written(next, asked.method.is_head()))
 }
 
-fn fault_page(state: &State, lang: Language, fault: Fault<'_>, asked: Option<&Asked>, reference: Option<&str>) -> Page {
+fn fault_page(
+    state: &State,
+    lang: Language,
+    fault: Fault<'_>,
+    asked: Option<&Asked>,
+    reference: Option<&str>,
+) -> Page<'static> {
     let organisation = &state.config.organisation;
     let target = asked.map(|asked| match fault {
         // The port is what it is about.
@@ -227,7 +244,7 @@ fn fault_page(state: &State, lang: Language, fault: Fault<'_>, asked: Option<&As
         at: &local(state, Timestamp::now()),
         retention_days: state.config.log.retention_days.into(),
     };
-    let body = pages::fault(lang, &page);
+    let body = Body::Whole(pages::fault(lang, &page));
     Page { status: fault.status(), error: fault.proxy_status(), lang, fields: String::new(), body }
 }
 
@@ -244,15 +261,29 @@ pub(crate) fn next(asked: &Asked) -> Next {
 }
 
 /// Writes a page.
-async fn send<R, W>(state: &State, connection: &mut Connection<R, W>, request: Option<&Asked>, page: Page) -> Next
+async fn send_page<R, W>(
+    state: &State,
+    connection: &mut Connection<R, W>,
+    request: Option<&Asked>,
+    page: Page<'_>,
+) -> Next
 where
     R: ClientReader,
     W: ClientWriter,
 {
     let next = request.map_or(Next::Linger, self::next);
-    let out = page.written(next, request.is_some_and(|asked| asked.method.is_head()));
+    let answer = page.written(next, request.is_some_and(|asked| asked.method.is_head()));
+    send(state, connection, next, &answer).await
+}
+
+/// Writes a whole answer, behind which the connection becomes `next`.
+async fn send<R, W>(state: &State, connection: &mut Connection<R, W>, next: Next, answer: &str) -> Next
+where
+    R: ClientReader,
+    W: ClientWriter,
+{
     connection.take_head();
-    if body::write(&mut connection.writer, out.as_bytes(), state.config.limits.idle_timeout).await.is_err() {
+    if body::write(&mut connection.writer, answer.as_bytes(), state.config.limits.idle_timeout).await.is_err() {
         return Next::Close;
     }
     next
@@ -263,30 +294,38 @@ pub(crate) fn at_the_door(state: &State, fault: Fault<'_>) -> String {
     fault_page(state, state.language, fault, None, None).written(Next::Close, false)
 }
 
-impl Page {
+impl Page<'_> {
     /// The answer as it is sent.
     fn written(self, next: Next, to_head: bool) -> String {
         let Page { status, error, lang, fields, body } = self;
-        let mut out = String::with_capacity(body.len() + 512);
-        // Writing into a String does not fail.
-        let _ = write!(
-            out,
-            "HTTP/1.1 {status} {reason}\r\nContent-Type: {media}\r\nContent-Length: {length}\r\n\
-             Content-Language: {tag}\r\nVary: Accept-Language\r\nCache-Control: no-store\r\n\
-             Content-Security-Policy: {policy}\r\nX-Content-Type-Options: nosniff\r\n\
-             Proxy-Status: octroi; error={error}\r\n{fields}Connection: {connection}\r\n\r\n",
-            reason = reason(status),
-            media = pages::MEDIA_TYPE,
-            length = body.len(),
-            tag = lang.tag(),
-            policy = pages::CONTENT_SECURITY_POLICY,
-            connection = match next {
+        let mut out = String::with_capacity(body.len() + fields.len() + 640);
+        let head = [
+            "HTTP/1.1 ",
+            &status.to_string(),
+            " ",
+            reason(status),
+            "\r\nContent-Type: ",
+            pages::MEDIA_TYPE,
+            "\r\nContent-Length: ",
+            &body.len().to_string(),
+            "\r\nContent-Language: ",
+            lang.tag(),
+            "\r\nVary: Accept-Language\r\nCache-Control: no-store\r\nContent-Security-Policy: ",
+            pages::CONTENT_SECURITY_POLICY,
+            "\r\nX-Content-Type-Options: nosniff\r\nProxy-Status: octroi; error=",
+            error,
+            "\r\n",
+            &fields,
+            "Connection: ",
+            match next {
                 Next::Keep => "keep-alive",
                 Next::Close | Next::Linger | Next::BreakOff => "close",
             },
-        );
+            "\r\n\r\n",
+        ];
+        head.iter().for_each(|part| out.push_str(part));
         if !to_head {
-            out.push_str(&body);
+            body.push_to(&mut out);
         }
         out
     }

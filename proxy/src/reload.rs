@@ -6,7 +6,7 @@ use crate::gate::{Gate, State};
 use crate::listen::Sockets;
 use crate::secure::Certificates;
 use crate::upstream::Upstream;
-use crate::{console, follow, lists, register, secure, service};
+use crate::{console, follow, lists, pages, register, secure, service};
 use jiff::Timestamp;
 use policy::InForce;
 use std::net::SocketAddr;
@@ -111,6 +111,7 @@ pub(crate) fn state(config: Config, before: Option<&State>) -> Result<State, Ref
         charter_from_file,
         missing,
         since: Timestamp::now(),
+        blocks: pages::Blocks::default(),
     })
 }
 

@@ -3,7 +3,6 @@ use super::contact::Contact;
 use super::language::Words;
 use super::{Language, render};
 use askama::Template;
-use jiff::ZonedDateTime;
 use policy::verdict::Text;
 
 /// A request turned back by the charter.
@@ -35,8 +34,8 @@ pub(crate) struct Refusal<'a> {
     pub(crate) reason: Option<&'a Text>,
     /// The record's number, by which the person can ask about this refusal.
     pub(crate) reference: &'a str,
-    /// When, in local time.
-    pub(crate) at: &'a ZonedDateTime,
+    /// When, in local time, as [`Language::moment`] writes it.
+    pub(crate) moment: &'a str,
     /// How long the record is kept.
     pub(crate) retention_days: u32,
     /// The account the record is kept under, when known.

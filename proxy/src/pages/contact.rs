@@ -57,7 +57,7 @@ fn is_address(text: &str) -> bool {
 }
 
 /// For a `mailto:` link (RFC 6068 §2): everything but unreserved characters and the at sign is percent-encoded.
-fn percent_encoded(text: &str) -> String {
+pub(super) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {

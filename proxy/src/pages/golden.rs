@@ -3,6 +3,7 @@
 //! A changed page fails until its file is renewed on purpose with `UPDATE_GOLDEN=1 cargo test -p octroi golden`; so
 //! does a file that no case writes any more. The other tests here hold for every page at once: size, typography,
 //! nothing remote, nothing from outside taken for markup.
+use super::block::refusal;
 use super::*;
 use jiff::ZonedDateTime;
 use policy::verdict::Text;
@@ -72,7 +73,7 @@ fn full_refusal(lang: Language) -> String {
                 "Gambling and betting sites cannot be reached from the company network.",
             )),
             reference: "184207",
-            at: &at(),
+            moment: &lang.moment(&at()),
             retention_days: 365,
             user: Some("m.durand"),
         },
@@ -96,7 +97,7 @@ fn bare_refusal(lang: Language) -> String {
             category_label: None,
             reason: None,
             reference: "1",
-            at: &at(),
+            moment: &lang.moment(&at()),
             retention_days: 1,
             user: None,
         },
@@ -124,7 +125,7 @@ fn hostile_refusal(lang: Language) -> String {
             category_label: Some(&words),
             reason: Some(&words),
             reference: script,
-            at: &at(),
+            moment: &lang.moment(&at()),
             retention_days: u32::MAX,
             user: Some(script),
         },
