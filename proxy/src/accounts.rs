@@ -1,6 +1,7 @@
 //! Local accounts: who may say who they are with a name and a password (RFC 7617).
 //!
-//! [`mod@file`] keeps them, [`rule`] says which names and passwords are good enough, [`throttle`] slows guessing down. This
+//! [`mod@file`] keeps them, [`rule`] says which names and passwords are good enough, [`throttle`] slows guessing down, [`tries`] from one command to the
+//! next; [`prompt`] asks for a password. This
 //! file answers the one question of every request: is it them?
 //!
 //! A browser repeats its password with every request. Argon2 is slow on purpose, so a password that was right is
@@ -8,8 +9,10 @@
 //! it in a form that could be guessed back without that key.
 
 pub(crate) mod file;
+pub(crate) mod prompt;
 pub(crate) mod rule;
 mod throttle;
+pub(crate) mod tries;
 
 use crate::accounts::file::{FileError, Stamp, Table};
 use crate::accounts::rule::Name;

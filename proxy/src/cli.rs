@@ -68,6 +68,17 @@ pub(crate) struct Output {
     pub(crate) json: bool,
 }
 
+/// Who acts, where an account of one's own is needed.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct As {
+    /// The account that acts; its password is asked for
+    #[arg(long = "as", value_name = "ACCOUNT")]
+    pub(crate) acting: Option<String>,
+    /// Read the password from standard input, one line, instead of asking
+    #[arg(long, requires = "acting")]
+    pub(crate) password_stdin: bool,
+}
+
 /// `octroi explain`.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
@@ -248,7 +259,7 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "WHEN")]
     pub(crate) to: Option<String>,
     /// Only acts of this kind
-    #[arg(long, value_name = "ACT", value_parser = PossibleValuesParser::new(ACTS))]
+    #[arg(long, value_name = "ACT", value_parser = PossibleValuesParser::new(ACTS.iter().copied()))]
     pub(crate) act: Option<String>,
     /// How to answer
     #[arg(long, value_enum, default_value_t = AuditFormat::Table)]

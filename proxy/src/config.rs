@@ -16,6 +16,7 @@ pub(crate) use values::{Networks, Ports, Server};
 
 use crate::pages::Language;
 use hyper::Uri;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use lettre::Address;
 use policy::Rate;
@@ -60,6 +61,10 @@ pub(crate) struct Config {
     pub(crate) identity: Identity,
     /// What the register keeps.
     pub(crate) log: Log,
+    /// When names take two persons.
+    pub(crate) roles: Roles,
+    /// Legal steps that were taken.
+    pub(crate) legal: Legal,
     /// Sizes, times and numbers that bound everything a client can ask.
     pub(crate) limits: Limits,
 }
@@ -289,6 +294,33 @@ impl Purpose {
     pub(crate) fn of_code(code: &str) -> Option<Purpose> {
         Purpose::ALL.into_iter().find(|purpose| purpose.code() == code)
     }
+}
+
+/// `[roles]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Roles {
+    /// From when on roles are asked for.
+    pub(crate) required: Required,
+    /// For how long an approval opens, 8 hours at most.
+    pub(crate) open_for: Duration,
+}
+
+/// From when on roles are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Required {
+    /// From the moment on at which a role that bears names was given to somebody.
+    Granted,
+    /// From the beginning.
+    Always,
+}
+
+/// `[legal]`: the days on which legal steps were taken; the gate runs without them, and says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Legal {
+    /// The works council was informed and consulted (Code du travail).
+    pub(crate) cse_consulted: Option<Date>,
+    /// Each person was informed.
+    pub(crate) persons_informed: Option<Date>,
 }
 
 /// `[limits]`.

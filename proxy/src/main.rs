@@ -1,6 +1,7 @@
 //! Octroi: the gate. Start with `exchange`, which is the way of one request on one screen; this file is the table of
 //! contents of the commands.
 mod accept;
+mod access;
 mod accounts;
 mod anchor;
 mod asked;

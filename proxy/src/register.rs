@@ -164,7 +164,7 @@ pub(crate) fn clock(clock: &ClockState) -> String {
 }
 
 /// Every act that the audit trail knows of, by name.
-pub(crate) const ACTS: [&str; 18] = [
+pub(crate) const ACTS: &[&str] = &[
     "search",
     "search refused",
     "tail",
@@ -183,6 +183,17 @@ pub(crate) const ACTS: [&str; 18] = [
     "stop",
     "recovery",
     "clock step",
+    "access refused",
+    "role",
+    "undertaking",
+    "link",
+    "account",
+    "asked",
+    "approved",
+    "refused",
+    "closed",
+    "break-glass",
+    "reviewed",
 ];
 
 /// Who acts when nobody asked for it.

@@ -65,7 +65,7 @@ pub(crate) struct FileError {
 }
 
 impl FileError {
-    fn new(path: &Path, why: &impl Display) -> FileError {
+    pub(super) fn new(path: &Path, why: &impl Display) -> FileError {
         FileError { path: path.to_owned(), why: why.to_string() }
     }
 

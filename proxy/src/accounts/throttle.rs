@@ -14,7 +14,7 @@ const LOCKED: u32 = 10;
 /// The lock-out's first wait, and what each further failure adds.
 const LOCK: Duration = Duration::from_secs(15 * 60);
 /// No wait is longer, and an account left alone for so long starts afresh.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Names without an account that are kept in mind. Accounts are never pushed out by them.
 const STRANGERS: usize = 10_000;
 
@@ -89,7 +89,7 @@ impl Throttle {
 }
 
 /// How long after the last of so many failures the next look may come.
-fn wait(failures: u32) -> Duration {
+pub(super) fn wait(failures: u32) -> Duration {
     match failures {
         0..FREE => Duration::ZERO,
         FREE..LOCKED => Duration::from_secs(1 << (failures - FREE)),

@@ -3,13 +3,11 @@
 use super::{Answer, Wrong, answer, answer_json, columns, configuration};
 use crate::accounts;
 use crate::accounts::file::{self, Change, ChangeError};
+use crate::accounts::prompt;
 use crate::accounts::rule::{self, Name};
 use crate::cli::{Account, User};
 use crate::config::Method;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use serde_json::json;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::Path;
 
 /// Opens, changes, closes or lists accounts. A running gate sees it at once.
@@ -67,12 +65,7 @@ fn with_password(data_dir: &Path, account: &Account, to: impl Fn(String) -> Chan
 
 /// The hash of a password that is good enough.
 fn hash_of_password(account: &Account, name: &Name) -> Result<String, Wrong> {
-    let password = if account.password_stdin || !io::stdin().is_terminal() {
-        let line = read_line(&mut io::stdin().lock()).map_err(Wrong::because)?;
-        line.ok_or_else(|| Wrong("no password came: standard input is empty".to_owned()))?
-    } else {
-        ask_twice(name)?
-    };
+    let password = prompt::new_password(name, account.password_stdin).map_err(Wrong::because)?;
     rule::judge(name, &password).map_err(Wrong::because)?;
     accounts::hash(&password).map_err(Wrong::because)
 }
@@ -93,61 +86,4 @@ fn refused(name: &Name, why: ChangeError) -> Result<Answer, Wrong> {
     };
     eprintln!("{why}");
     Ok(Answer::No)
-}
-
-/// One line without its end; `None` when nothing comes.
-fn read_line(input: &mut dyn BufRead) -> io::Result<Option<String>> {
-    let mut line = String::new();
-    let bytes = input.read_line(&mut line)?;
-    Ok((bytes > 0).then(|| line.trim_end_matches(['\n', '\r']).to_owned()))
-}
-
-fn ask_twice(name: &Name) -> Result<String, Wrong> {
-    let mut terminal = Terminal::open().map_err(Wrong::because)?;
-    let first = terminal.ask(&format!("password of {name}: ")).map_err(Wrong::because)?;
-    let second = terminal.ask("the same again: ").map_err(Wrong::because)?;
-    if first == second { Ok(first) } else { Err(Wrong("these are two different passwords".to_owned())) }
-}
-
-/// The terminal, which shows nothing of what is typed until this is dropped.
-struct Terminal {
-    tty: BufReader<File>,
-    before: Termios,
-}
-
-impl Terminal {
-    fn open() -> io::Result<Terminal> {
-        let tty = File::options().read(true).write(true).open("/dev/tty")?;
-        let before = tcgetattr(&tty)?;
-        let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(&tty, OptionalActions::Flush, &silent)?;
-        Ok(Terminal { tty: BufReader::new(tty), before })
-    }
-
-    fn ask(&mut self, question: &str) -> io::Result<String> {
-        self.tty.get_mut().write_all(question.as_bytes())?;
-        let line = read_line(&mut self.tty)?.unwrap_or_default();
-        self.tty.get_mut().write_all(b"\n")?;
-        Ok(line)
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // A terminal that is gone needs no echo.
-        let _ = tcsetattr(self.tty.get_ref(), OptionalActions::Flush, &self.before);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_is_one_line_without_its_end() {
-        for (input, line) in [("a b \r\nnext\n", Some("a b ")), ("é", Some("é")), ("\n", Some("")), ("", None)] {
-            assert_eq!(read_line(&mut input.as_bytes()).expect("read").as_deref(), line);
-        }
-    }
 }

@@ -4,6 +4,7 @@ mod identity;
 mod log;
 mod network;
 mod outward;
+mod roles;
 mod upstream;
 
 use super::parent::covered;
@@ -56,6 +57,8 @@ fn root(root: Table<'_>, folder: &Path) -> Config {
         upstream: section(&root, "upstream", |table: Option<&Table<'_>>| upstream::upstream(table, folder)),
         identity: section(&root, "identity", identity::identity),
         log: section(&root, "log", |table: Option<&Table<'_>>| log::log(table, folder)),
+        roles: section(&root, "roles", roles::roles),
+        legal: section(&root, "legal", roles::legal),
         limits: section(&root, "limits", limits),
     };
     section(&root, "inspection", |table: Option<&Table<'_>>| {

@@ -46,7 +46,7 @@ fn an_unknown_key_is_refused_in_every_table() {
         assert!(report.contains("unheard_of") && report.contains(&format!("octroi.toml:{}:1", at + 1)), "{report}");
         tables += 1;
     }
-    assert_eq!(tables, 18);
+    assert_eq!(tables, 20);
 }
 
 #[test]
@@ -140,6 +140,27 @@ fn values_are_types() {
     assert_eq!((config.log.purposes.as_slice(), config.log.durability), (&[Purpose::Rights][..], Durability::Power));
     assert_eq!((config.limits.header_bytes, config.limits.idle_timeout), (16384, Duration::from_secs(90)));
     assert_eq!(config.limits.bandwidth.map(|rate| rate.bytes_per_second()), Some(12_500_000));
+}
+
+#[test]
+fn names_take_two_persons_once_a_role_is_given_or_from_the_beginning() {
+    assert_eq!(good("").roles, Roles { required: Required::Granted, open_for: Duration::from_secs(8 * 3600) });
+    let config = good(
+        "[roles]\nrequired = \"always\"\nopen_for = \"30m\"\n[legal]\ncse_consulted = \"2026-10-01\"\npersons_informed = \"\"\n",
+    );
+    assert_eq!(config.roles, Roles { required: Required::Always, open_for: Duration::from_secs(1800) });
+    assert_eq!((config.legal.cse_consulted, config.legal.persons_informed), ("2026-10-01".parse().ok(), None));
+    for (text, told) in [
+        ("[roles]\nrequired = \"never\"\n", "expected `granted`, `always`"),
+        ("[roles]\nopen_for = \"9h\"\n", "expected 1m to 8h"),
+        ("[roles]\nopen_for = \"1s\"\n", "expected 1m to 8h"),
+        ("[roles]\nrequire = \"always\"\n", "nearest: `required`"),
+        ("[legal]\ncse_consulted = \"soon\"\n", "`cse_consulted` is not a date"),
+        ("[legal]\npersons_informed = \"2026-02-30\"\n", "`persons_informed` is not a date"),
+    ] {
+        let report = refused(text);
+        assert!(report.contains(told) && report.contains("octroi.toml:2:"), "{report}");
+    }
 }
 
 #[test]

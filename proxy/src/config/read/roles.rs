@@ -1,0 +1,48 @@
+//! `[roles]` and `[legal]`: when names take two persons, and the legal steps that were taken.
+
+use crate::config::{Legal, Required, Roles};
+use jiff::civil::Date;
+use policy::Problem;
+use policy::document::Table;
+use std::time::Duration;
+
+/// An approval is open no longer: law and ledger know no more.
+const LONGEST: Duration = Duration::from_secs(8 * 60 * 60);
+/// Shorter, nothing can be read by it.
+const SHORTEST: Duration = Duration::from_secs(60);
+
+/// `[roles]`.
+pub(super) fn roles(table: Option<&Table<'_>>) -> Roles {
+    let default = Roles { required: Required::Granted, open_for: LONGEST };
+    let Some(table) = table else { return default };
+    let open_for = table.duration("open_for").map(|time| {
+        if !(SHORTEST..=LONGEST).contains(&time.value) {
+            let what = "`open_for` is out of bounds";
+            table.note(Problem::error(time.span, what, "expected 1m to 8h: an approval opens no longer"));
+        }
+        time.value
+    });
+    Roles {
+        required: table
+            .word("required", &[("granted", Required::Granted), ("always", Required::Always)])
+            .map_or(default.required, |word| word.value),
+        open_for: open_for.unwrap_or(default.open_for),
+    }
+}
+
+/// `[legal]`.
+pub(super) fn legal(table: Option<&Table<'_>>) -> Legal {
+    let day = |key: &str| {
+        let (table, text) = table.and_then(|table| Some((table, table.string(key)?)))?;
+        if text.is_empty() {
+            return None;
+        }
+        let day = text.parse::<Date>().ok();
+        if day.is_none() {
+            let what = format!("`{key}` is not a date");
+            table.note(Problem::error(text.span, what, "expected the day on which it was done: \"2026-11-23\""));
+        }
+        day
+    };
+    Legal { cse_consulted: day("cse_consulted"), persons_informed: day("persons_informed") }
+}
