@@ -304,6 +304,11 @@ impl People {
         self.roles(account).any(|(had, _)| had == role)
     }
 
+    /// Whether an account has a role and may act in it: whoever opens names or decides on that has signed.
+    pub fn may_act(&self, account: &str, role: Role) -> bool {
+        self.has(account, role) && (!role.bears_names() || self.undertaking(account).is_some())
+    }
+
     /// The accounts that have a role.
     pub fn holders(&self, role: Role) -> impl Iterator<Item = &str> {
         self.roles.iter().filter(move |(_, roles)| roles.contains_key(&role)).map(|(account, _)| account.as_str())
@@ -317,6 +322,11 @@ impl People {
     /// Every link, in the order in which they were made.
     pub fn links(&self) -> &[Link] {
         &self.links
+    }
+
+    /// The links by which this account or address is this person's.
+    pub fn links_of<'p>(&'p self, person: &'p str, mark: &'p Mark) -> impl Iterator<Item = &'p Link> {
+        self.links.iter().filter(move |link| link.mark.is(mark) && same(&link.person, person))
     }
 
     /// Whose account this was: the person it is linked to at that instant, or who is called so.

@@ -9,7 +9,7 @@
 
 mod two;
 
-pub(crate) use two::{Grant, ask, noted, two_persons};
+pub(crate) use two::{Grant, ask, is_restricted, noted, two_persons};
 
 use crate::accounts::rule::Name;
 use crate::accounts::{Verification, prompt, tries};
@@ -34,6 +34,11 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
+    /// Whoever proved to be the holder of an account, in no role.
+    pub(crate) fn proven(who: String) -> Actor {
+        Actor { who, role: None, system: Some(register::who()), alone: false }
+    }
+
     /// The account: one of the gate's, or the operating system's.
     pub(crate) fn who(&self) -> &str {
         &self.who
@@ -114,9 +119,8 @@ pub(crate) fn enter(config: &Config, acting: &As, roles: &[Role], act: &str) -> 
     if !enforced {
         return Ok(Some(alone(name, Some(register::who()))));
     }
-    let had: Vec<Role> = roles.iter().copied().filter(|role| people.has(&name, *role)).collect();
-    let Some(role) = had.iter().copied().find(|role| !role.bears_names() || people.undertaking(&name).is_some()) else {
-        let why = if had.is_empty() {
+    let Some(role) = roles.iter().copied().find(|role| people.may_act(&name, *role)) else {
+        let why = if !roles.iter().any(|role| people.has(&name, *role)) {
             let wanted: Vec<&str> = roles.iter().map(|role| role.name()).collect();
             format!("it takes the role {}, which {name} has not", wanted.join(" or "))
         } else {
@@ -125,6 +129,15 @@ pub(crate) fn enter(config: &Config, acting: &As, roles: &[Role], act: &str) -> 
         return refused(config, Some(&name), None, act, &why);
     };
     Ok(Some(Actor { who: name, role: Some(role), system: Some(register::who()), alone: false }))
+}
+
+/// Whoever gives the first roles, or does what no second person is asked for yet: an account that proves itself, or else the
+/// operating system's.
+pub(crate) fn first(config: &Config, acting: &As, act: &str) -> Result<Option<Actor>, Wrong> {
+    let system = Actor { who: register::who(), role: None, system: None, alone: true };
+    let Some(account) = &acting.acting else { return Ok(Some(system)) };
+    let who = authenticated(config, account, acting.password_stdin, act)?;
+    Ok(who.map(|who| Actor { who, system: Some(register::who()), ..system }))
 }
 
 /// The account whose password was given, in normal form.

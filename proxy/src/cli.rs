@@ -1,5 +1,11 @@
 //! The command line: what can be typed, and nothing of what it does.
 
+mod people;
+mod scope;
+
+pub(crate) use people::{ChangeRoles, Link, Marked, TextLanguage, Undertake, Unlink};
+pub(crate) use scope::{BreakGlass, Decide, ListScopes, Reach, Refuse, RequestScope, Review, Scope, ShowScope};
+
 use crate::accounts::rule::NAME_FORM;
 use crate::commands::when::FORMS;
 use crate::register::ACTS;
@@ -42,6 +48,9 @@ pub(crate) enum Command {
     /// Local accounts
     #[command(subcommand)]
     User(User),
+    /// Acts that two persons decide: ask, approve, refuse, list, close
+    #[command(subcommand)]
+    Scope(Scope),
     /// Print the PAC file that browsers are given
     Pac,
     /// The register
@@ -140,8 +149,16 @@ pub(crate) enum User {
         /// The account
         name: String,
     },
-    /// List the accounts
+    /// List the accounts and their roles
     List(Output),
+    /// Give roles to an account, or take them away
+    Role(ChangeRoles),
+    /// Show the undertaking of confidentiality, and sign it
+    Undertake(Undertake),
+    /// Say that an account or an address is, or was, a person's
+    Link(Link),
+    /// Say that it no longer is, or never was
+    Unlink(Unlink),
 }
 
 /// An account and where its password comes from.
@@ -219,6 +236,9 @@ pub(crate) struct Search {
     /// Why names are needed this time; kept in the audit trail
     #[arg(long, value_name = "TEXT", requires = "purpose")]
     pub(crate) reason: Option<String>,
+    /// Who looks.
+    #[command(flatten)]
+    pub(crate) acting: As,
 }
 
 /// `octroi log tail`.
@@ -267,6 +287,9 @@ pub(crate) struct Audit {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+    /// Who looks.
+    #[command(flatten)]
+    pub(crate) acting: As,
 }
 
 /// The form in which the audit trail is shown.

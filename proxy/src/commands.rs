@@ -13,6 +13,7 @@ pub(crate) mod log;
 pub(crate) mod pac;
 pub(crate) mod reload;
 pub(crate) mod run;
+pub(crate) mod scope;
 pub(crate) mod status;
 pub(crate) mod user;
 pub(crate) mod when;

@@ -39,6 +39,7 @@ mod splice;
 mod syslog;
 mod telemetry;
 mod tunnel;
+mod undertaking;
 mod upkeep;
 mod upstream;
 mod wire;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Command::Explain(asked) => commands::explain::explain(config, &asked),
         Command::Lists(command) => commands::lists::lists(config, &command),
         Command::User(command) => commands::user::user(config, &command),
+        Command::Scope(command) => commands::scope::scope(config, &command),
         Command::Pac => commands::pac::pac(config),
         Command::Log(command) => commands::log::log(config, &command),
         Command::Import(command) => commands::import::import(config, &command),

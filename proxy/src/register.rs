@@ -187,6 +187,7 @@ pub(crate) const ACTS: &[&str] = &[
     "role",
     "undertaking",
     "link",
+    "unlink",
     "account",
     "asked",
     "approved",

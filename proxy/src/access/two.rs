@@ -5,7 +5,7 @@ use crate::commands::Wrong;
 use crate::config::Config;
 use jiff::Timestamp;
 use logstore::Keys;
-use logstore::approvals::{Asked, Desk, DeskError, Standing};
+use logstore::approvals::{Asked, Desk, DeskError, Kind, Standing};
 use std::collections::BTreeMap;
 
 /// Leave to do what was asked for. Whoever has it counts what was read or done by it, before that is shown or done.
@@ -67,6 +67,12 @@ pub(crate) fn ask(config: &Config, actor: &Actor, mut asked: Asked) -> Result<Op
     let act = if asked.incident.is_some() { "break-glass" } else { "asked" };
     actor.note(config, act, asked.purpose.as_deref(), Some(&asked.reason), noted(number, &asked), 0)?;
     Ok(Some(number))
+}
+
+/// Whether an act is the requisition desk's alone to know, and of who approves it: a requisition, or a hold for one, which says so
+/// by a field `judicial`.
+pub(crate) fn is_restricted(kind: Kind, fields: &BTreeMap<String, String>) -> bool {
+    kind == Kind::Requisition || fields.contains_key("judicial")
 }
 
 /// What the audit trail says of a request.

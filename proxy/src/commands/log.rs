@@ -209,7 +209,7 @@ fn is_pseudonym(text: &str, prefix: &str) -> bool {
     })
 }
 
-fn network(text: &str) -> Result<IpNet, Wrong> {
+pub(super) fn network(text: &str) -> Result<IpNet, Wrong> {
     let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
     address.or_else(|_| text.parse()).map_err(|_| Wrong(format!("{text}: expected an address or a network")))
 }

@@ -1,12 +1,17 @@
 //! `octroi user`: local accounts.
 
+mod link;
+mod role;
+
 use super::{Answer, Wrong, answer, answer_json, columns, configuration};
+use crate::access;
 use crate::accounts;
 use crate::accounts::file::{self, Change, ChangeError};
 use crate::accounts::prompt;
 use crate::accounts::rule::{self, Name};
 use crate::cli::{Account, User};
 use crate::config::Method;
+use jiff::Timestamp;
 use serde_json::json;
 use std::path::Path;
 
@@ -14,18 +19,39 @@ use std::path::Path;
 pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong> {
     let config = configuration(path)?;
     let data_dir = &config.data_dir;
+    let touched = |account: &str, done: Answer, change: &str| match (done, Name::parse(account)) {
+        (Answer::Done, Ok(name)) => role::touched(&config, &name, change).map(|()| done),
+        _ => Ok(done),
+    };
     let done = match command {
         User::Add(account) => {
             let done = with_password(data_dir, account, |hash| Change::Add { hash })?;
+            let done = touched(&account.name, done, "opened")?;
             if done == Answer::Done && !config.identity.methods.contains(&Method::Basic) {
                 eprintln!("nobody is asked for a password yet: `[identity] methods` does not name `basic`");
             }
             done
         }
-        User::Passwd(account) => with_password(data_dir, account, |hash| Change::Password { hash })?,
-        User::Disable { name } => change(data_dir, &Name::parse(name).map_err(Wrong::because)?, Change::Disable)?,
+        User::Passwd(account) => {
+            let done = with_password(data_dir, account, |hash| Change::Password { hash })?;
+            touched(&account.name, done, "password")?
+        }
+        User::Disable { name } => {
+            let done = change(data_dir, &Name::parse(name).map_err(Wrong::because)?, Change::Disable)?;
+            touched(name, done, "disabled")?
+        }
+        User::Role(asked) => role::role(&config, asked)?,
+        User::Undertake(asked) => role::undertake(&config, asked)?,
+        User::Link(asked) => link::link(&config, asked)?,
+        User::Unlink(asked) => link::unlink(&config, asked)?,
         User::List(output) => {
             let table = file::read(&file::path(data_dir)).map_err(Wrong::because)?;
+            let people = access::people(&config)?;
+            let roles = |name: &str| people.roles(name).map(|(role, _)| role.name()).collect::<Vec<_>>();
+            let signed = |name: &str| {
+                let undertaking = people.undertaking(name)?;
+                Timestamp::from_microsecond(undertaking.at).ok()
+            };
             if output.json {
                 let accounts: Vec<_> = table
                     .accounts
@@ -36,6 +62,8 @@ pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong>
                             "created": account.created,
                             "changed": account.changed,
                             "disabled": account.disabled,
+                            "roles": roles(name),
+                            "undertaken": signed(name),
                         })
                     })
                     .collect();
@@ -43,7 +71,14 @@ pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong>
             } else {
                 let row = |(name, account): (&String, &file::Account)| {
                     let state = if account.disabled { "disabled" } else { "open" };
-                    [name.clone(), state.to_owned(), format!("changed {:.0}", account.changed)]
+                    let signed = signed(name).map(|at| format!("signed {at:.0}")).unwrap_or_default();
+                    [
+                        name.clone(),
+                        state.to_owned(),
+                        format!("changed {:.0}", account.changed),
+                        roles(name).join(" "),
+                        signed,
+                    ]
                 };
                 answer(&columns(&table.accounts.iter().map(row).collect::<Vec<_>>()))?;
             }

@@ -1,0 +1,288 @@
+//! `octroi user role` and `undertake`: who may do what with names, and who has promised to keep them to themselves.
+//!
+//! Who gives what: the first roles are given by the account of the operating system alone, until there is an approver. Then
+//! an operator or an approver gives them: roles that bear names by two persons, the others alone, the auditor's by an approver,
+//! and nobody to themselves.
+
+use super::super::{Answer, Wrong, answer};
+use crate::access::{self, Actor};
+use crate::accounts::rule::Name;
+use crate::accounts::{file, tries};
+use crate::cli::{As, ChangeRoles, TextLanguage, Undertake};
+use crate::config::Config;
+use crate::pages::Language;
+use crate::undertaking;
+use logstore::approvals::{Asked, Kind, LONGEST, Subject};
+use logstore::people::{Event, People, Period, Role};
+use logstore::{Ledger, OpenLedger};
+use std::collections::BTreeMap;
+
+/// What the command is called in refusals.
+const ACT: &str = "user role";
+
+/// Changes the roles of an account.
+pub(super) fn role(config: &Config, asked: &ChangeRoles) -> Result<Answer, Wrong> {
+    let name = Name::parse(&asked.name).map_err(Wrong::because)?;
+    if let Some(role) = asked.add.iter().find(|role| asked.remove.contains(role)) {
+        return Err(Wrong(format!("{} is given and taken at once", role.name())));
+    }
+    let table = file::read(&file::path(&config.data_dir)).map_err(Wrong::because)?;
+    if table.open_account(&name).is_none() && !asked.add.is_empty() {
+        eprintln!("`{name}` has no account, or a disabled one; `octroi user add` opens it");
+        return Ok(Answer::No);
+    }
+    if let Some(role) = asked.add.iter().find(|role| role.bears_names())
+        && let Some(word) = shared(&name)
+    {
+        eprintln!(
+            "refused: `{name}` is no person's name (`{word}`), and {} takes an account of one's own: a shared account tells nobody \
+             who looked (CNIL, SAN-2024-021)",
+            role.name()
+        );
+        return Ok(Answer::No);
+    }
+    let people = access::people(config)?;
+    let Some(actor) = giver(config, asked, &people)? else { return Ok(Answer::No) };
+    let own = !actor.is_alone() && people.same_person(actor.who(), name.as_str());
+    let mut done = Answer::Done;
+    for role in &asked.add {
+        if people.has(name.as_str(), *role) {
+            eprintln!("{name} has the role {} already", role.name());
+        } else if !give(config, &actor, &name, *role, own)? {
+            done = Answer::No;
+        }
+    }
+    for role in &asked.remove {
+        if !people.has(name.as_str(), *role) {
+            eprintln!("{name} has not the role {}", role.name());
+            done = Answer::No;
+        } else if *role == Role::Approver && people.holders(Role::Approver).count() == 1 {
+            eprintln!("refused: {name} is the only approver; give the role to somebody else first");
+            done = Answer::No;
+        } else {
+            write(config, actor.who(), &Event::RoleTaken { account: name.to_string(), role: *role })?;
+            noted(config, &actor, &name, "removed", *role, None)?;
+        }
+    }
+    Ok(done)
+}
+
+/// Who may give what is asked for: nobody else than the operating system's account as long as there is no approver.
+fn giver(config: &Config, asked: &ChangeRoles, people: &People) -> Result<Option<Actor>, Wrong> {
+    if people.holders(Role::Approver).next().is_none() {
+        return access::first(config, &asked.acting, ACT);
+    }
+    let auditor = asked.add.contains(&Role::Auditor);
+    let may: &[Role] = if auditor { &[Role::Approver] } else { &[Role::Operator, Role::Approver] };
+    access::enter(config, &asked.acting, may, ACT)
+}
+
+/// Gives a role, or has it approved first. Whether the account has it now.
+fn give(config: &Config, actor: &Actor, name: &Name, role: Role, own: bool) -> Result<bool, Wrong> {
+    let mut approval = None;
+    if role.bears_names() {
+        let fields = [("account", name.as_str()), ("role", role.name())];
+        let asked = Asked {
+            kind: Kind::Role,
+            purpose: None,
+            reason: format!("the role {} for {name}", role.name()),
+            about: vec![Subject::User(name.to_string())],
+            period: Period::default(),
+            longer: None,
+            fields: fields.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            lasts: LONGEST,
+            incident: None,
+        };
+        let Some(grant) = access::two_persons(config, actor, asked)? else { return Ok(false) };
+        approval = grant.number();
+        grant.spend(0)?;
+    } else if own {
+        access::refused::<()>(config, Some(actor.who()), None, ACT, "nobody gives a role to themselves")?;
+        return Ok(false);
+    }
+    write(config, actor.who(), &Event::RoleGiven { account: name.to_string(), role, approval })?;
+    noted(config, actor, name, "added", role, approval)?;
+    if role.bears_names() && access::people(config)?.undertaking(name.as_str()).is_none() {
+        eprintln!("{name} signs the undertaking before using it: `octroi user undertake {name}`");
+    }
+    Ok(true)
+}
+
+fn write(config: &Config, who: &str, event: &Event) -> Result<(), Wrong> {
+    let keys = access::keys(config)?;
+    let mut ledger = OpenLedger::open(&config.register_dir(), &keys, Ledger::People).map_err(Wrong::because)?;
+    ledger.add(who, event).map(drop).map_err(Wrong::because)
+}
+
+fn noted(
+    config: &Config,
+    actor: &Actor,
+    name: &Name,
+    change: &str,
+    role: Role,
+    approval: Option<u64>,
+) -> Result<(), Wrong> {
+    let mut scope = BTreeMap::from([("account".to_owned(), name.to_string())]);
+    scope.insert(change.to_owned(), role.name().to_owned());
+    scope.extend(approval.map(|number| ("request".to_owned(), number.to_string())));
+    actor.note(config, "role", None, None, scope, 0)
+}
+
+/// Shows the text, and has it signed by the password of the account.
+pub(super) fn undertake(config: &Config, asked: &Undertake) -> Result<Answer, Wrong> {
+    let name = Name::parse(&asked.name).map_err(Wrong::because)?;
+    let language = match asked.language {
+        Some(TextLanguage::Fr) => Language::French,
+        Some(TextLanguage::En) => Language::English,
+        None => config.locale,
+    };
+    let people = access::people(config)?;
+    let roles: Vec<Role> =
+        people.roles(name.as_str()).map(|(role, _)| role).filter(|role| role.bears_names()).collect();
+    let open = tries::is_open(&config.data_dir, &name).map_err(Wrong::because)?;
+    if roles.is_empty() || !open {
+        eprintln!("{name} has no role that opens names, or no open account: there is nothing to sign");
+        return Ok(Answer::No);
+    }
+    let text = undertaking::text(language, &config.organisation.name, name.as_str(), &roles);
+    answer(&text)?;
+    eprintln!("{}", language.pick("Le mot de passe du compte vaut signature.", "The account's password signs it."));
+    let who = access::authenticated(config, name.as_str(), asked.password_stdin, "user undertake")?;
+    let Some(who) = who else { return Ok(Answer::No) };
+    let hash = undertaking::hash(&text);
+    let event = Event::Undertaken { account: who.clone(), text: hash.clone(), language: language.tag().to_owned() };
+    write(config, &who, &event)?;
+    let scope = BTreeMap::from([("text".to_owned(), hash), ("language".to_owned(), language.tag().to_owned())]);
+    Actor::proven(who).note(config, "undertaking", None, None, scope, 0)?;
+    Ok(Answer::Done)
+}
+
+/// Notes that an account which has roles that bear names was opened, closed or given another password, by the operating
+/// system's account: with it one could pass for its holder.
+pub(super) fn touched(config: &Config, name: &Name, change: &str) -> Result<(), Wrong> {
+    if !access::people(config)?.roles(name.as_str()).any(|(role, _)| role.bears_names()) {
+        return Ok(());
+    }
+    let Some(actor) = access::first(config, &As::default(), "user")? else { return Ok(()) };
+    let scope = [("account", name.as_str()), ("change", change)];
+    actor.note(config, "account", None, None, scope.map(|(key, value)| (key.to_owned(), value.to_owned())).into(), 0)
+}
+
+/// The word that says that an account is nobody's own: its name is made of such words alone.
+pub(crate) fn shared(name: &Name) -> Option<&str> {
+    let local = name.as_str().split('@').next().unwrap_or_default();
+    let words = local.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+    let mut first = None;
+    for word in words {
+        if !NOBODYS.contains(&word) {
+            return None;
+        }
+        first = first.or(Some(word));
+    }
+    first.or(Some(local).filter(|local| !local.is_empty()))
+}
+
+/// Words that name a function, a place or nobody.
+const NOBODYS: &[&str] = &[
+    "accueil",
+    "adm",
+    "admin",
+    "administrateur",
+    "administration",
+    "administrator",
+    "agence",
+    "anonymous",
+    "approbateur",
+    "approver",
+    "atelier",
+    "auditeur",
+    "auditor",
+    "backup",
+    "bureau",
+    "caisse",
+    "commercial",
+    "commun",
+    "compta",
+    "comptabilite",
+    "compte",
+    "contact",
+    "default",
+    "demo",
+    "direction",
+    "dpo",
+    "dsi",
+    "enqueteur",
+    "exploitant",
+    "guest",
+    "helpdesk",
+    "hr",
+    "info",
+    "informatique",
+    "infogerant",
+    "invite",
+    "investigator",
+    "it",
+    "juridique",
+    "local",
+    "magasin",
+    "machine",
+    "octroi",
+    "office",
+    "operateur",
+    "operator",
+    "partage",
+    "poste",
+    "production",
+    "public",
+    "reception",
+    "rh",
+    "root",
+    "salle",
+    "sav",
+    "secretariat",
+    "service",
+    "share",
+    "shared",
+    "siege",
+    "stage",
+    "stagiaire",
+    "standard",
+    "support",
+    "sysadmin",
+    "system",
+    "systeme",
+    "team",
+    "temp",
+    "test",
+    "user",
+    "utilisateur",
+    "visiteur",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_that_are_nobodys_own_are_told_from_persons() {
+        for nobodys in [
+            "admin",
+            "root",
+            "administrateur",
+            "shared",
+            "accueil",
+            "poste-accueil",
+            "admin2",
+            "Admin_Local",
+            "dsi@autoconcept.fr",
+            "42",
+        ] {
+            let name = Name::parse(nobodys).expect("a name");
+            assert!(shared(&name).is_some(), "{nobodys}");
+        }
+        for person in ["a.martin", "p.dupont", "j.rootes", "admin.martin", "martin-admin", "leroy2", "testard"] {
+            let name = Name::parse(person).expect("a name");
+            assert_eq!(shared(&name), None, "{person}");
+        }
+    }
+}
