@@ -20,6 +20,7 @@ mod gate;
 mod hops;
 mod http2;
 mod identify;
+mod legal;
 mod listen;
 mod lists;
 mod metrics;

@@ -1,0 +1,15 @@
+//! Documents for people and authorities: letters, reports and forms that a data protection officer sends as they are.
+//!
+//! Values go in, a [`document::Document`] comes out, which [`html`] and [`pdf`] render. Nothing here opens a file, asks the
+//! clock or knows the register: who calls has looked everything up. What is not configured is shown as to be completed.
+//!
+//! Table of contents: [`document`] (what a document is made of), [`prose`] and [`wording`] (how words are set),
+//! [`references`] (articles of law, by id).
+#![expect(dead_code, reason = "the commands that write these documents come next")]
+
+pub(crate) mod document;
+pub(crate) mod html;
+pub(crate) mod pdf;
+pub(crate) mod prose;
+pub(crate) mod references;
+pub(crate) mod wording;
