@@ -8,7 +8,7 @@
 mod block;
 mod rows;
 
-pub(crate) use block::Block;
+pub(crate) use block::{Block, Texts};
 
 use crate::canonical;
 use crate::record::Outcome;

@@ -8,6 +8,7 @@
 //! crash left in the journal is filed at the next start by `recovery`. Read `writer` first.
 
 pub mod approvals;
+pub mod alike;
 pub mod audit;
 mod canonical;
 mod chain;
@@ -43,10 +44,12 @@ mod row;
 pub mod seal;
 pub mod search;
 pub mod statements;
+pub mod stats;
 mod tree;
 pub mod verify;
 pub mod writer;
 
+pub use alike::{Alike, Counter, Field, count};
 pub use chain::ChainError;
 pub use cipher::PublicKey;
 pub use clock::ClockState;
@@ -65,5 +68,6 @@ pub use recovery::settle_leftovers;
 pub use retention::{PurgeError, Purged, announce};
 pub use seal::{Seal, Sealed};
 pub use search::{HostFilter, Search, search, visit};
+pub use stats::{Statistics, statistics};
 pub use verify::{Finding, Report, verify};
 pub use writer::{Backlog, Durability, Health, Recovery, Register, Settings};

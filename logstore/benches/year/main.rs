@@ -7,6 +7,7 @@
 
 mod traffic;
 
+use logstore::stats::Calendar;
 use logstore::{HostFilter, Importer, Keys, Search, Settings, verify, visit};
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -84,6 +85,7 @@ async fn run(asked: &Asked) -> Result<()> {
     row("Squid's access.log", format!("{:.1} bytes a record, {:.1} with gzip -9", log.raw, log.packed));
     person(&dir, &keys, &log, records, days).await?;
     within_a_day(&dir, &keys, first + asked.days / 2).await?;
+    figures(&dir, &keys, first + asked.days - 1, asked.days.min(31)).await?;
     proof(&dir, &keys).await?;
     purge(&settings, first).await?;
     seal(asked, first - 30).await
@@ -237,6 +239,25 @@ async fn within_a_day(dir: &Path, keys: &Keys, day: i64) -> Result<()> {
         times.sort();
         row(what, format!("{:.1} ms, {count} records", millis(times[2])));
     }
+    Ok(())
+}
+
+/// What `octroi log stats` counts of a month.
+async fn figures(dir: &Path, keys: &Keys, end: i64, days: i64) -> Result<()> {
+    let calendar =
+        Calendar { days: (end - days..end).map(|day| (day * DAY, day.to_string())).collect(), end: end * DAY };
+    let mut times = Vec::new();
+    let mut counted = 0;
+    for _ in 0..3 {
+        let began = Instant::now();
+        let (said, unread) = logstore::statistics(dir, keys, &calendar).await?;
+        assert!(unread.is_empty() && said.total.is_some(), "{unread:?}");
+        counted = said.counted;
+        times.push(began.elapsed());
+    }
+    times.sort();
+    let (time, rate) = (times[1].as_secs_f64(), counted as f64 / times[1].as_secs_f64() / 1e6);
+    row("figures of a month", format!("{time:.2} s, {counted} records: {rate:.1} million/s"));
     Ok(())
 }
 
