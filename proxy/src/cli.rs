@@ -7,6 +7,7 @@ pub(crate) use people::{ChangeRoles, Link, Marked, TextLanguage, Undertake, Unli
 pub(crate) use scope::{BreakGlass, Decide, ListScopes, Reach, Refuse, RequestScope, Review, Scope, ShowScope};
 
 use crate::accounts::rule::NAME_FORM;
+use crate::aggregate::{DAY_FORM, MONTH_FORM};
 use crate::commands::when::FORMS;
 use crate::register::ACTS;
 use clap::builder::PossibleValuesParser;
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Import(Import),
     /// Say who did what with the register, when and why
     Audit(Audit),
+    /// Report on a month: figures about nobody, and what happened to the register
+    Report(Report),
     /// Find what is wrong with the set-up, and say what to do
     Doctor(Doctor),
     /// Say how the running gate is doing
@@ -179,6 +182,8 @@ pub(crate) enum Log {
     Search(Search),
     /// Follow the register live, under pseudonyms, until the gate stops
     Tail(Tail),
+    /// Show figures of some days; none is about fewer than five people
+    Stats(Stats),
     /// Prove again, from what is on the disk, that nothing was changed, removed, inserted or moved
     Verify(Verify),
     /// Erase the days that are past their term; no other way than by the term
@@ -187,6 +192,31 @@ pub(crate) enum Log {
     Certificates(Output),
     /// Draw another master key: copies of the old one open nothing any more
     Rekey(Output),
+}
+
+/// `octroi log stats`.
+#[derive(Debug, Args)]
+pub(crate) struct Stats {
+    /// From when.
+    #[arg(long, value_name = "DAY", help = format!("From this day, such as {DAY_FORM} [default: the oldest kept]"))]
+    pub(crate) from: Option<String>,
+    /// To the end of this day [default: today]
+    #[arg(long, value_name = "DAY")]
+    pub(crate) to: Option<String>,
+    /// How to answer.
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `octroi report`.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// Which month.
+    #[arg(long, value_name = "MONTH", help = format!("Which month, such as {MONTH_FORM} [default: the one before this]"))]
+    pub(crate) month: Option<String>,
+    /// How to answer.
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// `octroi log verify`.

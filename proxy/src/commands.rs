@@ -12,6 +12,7 @@ pub(crate) mod lists;
 pub(crate) mod log;
 pub(crate) mod pac;
 pub(crate) mod reload;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod scope;
 pub(crate) mod status;
@@ -118,7 +119,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Wrong> {
 
 /// Columns for people: each as wide as its widest cell, the last as it comes. Nothing that a cell holds can move the
 /// cursor or hide a line.
-fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
     columns_from(rows, [0; N])
 }
 

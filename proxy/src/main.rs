@@ -3,6 +3,7 @@
 mod accept;
 mod access;
 mod accounts;
+mod aggregate;
 mod anchor;
 mod asked;
 mod body;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         Command::Log(command) => commands::log::log(config, &command),
         Command::Import(command) => commands::import::import(config, &command),
         Command::Audit(asked) => commands::audit::audit(config, &asked),
+        Command::Report(asked) => commands::report::report(config, &asked),
         Command::Doctor(asked) => commands::doctor::doctor(config, &asked),
         Command::Status(output) => commands::status::status(config, output),
         Command::Reload(output) => commands::reload::reload(config, output),

@@ -168,6 +168,8 @@ pub(crate) const ACTS: &[&str] = &[
     "search",
     "search refused",
     "tail",
+    "stats",
+    "report",
     "verify",
     "audit",
     "purge",

@@ -90,6 +90,9 @@ mod purging;
 // Logs of another proxy taken into the register.
 mod imports;
 
+// Figures about nobody: none of fewer than five people, and no way to have one by subtraction.
+mod stats;
+
 // The register followed live, by several, slow ones among them; never by name.
 mod tail;
 

@@ -8,6 +8,7 @@ mod find;
 pub(super) mod format;
 mod purge;
 mod rekey;
+pub(super) mod stats;
 mod tail;
 mod verify;
 
@@ -32,6 +33,7 @@ pub(crate) fn log(path: Option<&Path>, command: &Log) -> Result<Answer, Wrong> {
     match command {
         Log::Search(asked) => search(&config, asked),
         Log::Tail(asked) => tail::tail(&config, asked),
+        Log::Stats(asked) => stats::stats(&config, asked),
         Log::Verify(asked) => verify::verify(&config, asked),
         Log::Purge(output) => purge::purge(&config, *output),
         Log::Certificates(output) => purge::certificates(&config, *output),
@@ -101,7 +103,7 @@ fn opening<'o>(config: &Config, asked: &'o Search) -> Result<Option<Opening<'o>>
 }
 
 /// Notes a look, with its purpose and reason if names were asked for.
-fn trace(
+pub(super) fn trace(
     config: &Config,
     act: &str,
     declared: Option<(&str, &str)>,
@@ -137,7 +139,7 @@ fn scope(asked: &Search) -> BTreeMap<String, String> {
 }
 
 /// The filters as they were given.
-fn given<const N: usize>(filters: [(&str, Option<String>); N]) -> BTreeMap<String, String> {
+pub(super) fn given<const N: usize>(filters: [(&str, Option<String>); N]) -> BTreeMap<String, String> {
     filters.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }
 
@@ -215,7 +217,7 @@ pub(super) fn network(text: &str) -> Result<IpNet, Wrong> {
 }
 
 /// Has everything recorded so far filed, so that the search finds it. Says whether a gate runs.
-fn bring_up_to_date(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<bool, Wrong> {
+pub(super) fn bring_up_to_date(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<bool, Wrong> {
     match control::ask(&config.data_dir, &Request::Flush) {
         Ok(control::Answer::Flushed) => {}
         Err(AskError::NoGate) => {
