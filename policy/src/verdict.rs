@@ -22,7 +22,10 @@ use crate::{Charter, Index, Target};
 use jiff::Timestamp;
 use std::net::IpAddr;
 
+mod hindsight;
+
 pub use crate::charter::expect::Disappointment;
+pub use hindsight::Reach;
 
 /// What a rule does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

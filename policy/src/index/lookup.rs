@@ -1,6 +1,6 @@
 //! Finding every entry that covers a target.
 
-use super::{Hit, Index, Kind};
+use super::{Hit, Index, Kind, SetId};
 use crate::Target;
 use std::borrow::Cow;
 
@@ -15,6 +15,17 @@ impl Index {
                 hits.push(Hit { set, kind: Kind::Expressions, entry });
             }
         }
+    }
+
+    /// Whether an entry names a path of the target's host, and not all of it.
+    pub(crate) fn has_paths_of(&self, target: &Target) -> bool {
+        let key = [bare(target.host()), "/"].concat();
+        self.urls.has_longer(key.as_bytes())
+    }
+
+    /// The sources of each expression.
+    pub(crate) fn expression_sets(&self) -> impl Iterator<Item = SetId> {
+        self.expression_texts.iter().map(|(set, _)| *set)
     }
 
     /// The text of the entry behind a hit: `youporn.com`, `example.com/dir`, `(sex|porn)`. Empty when the hit is not of

@@ -189,6 +189,38 @@ impl Table {
             }
         }
     }
+
+    /// Whether a key begins with the text and goes on behind it.
+    pub(super) fn has_longer(&self, text: &[u8]) -> bool {
+        let view = View { bytes: self.section.as_ref(), blocks: self.blocks, heads: self.heads };
+        // Such keys follow the text: in the block where it would stand, or as the first of a later one.
+        let after = |block: usize| view.first_key(block).is_some_and(|key| key <= text);
+        let (mut low, mut high) = (0, self.blocks);
+        while low < high {
+            let middle = low.midpoint(high);
+            if after(middle) { low = middle + 1 } else { high = middle }
+        }
+        let longer = |key: &[u8]| key.len() > text.len() && key.starts_with(text);
+        if view.first_key(low).is_some_and(longer) {
+            return true;
+        }
+        let Some(mut block) = low.checked_sub(1).and_then(|block| view.block(block)) else { return false };
+        for _ in 0..2 * take_number(&mut block) {
+            take_number(&mut block);
+        }
+        let mut key = Vec::new();
+        while !block.is_empty() {
+            let (shared, length, _) = (take_number(&mut block), take_number(&mut block), take_set(&mut block));
+            let Some((suffix, rest)) = block.split_at_checked(length) else { return false };
+            block = rest;
+            key.truncate(shared);
+            key.extend_from_slice(suffix);
+            if longer(&key) {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 /// The bytes of a table, looked up once a search.
@@ -282,6 +314,8 @@ mod tests {
                 let expected: Vec<_> =
                     (0..=text.len()).filter_map(|end| all.get(&text[..end]).map(|set| (end, *set))).collect();
                 prop_assert_eq!(found, expected);
+                let longer = all.keys().any(|key| key.len() > text.len() && key.starts_with(text));
+                prop_assert_eq!(table.has_longer(text), longer);
             }
         }
     }
