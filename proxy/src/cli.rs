@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Audit(Audit),
     /// Report on a month: figures about nobody, and what happened to the register
     Report(Report),
+    /// Say what a draft of the charter would have changed on past traffic, without names
+    Replay(Replay),
     /// Find what is wrong with the set-up, and say what to do
     Doctor(Doctor),
     /// Say how the running gate is doing
@@ -214,6 +216,26 @@ pub(crate) struct Report {
     /// Which month.
     #[arg(long, value_name = "MONTH", help = format!("Which month, such as {MONTH_FORM} [default: the one before this]"))]
     pub(crate) month: Option<String>,
+    /// How to answer.
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// `octroi replay`.
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The draft [default with --lists: the charter in force]
+    #[arg(long, value_name = "FILE", required_unless_present = "lists")]
+    pub(crate) charter: Option<PathBuf>,
+    /// Compile the draft's lists for this replay, rather than take the index in force
+    #[arg(long)]
+    pub(crate) lists: bool,
+    /// From when.
+    #[arg(long, value_name = "DAY", help = format!("From this day, such as {DAY_FORM} [default: the oldest kept]"))]
+    pub(crate) from: Option<String>,
+    /// To the end of this day [default: today]
+    #[arg(long, value_name = "DAY")]
+    pub(crate) to: Option<String>,
     /// How to answer.
     #[command(flatten)]
     pub(crate) output: Output,
@@ -444,6 +466,7 @@ mod tests {
             &["octroi", "audit", "--format", "squid"],
             &["octroi", "audit", "--act", "serch"],
             &["octroi", "doctor", "weather"],
+            &["octroi", "replay"],
         ] {
             assert_eq!(Cli::try_parse_from(line).expect_err("refused").exit_code(), 2, "{line:?}");
         }

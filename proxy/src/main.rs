@@ -32,6 +32,7 @@ mod record;
 mod refuse;
 mod register;
 mod reload;
+mod replay;
 mod secure;
 mod service;
 mod share;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         Command::Import(command) => commands::import::import(config, &command),
         Command::Audit(asked) => commands::audit::audit(config, &asked),
         Command::Report(asked) => commands::report::report(config, &asked),
+        Command::Replay(asked) => commands::replay::replay(config, &asked),
         Command::Doctor(asked) => commands::doctor::doctor(config, &asked),
         Command::Status(output) => commands::status::status(config, output),
         Command::Reload(output) => commands::reload::reload(config, output),

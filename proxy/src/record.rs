@@ -61,6 +61,16 @@ impl Method {
     }
 }
 
+/// Whether an action, as a record says it, let the exchange through.
+pub(crate) fn let_through(action: Option<&str>) -> bool {
+    action != Some(Action::Block.as_str())
+}
+
+/// Whether a rule, as a record names it, is the gate's own, which no charter changes.
+pub(crate) fn is_the_gates_own(rule: &str) -> bool {
+    rule.starts_with("gate:")
+}
+
 /// Refusals that no rule of the charter made have rules of their own, which no charter can have: its rule ids hold no
 /// colon. The port is none the gate opens.
 pub(crate) const GATE_PORT: &str = "gate:port";

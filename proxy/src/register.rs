@@ -170,6 +170,7 @@ pub(crate) const ACTS: &[&str] = &[
     "tail",
     "stats",
     "report",
+    "replay",
     "verify",
     "audit",
     "purge",

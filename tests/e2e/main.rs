@@ -93,6 +93,9 @@ mod imports;
 // Figures about nobody: none of fewer than five people, and no way to have one by subtraction.
 mod stats;
 
+// What a draft of the charter would have changed on past traffic, without names.
+mod replay;
+
 // The register followed live, by several, slow ones among them; never by name.
 mod tail;
 

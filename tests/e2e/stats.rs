@@ -151,13 +151,15 @@ fn wrong_days_and_months_are_told_and_an_empty_register_says_no() {
         (&["report", "--month", "9999-01"], "still to come"),
         (&["report", "--month", "2026-13"], "this is not a month"),
         (&["report", "--month", "mai"], "this is not a month"),
+        (&["replay", "--charter", "charter.toml", "--from", "2026-05-02", "--to", "2026-05-01"], "later than"),
+        (&["replay", "--charter", "absent.toml"], "absent.toml"),
     ] {
         let output = gate.octroi(args);
         let why = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {why}");
         assert!(why.contains(said) && output.stdout.is_empty(), "{args:?}: {why}");
     }
-    for args in [&["log", "stats", "--json"][..], &["report"]] {
+    for args in [&["log", "stats", "--json"][..], &["report"], &["replay", "--charter", "charter.toml"]] {
         let output = gate.octroi(args);
         let why = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.code() == Some(1) && why.contains("no register"), "{args:?}: {why}");
