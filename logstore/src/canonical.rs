@@ -26,36 +26,41 @@ pub(crate) fn salt(salts: &Keyed, id: i64) -> [u8; SALT] {
 
 /// Adds the canonical form of a record.
 pub(crate) fn record(record: &Record, to: &mut Vec<u8>) {
-    let text = |to: &mut Vec<u8>, text: &str| optional(to, Some(text.as_bytes()));
-    let maybe = |to: &mut Vec<u8>, text: &Option<String>| optional(to, text.as_ref().map(|text| text.as_bytes()));
-    let numbered = |to: &mut Vec<u8>, value: Option<i64>| match value {
-        Some(value) => number(to, value),
-        None => to.push(0),
+    each(record, |_, text| optional(to, text.map(str::as_bytes)));
+}
+
+/// The fields of a record in their order, each with its number and its text in the canonical form.
+pub(crate) fn each(record: &Record, mut field: impl FnMut(usize, Option<&str>)) {
+    let mut at = 0;
+    let mut next = |text: Option<&str>| {
+        field(at, text);
+        at += 1;
     };
-    number(to, record.id);
-    text(to, &record.node);
-    number(to, record.opened_at);
-    numbered(to, record.closed_at);
-    maybe(to, &record.user);
-    text(to, record.auth.as_str());
-    text(to, &record.client_ip.to_string());
-    text(to, &record.method);
-    text(to, &record.scheme);
-    maybe(to, &record.host);
-    count(to, record.port.into());
-    maybe(to, &record.tls_name);
-    maybe(to, &record.masked);
-    maybe(to, &record.path);
-    maybe(to, &record.destination_ip.map(|address| address.to_string()));
-    numbered(to, record.status.map(i64::from));
-    count(to, record.bytes_sent);
-    count(to, record.bytes_received);
-    text(to, record.action.as_str());
-    optional(to, record.outcome.map(|outcome| outcome.as_str().as_bytes()));
-    maybe(to, &record.rule);
-    maybe(to, &record.article);
-    maybe(to, &record.category);
-    text(to, &record.charter);
+    let mut digits = itoa::Buffer::new();
+    next(Some(digits.format(record.id)));
+    next(Some(&record.node));
+    next(Some(digits.format(record.opened_at)));
+    next(record.closed_at.map(|closed| digits.format(closed)));
+    next(record.user.as_deref());
+    next(Some(record.auth.as_str()));
+    next(Some(&record.client_ip.to_string()));
+    next(Some(&record.method));
+    next(Some(&record.scheme));
+    next(record.host.as_deref());
+    next(Some(digits.format(record.port)));
+    next(record.tls_name.as_deref());
+    next(record.masked.as_deref());
+    next(record.path.as_deref());
+    next(record.destination_ip.map(|address| address.to_string()).as_deref());
+    next(record.status.map(|status| digits.format(status)));
+    next(Some(digits.format(record.bytes_sent)));
+    next(Some(digits.format(record.bytes_received)));
+    next(Some(record.action.as_str()));
+    next(record.outcome.map(|outcome| outcome.as_str()));
+    next(record.rule.as_deref());
+    next(record.article.as_deref());
+    next(record.category.as_deref());
+    next(Some(&record.charter));
 }
 
 /// LEB128.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimePrinter;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -105,6 +105,11 @@ pub(crate) fn rfc3339(micros: i64) -> String {
     PRINTER.timestamp_to_string(&timestamp(micros))
 }
 
+/// An instant from its text (RFC 3339).
+pub(crate) fn read(text: &str) -> Result<i64, jiff::Error> {
+    Ok(text.parse::<Timestamp>()?.as_microsecond())
+}
+
 /// For `#[serde(serialize_with)]` on an instant.
 pub(crate) fn serialize<S: Serializer>(micros: &i64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*micros))
@@ -116,6 +121,16 @@ pub(crate) fn serialize_opt<S: Serializer>(micros: &Option<i64>, serializer: S) 
         Some(micros) => serialize(micros, serializer),
         None => serializer.serialize_none(),
     }
+}
+
+/// For `#[serde(deserialize_with)]` on an instant.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    read(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+/// For `#[serde(deserialize_with)]` on an instant that may not have come yet.
+pub(crate) fn deserialize_opt<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Option::<String>::deserialize(deserializer)?.map(|text| read(&text)).transpose().map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]

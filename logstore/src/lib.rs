@@ -10,6 +10,7 @@
 pub mod approvals;
 pub mod alike;
 pub mod audit;
+pub mod bundle;
 mod canonical;
 mod chain;
 mod cipher;

@@ -13,8 +13,8 @@ use crate::dayfile::{Reader, State};
 use crate::keys::Keys;
 use crate::record::Record;
 use crate::row::Malformed;
-use crate::search::{rows_of, search_open, search_rows, within};
 use crate::seal::{self, Seal};
+use crate::search::{rows_of, search_open, search_rows, within};
 use crate::{Search, SearchError, canonical, tree};
 use partial::Partial;
 use serde::{Deserialize, Serialize};
@@ -147,7 +147,8 @@ pub async fn visit_proven(
     let mut days = Day::all(dir).map_err(|source| SearchError::Folder { dir: dir.to_path_buf(), source })?;
     days.retain(|day| searches.iter().any(|search| search.may_reach(*day)));
     let chain = seal::chain_file(dir);
-    let unread = |file: &Path, why: &dyn std::fmt::Display| SearchError::Day { file: file.into(), why: why.to_string() };
+    let unread =
+        |file: &Path, why: &dyn std::fmt::Display| SearchError::Day { file: file.into(), why: why.to_string() };
     let seals = seal::seals(dir, &keys.public()).map_err(|error| unread(&chain, &error))?;
     let mut missed = Vec::new();
     for day in days {
@@ -173,17 +174,8 @@ pub async fn visit_proven(
 }
 
 /// What of a day is looked for.
-async fn look(
-    reader: &mut Reader,
-    searches: &[Search],
-    seal: Option<&(Hash, Seal)>,
-) -> Result<ProvenDay, Malformed> {
-    let mut found = ProvenDay {
-        day: reader.day.to_string(),
-        seal: None,
-        records: Vec::new(),
-        trees: Trees::Unsealed,
-    };
+async fn look(reader: &mut Reader, searches: &[Search], seal: Option<&(Hash, Seal)>) -> Result<ProvenDay, Malformed> {
+    let mut found = ProvenDay { day: reader.day.to_string(), seal: None, records: Vec::new(), trees: Trees::Unsealed };
     match reader.state {
         State::Empty => {}
         State::Rows | State::Open => {
@@ -373,20 +365,51 @@ impl ProvenDay {
     /// Makes a day again of what was taken out of the register, and proves every record of it; why it can't be.
     ///
     /// `seal` is the line that `proof` names, whose signature the caller has checked.
-    pub(crate) fn prove(seal: &str, proof: &DayProof, records: Vec<ProvenRecord>) -> Result<ProvenDay, String> {
+    #[cfg(test)]
+    fn prove(seal: &str, proof: &DayProof, records: Vec<ProvenRecord>) -> Result<ProvenDay, String> {
+        let mut leaves = Leaves::default();
+        records.iter().try_for_each(|found| leaves.add(found))?;
+        Ok(leaves.prove(seal, proof)?.with(records))
+    }
+
+    /// The same day with these records, which it was proved with.
+    pub(crate) fn with(self, records: Vec<ProvenRecord>) -> ProvenDay {
+        ProvenDay { records, ..self }
+    }
+
+    /// A day that is not sealed.
+    pub(crate) fn unsealed(day: String) -> ProvenDay {
+        ProvenDay { day, seal: None, records: Vec::new(), trees: Trees::Unsealed }
+    }
+}
+
+/// The leaves of records that were taken out of the register, by where they stood in it.
+#[derive(Default)]
+pub(crate) struct Leaves {
+    known: BTreeMap<At, Hash>,
+    ids: HashSet<i64>,
+}
+
+impl Leaves {
+    /// Adds that of a record; why it can't be.
+    pub(crate) fn add(&mut self, found: &ProvenRecord) -> Result<(), String> {
+        let id = found.record.id;
+        let spot = found.spot.as_ref().ok_or_else(|| format!("record {id} has no proof"))?;
+        let leaf = leaf(&found.record, spot).ok_or_else(|| format!("record {id}: its salt is none"))?;
+        match self.ids.insert(id) && self.known.insert(spot.at, leaf).is_none() {
+            true => Ok(()),
+            false => Err(format!("record {id} stands there twice")),
+        }
+    }
+
+    /// Proves them: the day, without its records. `seal` is the line that `proof` names, whose signature the caller has
+    /// checked.
+    pub(crate) fn prove(self, seal: &str, proof: &DayProof) -> Result<ProvenDay, String> {
+        let known = self.known;
         let line = crate::chain::Line::of(seal).ok_or("its seal is no line of a chain")?;
         let link = line.read::<Seal>().filter(|link| link.kind == seal::SEAL).ok_or("its seal is none")?;
         if link.body.day != proof.day || proof.seal.as_deref() != Some(&hex(&line.hash())) {
             return Err("its seal is another day's".into());
-        }
-        let mut known: BTreeMap<At, Hash> = BTreeMap::new();
-        let mut ids = HashSet::new();
-        for found in &records {
-            let spot = found.spot.as_ref().ok_or("a record of it has no proof")?;
-            let leaf = leaf(found).ok_or_else(|| format!("record {}: its salt is none", found.record.id))?;
-            if !ids.insert(found.record.id) || known.insert(spot.at, leaf).is_some() {
-                return Err(format!("record {} stands there twice", found.record.id));
-            }
         }
         let unread = "its proof cannot be read";
         let (trees, root) = match (&proof.blocks, &proof.places, &link.body.blocks) {
@@ -417,7 +440,8 @@ impl ProvenDay {
                 if count != known.len() || each.len() != blocks.each.len() {
                     return Err(unread.into());
                 }
-                let roots = each.iter().map(|(number, block)| Some((*number, tree::block_of(block.size, &block.root()?))));
+                let roots =
+                    each.iter().map(|(number, block)| Some((*number, tree::block_of(block.size, &block.root()?))));
                 let leaves: Option<Vec<_>> = roots.collect();
                 let leaves = leaves.ok_or(unread)?;
                 let hashes = hashes(&blocks.hashes).ok_or(unread)?;
@@ -428,18 +452,18 @@ impl ProvenDay {
         if trees.root().map(|root| hex(&root)).as_ref() != Some(root) {
             return Err("one of its records, or its proof, is not what was sealed".into());
         }
-        Ok(ProvenDay { day: proof.day.clone(), seal: Some(seal.to_owned()), records, trees })
+        Ok(ProvenDay { day: proof.day.clone(), seal: Some(seal.to_owned()), records: Vec::new(), trees })
     }
 }
 
 /// The leaf of a record, of its canonical form and its salt.
-fn leaf(found: &ProvenRecord) -> Option<Hash> {
-    let salt: [u8; canonical::SALT] = unhex(&found.spot.as_ref()?.salt)?;
+fn leaf(record: &Record, spot: &Spot) -> Option<Hash> {
+    let salt: [u8; canonical::SALT] = unhex(&spot.salt)?;
     let mut form = Vec::with_capacity(512);
-    canonical::record(&found.record, &mut form);
+    canonical::record(record, &mut form);
     Some(tree::leaf(&[&salt, &form]))
 }
 
 #[cfg(test)]
 #[path = "proof/tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -163,17 +163,17 @@ pub(crate) struct Later {
 }
 
 /// A record as it is read back: every field of the register, in the order of `fields.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// Unique on its node, increasing.
     pub id: i64,
     /// The gate that wrote it.
     pub node: String,
     /// UTC, microseconds since 1970; shown as RFC 3339.
-    #[serde(serialize_with = "clock::serialize")]
+    #[serde(serialize_with = "clock::serialize", deserialize_with = "clock::deserialize")]
     pub opened_at: i64,
     /// The same; `None` while the exchange goes on.
-    #[serde(serialize_with = "clock::serialize_opt")]
+    #[serde(serialize_with = "clock::serialize_opt", deserialize_with = "clock::deserialize_opt")]
     pub closed_at: Option<i64>,
     /// The account, if known.
     pub user: Option<String>,

@@ -8,10 +8,10 @@ use crate::{Durability, HostFilter, Outcome};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-struct Kept {
+pub(crate) struct Kept {
     _dir: tempfile::TempDir,
-    register: PathBuf,
-    keys: Keys,
+    pub(crate) register: PathBuf,
+    pub(crate) keys: Keys,
 }
 
 fn row(id: i64, at: i64) -> Row {
@@ -31,18 +31,24 @@ async fn file(register: &Path, keys: &Keys, day: i64, rows: &[Row]) {
 
 /// A sealed day of several blocks; one sealed anew, for records that were erased and one that was added; one open.
 async fn register() -> Kept {
+    register_of([9000, 300, 60]).await
+}
+
+/// The same with so many records in each.
+pub(crate) async fn register_of(counts: [i64; 3]) -> Kept {
     let dir = tempfile::tempdir().unwrap();
     let register = dir.path().join("register");
     std::fs::create_dir(&register).unwrap();
     let keys = Keys::open(&dir.path().join("keys"), &register).unwrap();
-    for (day, count) in [(0, 9000), (1, 300), (2, 60)] {
-        let rows: Vec<Row> = (0..count).map(|n| row(day * 10_000 + n + 1, MIDNIGHT + day * DAY + n * 13 % 77)).collect();
+    for (day, count) in (0..).zip(counts) {
+        let rows: Vec<Row> =
+            (0..count).map(|n| row(day * 10_000 + n + 1, MIDNIGHT + day * DAY + n * 13 % 77)).collect();
         file(&register, &keys, day, &rows).await;
         if day < 2 {
             seal_day(&register, Day::of(MIDNIGHT).after(day), "gate", &keys).await.unwrap().unwrap();
         }
     }
-    let erase = HashSet::from([10_001, 10_040, 10_300]);
+    let erase = HashSet::from([1, counts[1] / 2, counts[1]].map(|number| 10_000 + number));
     let added = vec![row(30_000, MIDNIGHT + DAY + 5)];
     let day = Day::of(MIDNIGHT).after(1);
     seal_again(&register, day, "gate", &keys, &erase, added, "objection").await.unwrap();
@@ -50,7 +56,7 @@ async fn register() -> Kept {
 }
 
 impl Kept {
-    async fn visited(&self, searches: &[Search]) -> Vec<ProvenDay> {
+    pub(crate) async fn visited(&self, searches: &[Search]) -> Vec<ProvenDay> {
         let mut days = Vec::new();
         let visit = visit_proven(&self.register, &self.keys, searches, |day| {
             days.push(day);
@@ -66,7 +72,7 @@ impl Kept {
     }
 }
 
-fn user(name: &str) -> Search {
+pub(crate) fn user(name: &str) -> Search {
     Search { user: Some(name.into()), ..Search::default() }
 }
 
@@ -98,7 +104,9 @@ async fn what_any_search_finds_is_shown_once_and_proved() {
             assert!(day.records.iter().all(|found| found.spot.is_some() == sealed));
             match sealed {
                 true => assert_eq!(again(day).unwrap(), *day),
-                false => assert_eq!(day.proof(), DayProof { day: day.day.clone(), seal: None, blocks: None, places: None }),
+                false => {
+                    assert_eq!(day.proof(), DayProof { day: day.day.clone(), seal: None, blocks: None, places: None })
+                }
             }
         }
     }
