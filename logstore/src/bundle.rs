@@ -205,4 +205,4 @@ fn not_exported(kind: Kind) -> Option<&'static str> {
 
 #[cfg(test)]
 #[path = "bundle/tests.rs"]
-mod tests;
+pub(crate) mod tests;

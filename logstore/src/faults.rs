@@ -4,6 +4,7 @@
 //! its own and writes down what it was promised; the parent compares every field of it with what it finds.
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
+mod bundle;
 mod clock;
 mod disk;
 mod full;

@@ -4,10 +4,13 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use logstore::audit::{self, Act};
+use logstore::bundle::{Bundle, Encryption, Head, Kind, Options};
 use logstore::{Action, Auth, Durability, Entry, Importer, Keys, Outcome, Record, Register, Search, Settings, Verdict};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// Debian's: it finds the packages that `tests/run` installs, which another that comes first may not.
@@ -282,6 +285,82 @@ fn the_worked_example_of_the_document_is_right() {
         assert!(document.contains(&format!("\n{what} {}\n", hex(bytes))), "{what} {}", hex(bytes));
     }
     assert!(document.contains(&format!("day key `{}`", hex(&key))));
+}
+
+fn script(name: &str, arguments: &[&str]) -> Output {
+    let run = Command::new(PYTHON).arg("-B").arg(root().join("tests").join(name)).args(arguments).output();
+    run.unwrap_or_else(|error| panic!("{PYTHON}: {error}: tests/run installs it"))
+}
+
+/// A bundle of what two accounts did, in sealed days and today.
+async fn bundle(dir: &Path, name: &str, encryption: Encryption) -> PathBuf {
+    let Settings { dir: place, keys, .. } = settings(dir);
+    let (keys, file) = (Keys::open(&keys, &place).unwrap(), dir.join(name));
+    let head = Head {
+        kind: Kind::Requisition,
+        reference: "PV 2026/12".into(),
+        organisation: "Autoconcept".into(),
+        node: "gate".into(),
+        from: None,
+        to: None,
+        made_at: "2026-12-01T09:00:00Z".into(),
+        program: "octroi".into(),
+        statement: BTreeMap::new(),
+    };
+    let options = Options { encryption, zone: jiff::tz::TimeZone::get("Europe/Paris").unwrap(), language: "en".into() };
+    let mut bundle = Bundle::begin(&file, options, head, &keys).unwrap();
+    bundle.add_file("inventory.txt", "text/plain", "Inventory", b"one\n").unwrap();
+    let accounts =
+        ["p.dupont", "zo\u{e9}.d'\u{e9}t\u{e9}"].map(|user| Search { user: Some(user.into()), ..Search::default() });
+    let visit = logstore::visit_proven(&place, &keys, &accounts, |day| {
+        bundle.add_day(&day).unwrap();
+        ControlFlow::Continue(())
+    });
+    assert!(visit.await.unwrap().is_empty());
+    // Two of five accounts, less what was erased of them; 40 of today and one of yesterday, which may be sealed or not.
+    let made = bundle.finish().unwrap();
+    assert!(made.records > 280 && (40..=41).contains(&(made.records - made.proved)) && made.days == 8, "{made:?}");
+    file
+}
+
+#[tokio::test]
+async fn a_bundle_is_proved_without_the_program_and_both_agree_on_what_is_forged() {
+    let dir = tempfile::tempdir().unwrap();
+    register(dir.path()).await;
+    let (keys, trusted) = (dir.path().join("keys"), dir.path().join("keys/seal.pub"));
+    let (keys, trusted) = (keys.to_str().unwrap(), trusted.to_str().unwrap());
+    let public = logstore::PublicKey::of_pem(&fs::read_to_string(trusted).unwrap()).unwrap();
+    let hidden = bundle(dir.path(), "hidden.zip", Encryption::Password("zoé 12".into())).await;
+    let hidden = hidden.to_str().unwrap();
+    let proved = script("verify_bundle.py", &[hidden, trusted, "--password", "zoé 12"]);
+    assert!(proved.status.success(), "{}", text(&proved.stderr));
+    for password in [&["--password", "zoe 12"][..], &[]] {
+        let refused = script("verify_bundle.py", &[&[hidden, trusted], password].concat());
+        assert!(!refused.status.success() && text(&refused.stderr).contains("password"), "{}", text(&refused.stderr));
+    }
+    let whole = fs::read(bundle(dir.path(), "whole.zip", Encryption::None).await).unwrap();
+    let file = dir.path().join("case.zip");
+    let name = file.to_str().unwrap();
+    let cases = text(&script("tamper_bundle.py", &[keys]).stdout);
+    assert!(cases.lines().count() > 12, "{cases}");
+    for case in cases.lines() {
+        fs::write(&file, &whole).unwrap();
+        let tampered = script("tamper_bundle.py", &[keys, name, case]);
+        assert!(tampered.status.success(), "{case}: {}", text(&tampered.stderr));
+        let (found, proved) =
+            (logstore::bundle::verify(&file, Some(&public), None), script("verify_bundle.py", &[name, trusted]));
+        let why = text(&proved.stderr);
+        println!("{case}\n    {found:?}\n    {}{why}", text(&proved.stdout));
+        assert_eq!(found.is_ok(), case == "nothing", "{case}: {found:?}");
+        assert_eq!(proved.status.code(), Some(i32::from(case != "nothing")), "{case}: {why}");
+        assert!(!why.contains("Traceback"), "{case}: {why}");
+    }
+    for at in (0..whole.len()).step_by(whole.len() / 20) {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        fs::write(&file, changed).unwrap();
+        assert_eq!(script("verify_bundle.py", &[name, trusted]).status.code(), Some(1), "byte {at}");
+    }
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! A year of a company in the register: what it takes on the disk, how long it takes to find, prove and erase things in it.
 //!
-//! `taskset -c 1 cargo bench -p logstore --bench year -- [--records 60000000] [--days 366] [--dir FOLDER] [--keep]`
+//! `taskset -c 1 cargo bench -p logstore --bench year -- [--records 60000000] [--days 366] [--dir FOLDER] [--keep]`;
+//! `--bundle` measures a bundle of all records alone: `--records 1500000 --bundle` is one of a heavy year of one person.
 //!
 //! Beside it stands what there is today: the same visits as Squid's access.log, packed with `gzip -9`, looked through with
 //! zgrep. Of these a few days are made and the rest is reckoned from them; everything of the register is measured whole.
 
 mod traffic;
 
+use logstore::bundle::{Bundle, Encryption, Head, Kind, Options};
 use logstore::stats::Calendar;
-use logstore::{HostFilter, Importer, Keys, Search, Settings, verify, visit};
+use logstore::{HostFilter, Importer, Keys, Search, Settings, verify, visit, visit_proven};
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,8 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 const DAY: i64 = 86_400_000_000;
 const PEOPLE: usize = 83;
 const HOSTS: usize = 20_000;
+/// One of them.
+const PERSON: &str = "k.nom-de-famille10";
 /// Days that are also written as a log.
 const LOGGED: i64 = 10;
 
@@ -29,6 +33,7 @@ struct Asked {
     days: i64,
     dir: PathBuf,
     keep: bool,
+    bundle: bool,
 }
 
 fn main() -> Result<()> {
@@ -47,6 +52,7 @@ fn asked() -> Result<Asked> {
         days: 366,
         dir: std::env::temp_dir().join(format!("register-year-{}", std::process::id())),
         keep: false,
+        bundle: false,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -55,6 +61,7 @@ fn asked() -> Result<Asked> {
             "--days" => asked.days = arguments.next().ok_or("--days N")?.parse()?,
             "--dir" => asked.dir = arguments.next().ok_or("--dir FOLDER")?.into(),
             "--keep" => asked.keep = true,
+            "--bundle" => asked.bundle = true,
             _ => {}
         }
     }
@@ -76,6 +83,9 @@ async fn run(asked: &Asked) -> Result<()> {
         fill(asked, &settings, first).await?;
     }
     let keys = Keys::open(&settings.keys, &dir)?;
+    if asked.bundle {
+        return bundle(&asked.dir, &keys, Search::default()).await;
+    }
     let (bytes, records, days) = size(&dir)?;
     row(
         "on the disk, all included",
@@ -84,6 +94,7 @@ async fn run(asked: &Asked) -> Result<()> {
     let log = log(asked)?;
     row("Squid's access.log", format!("{:.1} bytes a record, {:.1} with gzip -9", log.raw, log.packed));
     person(&dir, &keys, &log, records, days).await?;
+    bundle(&asked.dir, &keys, Search { user: Some(PERSON.into()), ..Search::default() }).await?;
     within_a_day(&dir, &keys, first + asked.days / 2).await?;
     figures(&dir, &keys, first + asked.days - 1, asked.days.min(31)).await?;
     proof(&dir, &keys).await?;
@@ -160,9 +171,8 @@ fn log(asked: &Asked) -> Result<Log> {
 
 /// One person's year, beside zgrep.
 async fn person(dir: &Path, keys: &Keys, log: &Log, records: u64, days: u64) -> Result<()> {
-    let name = "k.nom-de-famille10";
     let began = Instant::now();
-    let mut zgrep = Command::new("zgrep").args(["-F", name]).arg(&log.file).stdout(Stdio::piped()).spawn()?;
+    let mut zgrep = Command::new("zgrep").args(["-F", PERSON]).arg(&log.file).stdout(Stdio::piped()).spawn()?;
     let mut first_line = [0; 1];
     let mut out = zgrep.stdout.take().ok_or("no output")?;
     std::io::Read::read_exact(&mut out, &mut first_line)?;
@@ -179,7 +189,7 @@ async fn person(dir: &Path, keys: &Keys, log: &Log, records: u64, days: u64) -> 
         ),
     );
     // In a log of a year, a person's newest day is at the end of what has to be unpacked.
-    let query = Search { user: Some(name.into()), ..Search::default() };
+    let query = Search { user: Some(PERSON.into()), ..Search::default() };
     let (began, mut first, mut count) = (Instant::now(), None, 0_u64);
     visit(dir, keys, &query, |_| {
         first.get_or_insert_with(|| began.elapsed());
@@ -202,6 +212,66 @@ async fn person(dir: &Path, keys: &Keys, log: &Log, records: u64, days: u64) -> 
     .await?;
     row("its newest record", format!("{:.1} ms", millis(newest.unwrap_or_default())));
     Ok(())
+}
+
+/// Records taken out with their proofs, into a bundle, which is verified.
+async fn bundle(dir: &Path, keys: &Keys, search: Search) -> Result<()> {
+    let (register, file) = (dir.join("register"), dir.join("bundle.zip"));
+    let _ = std::fs::remove_file(&file);
+    let head = Head {
+        kind: Kind::Subject,
+        reference: "bench".into(),
+        organisation: "bench".into(),
+        node: "gate".into(),
+        from: None,
+        to: None,
+        made_at: "2026-11-25T00:00:00Z".into(),
+        program: "bench".into(),
+        statement: std::collections::BTreeMap::new(),
+    };
+    let options = Options { encryption: Encryption::None, zone: jiff::tz::TimeZone::UTC, language: "en".into() };
+    let before = high_water()?;
+    let began = Instant::now();
+    let mut bundle = Bundle::begin(&file, options, head, keys)?;
+    let (searches, mut failed) = ([search], None);
+    let missed = visit_proven(&register, keys, &searches, |day| match bundle.add_day(&day) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    });
+    assert!(missed.await?.is_empty());
+    failed.map_or(Ok(()), Err)?;
+    let visited = began.elapsed();
+    let made = bundle.finish()?;
+    row(
+        "a bundle",
+        format!(
+            "{:.2} s, of which {:.2} s at its end: {} records of {} days, {} proved, {:.1} bytes a record; {} MiB resident at \
+             most, {} before",
+            began.elapsed().as_secs_f64(),
+            (began.elapsed() - visited).as_secs_f64(),
+            made.records,
+            made.days,
+            made.proved,
+            made.bytes as f64 / made.records as f64,
+            high_water()?,
+            before,
+        ),
+    );
+    let began = Instant::now();
+    let report = logstore::bundle::verify(&file, Some(&keys.public()), None).map_err(|found| format!("{found:?}"))?;
+    row("the same verified", format!("{:.2} s, {} MiB at most", began.elapsed().as_secs_f64(), high_water()?));
+    assert_eq!(report.records, made.records);
+    Ok(std::fs::remove_file(&file)?)
+}
+
+/// Memory that was resident at most, in MiB.
+fn high_water() -> Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no high water mark")?;
+    Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? >> 10)
 }
 
 async fn within_a_day(dir: &Path, keys: &Keys, day: i64) -> Result<()> {

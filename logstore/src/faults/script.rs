@@ -15,6 +15,7 @@ pub(super) async fn play(part: &Value) {
         "busy" => busy(&world, part["seed"].as_u64().unwrap()).await,
         "import" => import(&world, 40).await,
         "erase" => erase(&world).await,
+        "bundle" => drop(super::bundle::make(&world).await.unwrap()),
         "large" => super::large::play(&world, part["count"].as_i64().unwrap()).await,
         "master" => drop(world.keys().replace_master().unwrap()),
         other => panic!("{other} is no part"),
