@@ -4,7 +4,7 @@ use crate::dayfile::open::OpenDay;
 use crate::faults::{DAY, MIDNIGHT, entry};
 use crate::row::Row;
 use crate::seal::{seal_again, seal_day};
-use crate::{Durability, HostFilter, Outcome};
+use crate::{Durability, HostFilter, Outcome, Record};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
