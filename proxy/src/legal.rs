@@ -4,12 +4,23 @@
 //! clock or knows the register: who calls has looked everything up. What is not configured is shown as to be completed.
 //!
 //! Table of contents: [`document`] (what a document is made of), [`prose`] and [`wording`] (how words are set),
-//! [`references`] (articles of law, by id).
+//! [`references`] (articles of law, by id), [`parties`] and [`write`] (who writes to whom, and how texts are written),
+//! [`subject`] (the answer to a request for access), [`letters`] (about all rights), [`requisition`] (for authorities).
 #![expect(dead_code, reason = "the commands that write these documents come next")]
 
 pub(crate) mod document;
 pub(crate) mod html;
+pub(crate) mod letters;
+pub(crate) mod parties;
 pub(crate) mod pdf;
 pub(crate) mod prose;
 pub(crate) mod references;
+pub(crate) mod requisition;
+pub(crate) mod subject;
 pub(crate) mod wording;
+mod write;
+
+#[cfg(test)]
+mod example;
+#[cfg(test)]
+mod golden;

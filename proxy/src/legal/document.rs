@@ -19,12 +19,12 @@ pub(crate) struct Document {
     /// When it was made: never the clock's time, so that the same input gives the same bytes.
     pub(crate) issued: ZonedDateTime,
     /// What it says, in order.
-    pub(crate) blocks: Vec<Block>,
+    pub(crate) passages: Vec<Passage>,
 }
 
 /// A part of a document.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Block {
+pub(crate) enum Passage {
     /// The title on the page, the one heading of level 1, with the words above it.
     Title {
         /// Small words above the title: the organisation.

@@ -1,7 +1,7 @@
 //! A document as one HTML file: no script, nothing fetched, readable on a telephone, on paper and by a screen reader.
 mod chart;
 
-use super::document::{Align, Block, Document, Letterhead, Signature, Table, visible};
+use super::document::{Align, Document, Letterhead, Passage, Signature, Table, visible};
 use super::prose::{Prose, Style};
 use crate::pages::Language;
 
@@ -26,8 +26,8 @@ pub(crate) fn render(document: &Document) -> String {
     page.raw("<style>\n");
     page.raw(STYLE);
     page.raw("</style>\n</head>\n<body>\n<main>\n");
-    for block in &document.blocks {
-        page.block(block);
+    for passage in &document.passages {
+        page.passage(passage);
     }
     page.raw("</main>\n<footer>\n");
     page.element("p", "", &format!("{} · {}", document.author, document.reference));
@@ -121,28 +121,28 @@ impl Page {
         }
     }
 
-    fn block(&mut self, block: &Block) {
-        match block {
-            Block::Title { above, title } => {
+    fn passage(&mut self, passage: &Passage) {
+        match passage {
+            Passage::Title { above, title } => {
                 self.element("p", "class=\"above\"", above);
                 self.element("h1", "", title);
             }
-            Block::Letterhead(head) => self.letterhead(head),
-            Block::Heading { level, title } => {
+            Passage::Letterhead(head) => self.letterhead(head),
+            Passage::Heading { level, title } => {
                 let name = ["h2", "h3", "h4", "h5", "h6"][usize::from(level.clamp(&2, &6) - 2)];
                 self.element(name, "", title);
             }
-            Block::Paragraph(prose) => {
+            Passage::Paragraph(prose) => {
                 self.open("p", "");
                 self.prose(prose);
                 self.close("p");
             }
-            Block::Note(prose) => {
+            Passage::Note(prose) => {
                 self.open("p", "class=\"note\"");
                 self.prose(prose);
                 self.close("p");
             }
-            Block::Definitions(pairs) => {
+            Passage::Definitions(pairs) => {
                 self.raw("<dl>\n");
                 for (name, prose) in pairs {
                     self.element("dt", "", name);
@@ -152,7 +152,7 @@ impl Page {
                 }
                 self.close("dl");
             }
-            Block::List { numbered, items } => {
+            Passage::List { numbered, items } => {
                 let name = if *numbered { "ol" } else { "ul" };
                 self.open(name, "");
                 self.raw("\n");
@@ -163,10 +163,10 @@ impl Page {
                 }
                 self.close(name);
             }
-            Block::Table(table) => self.table(table),
-            Block::Chart(chart) => self.chart(chart),
-            Block::Signatures(places) => self.signatures(places),
-            Block::PageBreak => self.raw("<div class=\"break\"></div>\n"),
+            Passage::Table(table) => self.table(table),
+            Passage::Chart(chart) => self.chart(chart),
+            Passage::Signatures(places) => self.signatures(places),
+            Passage::PageBreak => self.raw("<div class=\"break\"></div>\n"),
         }
     }
 
@@ -243,7 +243,7 @@ mod tests {
     use crate::legal::document::{Column, Table};
     use jiff::ZonedDateTime;
 
-    fn page(blocks: Vec<Block>) -> String {
+    fn page(passages: Vec<Passage>) -> String {
         let issued: ZonedDateTime = "2026-11-25T09:00:00+01:00[Europe/Paris]".parse().expect("a moment");
         let words = "\"><script>alert(1)</script>\u{202e}";
         render(&Document {
@@ -253,7 +253,7 @@ mod tests {
             subject: words.into(),
             reference: words.into(),
             issued,
-            blocks,
+            passages,
         })
     }
 
@@ -276,13 +276,13 @@ mod tests {
             row_headings: true,
         };
         let page = page(vec![
-            Block::Letterhead(head),
-            Block::Heading { level: 200, title: hostile.into() },
-            Block::Paragraph(prose.clone()),
-            Block::Definitions(vec![(hostile.into(), prose.clone())]),
-            Block::List { numbered: true, items: vec![prose] },
-            Block::Table(table),
-            Block::Signatures(vec![Signature { quality: hostile.into(), name: hostile.into() }]),
+            Passage::Letterhead(head),
+            Passage::Heading { level: 200, title: hostile.into() },
+            Passage::Paragraph(prose.clone()),
+            Passage::Definitions(vec![(hostile.into(), prose.clone())]),
+            Passage::List { numbered: true, items: vec![prose] },
+            Passage::Table(table),
+            Passage::Signatures(vec![Signature { quality: hostile.into(), name: hostile.into() }]),
         ]);
         assert!(!page.contains("<script") && !page.contains('\u{202e}'), "{page}");
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{page}");
@@ -293,7 +293,7 @@ mod tests {
     fn a_row_has_as_many_cells_as_there_are_columns() {
         let columns = vec![Column::words("a"), Column::numbers("b")];
         let rows = vec![vec![], vec!["1".into(), "2".into(), "3".into()]];
-        let page = page(vec![Block::Table(Table { columns, rows, ..Table::default() })]);
+        let page = page(vec![Passage::Table(Table { columns, rows, ..Table::default() })]);
         assert_eq!(page.matches("<td").count(), 4);
     }
 }

@@ -1,6 +1,6 @@
 //! A document as PDF: tagged for screen readers, made to be kept (PDF/A-2a and PDF/UA-1 at once, which krilla holds it to).
 //!
-//! Three steps, a file each or more: blocks become slabs that no page cuts (`flow`, with `text`, `table`, `chart`, `head`),
+//! Three steps, a file each or more: passages become slabs that no page cuts (`flow`, with `text`, `table`, `chart`, `head`),
 //! slabs become pages (`pages`), pages become bytes (`paint`). The same document gives the same bytes: nothing here asks the
 //! clock or a source of randomness.
 mod chart;
@@ -24,8 +24,8 @@ use std::fmt;
 pub(crate) fn render(document: &Document) -> Result<Vec<u8>, PdfError> {
     let fonts = fonts::Fonts::load()?;
     let mut flow = flow::Flow::new(&fonts, document.language);
-    for block in &document.blocks {
-        flow.block(block);
+    for passage in &document.passages {
+        flow.passage(passage);
     }
     let flow::Flow { slabs, headers, tags, .. } = flow;
     let pages = pages::paginate(slabs, &headers);

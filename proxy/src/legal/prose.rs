@@ -132,12 +132,12 @@ mod tests {
         assert_eq!(
             prose.runs,
             [
-                run("Selon l’article\u{a0}15 du RGPD, ", Style::Plain),
+                run("Selon l’article\u{a0}15 du\u{a0}RGPD, ", Style::Plain),
                 run("12", Style::Strong),
                 run(" lignes\u{a0}: a**b{}.", Style::Plain),
             ]
         );
-        assert_eq!(prose.words(), "Selon l’article\u{a0}15 du RGPD, 12 lignes\u{a0}: a**b{}.");
+        assert_eq!(prose.words(), "Selon l’article\u{a0}15 du\u{a0}RGPD, 12 lignes\u{a0}: a**b{}.");
     }
 
     #[test]

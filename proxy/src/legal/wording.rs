@@ -134,7 +134,7 @@ pub(crate) fn unknown(language: Language) -> &'static str {
 /// by the rules of the Imprimerie nationale).
 pub(crate) fn set(language: Language, text: &str) -> String {
     let mut text = text.replace('\'', "’");
-    const FRENCH: [(&str, &str); 8] = [
+    const FRENCH: [(&str, &str); 9] = [
         (" :", "\u{a0}:"),
         ("« ", "«\u{a0}"),
         (" »", "\u{a0}»"),
@@ -143,6 +143,7 @@ pub(crate) fn set(language: Language, text: &str) -> String {
         (" ?", "\u{202f}?"),
         (" %", "\u{a0}%"),
         (" €", "\u{a0}€"),
+        ("du RGPD", "du\u{a0}RGPD"),
     ];
     if language.is_french() {
         for (typed, set) in FRENCH {

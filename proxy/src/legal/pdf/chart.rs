@@ -29,12 +29,12 @@ impl Flow<'_> {
         for bars in chart.bars.chunks(MOST) {
             let told = Chart { bars: bars.to_vec(), ..chart.clone() }.told(self.language);
             let node = self.tags.top(Tag::Figure(Some(super::short(&told))));
-            let leaf = self.tags.leaf(node);
+            let content = self.tags.content(node);
             let (height, items) = match chart.shape {
                 Shape::Lying => self.lying(bars, most),
                 Shape::Standing => self.standing(bars, most),
             };
-            let figure = Item::Figure { x: 0.0, y: 0.0, width: WIDTH, height, items, leaf, node };
+            let figure = Item::Figure { x: 0.0, y: 0.0, width: WIDTH, height, items, content, node };
             self.push(Slab { height, before: 6.0, items: vec![figure], ..Slab::default() });
         }
         self.push(Slab { height: 5.0, ..Slab::default() });
@@ -51,7 +51,7 @@ impl Flow<'_> {
             let top = at as f32 * PITCH;
             let baseline = top + PITCH / 2.0 + SMALL * 0.364;
             let width = part(bar.value, most, length);
-            items.push(words(0.0, baseline, label, Ink::Ink));
+            items.push(words(0.0, baseline, label, Ink::Main));
             items.push(Item::Box { x: left, y: top + 3.0, width, height: PITCH - 6.0, ink: Ink::Brick });
             items.push(words(left + width + 6.0, baseline, number, Ink::Soft));
         }
@@ -77,7 +77,7 @@ impl Flow<'_> {
                 let label = self.short(label, pitch);
                 let width = self.width(&label);
                 let down = ground + SMALL * 1.5 + line as f32 * SMALL * 1.3;
-                items.push(words(middle - width / 2.0, down, label, Ink::Ink));
+                items.push(words(middle - width / 2.0, down, label, Ink::Main));
             }
         }
         items.push(Item::Box { x: 0.0, y: ground, width: pitch * bars.len() as f32, height: 0.8, ink: Ink::Soft });
@@ -91,14 +91,10 @@ impl Flow<'_> {
             return label;
         }
         // Nothing of more than three hundred characters fits.
-        let mut kept: Vec<char> = label.chars().take(300).collect();
-        while kept.pop().is_some() {
-            let cut: String = kept.iter().chain(['…'].iter()).collect();
-            if self.width(&cut) <= width {
-                return cut;
-            }
-        }
-        String::new()
+        let cut = |at: usize| -> String { label.chars().take(at).chain(['…']).collect() };
+        let lengths: Vec<usize> = (0..label.chars().count().min(300)).collect();
+        let fitting = lengths.partition_point(|at| self.width(&cut(*at)) <= width);
+        fitting.checked_sub(1).map_or_else(String::new, cut)
     }
 
     fn width(&self, text: &str) -> f32 {

@@ -1,9 +1,10 @@
-//! Blocks to slabs: how each kind of block is set, and what it is to a screen reader.
+//! Passages to slabs: how each kind of passage is set, and what it is to a screen reader.
 use super::fonts::{Face, Fonts};
-use super::slab::{Header, Ink, Item, MM, Mark, Slab, WIDTH};
+use super::head::WINDOW_LEFT;
+use super::slab::{Header, Ink, Item, Mark, Slab, WIDTH};
 use super::tags::Tags;
 use super::text::{self, Piece};
-use crate::legal::document::{Block, Signature};
+use crate::legal::document::{Passage, Signature};
 use crate::legal::prose::{Prose, Run, Style};
 use crate::pages::Language;
 use krilla::tagging::{ListNumbering, Tag};
@@ -18,7 +19,7 @@ pub(super) struct Flow<'a> {
     pub(super) tags: Tags,
     /// Whether the next slab begins a page.
     breaks: bool,
-    /// Whether the block before was a heading: what follows it stands close.
+    /// Whether the passage before was a heading: what follows it stands close.
     headed: bool,
 }
 
@@ -36,7 +37,7 @@ pub(super) struct Setting {
 
 /// How running text is set.
 pub(super) const BODY: Setting =
-    Setting { face: Face::Regular, size: 9.75, leading: 14.5, ink: Ink::Ink, x: 0.0, width: WIDTH };
+    Setting { face: Face::Regular, size: 9.6, leading: 14.25, ink: Ink::Main, x: 0.0, width: WIDTH };
 
 impl Setting {
     /// Where the baseline is in a line of this leading.
@@ -55,26 +56,26 @@ impl<'a> Flow<'a> {
         Flow { fonts, language, slabs, headers, tags, breaks: false, headed: false }
     }
 
-    /// Sets a block.
-    pub(super) fn block(&mut self, block: &Block) {
-        match block {
-            Block::Title { above, title } => self.title(above, title),
-            Block::Letterhead(head) => self.letterhead(head),
-            Block::Heading { level, title } => self.heading(*level, title),
-            Block::Paragraph(prose) => {
+    /// Sets a passage.
+    pub(super) fn passage(&mut self, passage: &Passage) {
+        match passage {
+            Passage::Title { above, title } => self.title(above, title),
+            Passage::Letterhead(head) => self.letterhead(head),
+            Passage::Heading { level, title } => self.heading(*level, title),
+            Passage::Paragraph(prose) => {
                 let group = self.tags.top(Tag::P);
                 let lines = self.set(prose, BODY, group);
-                self.lines(lines, BODY.leading, 7.5);
+                self.lines(lines, BODY.leading, 7.0);
             }
-            Block::Note(prose) => self.note(prose),
-            Block::Definitions(pairs) => self.definitions(pairs),
-            Block::List { numbered, items } => self.list(*numbered, items),
-            Block::Table(table) => self.table(table),
-            Block::Chart(chart) => self.chart(chart),
-            Block::Signatures(places) => self.signatures(places),
-            Block::PageBreak => self.breaks = true,
+            Passage::Note(prose) => self.note(prose),
+            Passage::Definitions(pairs) => self.definitions(pairs),
+            Passage::List { numbered, items } => self.list(*numbered, items),
+            Passage::Table(table) => self.table(table),
+            Passage::Chart(chart) => self.chart(chart),
+            Passage::Signatures(places) => self.signatures(places),
+            Passage::PageBreak => self.breaks = true,
         }
-        self.headed = matches!(block, Block::Heading { .. } | Block::Title { .. });
+        self.headed = matches!(passage, Passage::Heading { .. } | Passage::Title { .. });
     }
 
     /// Adds a slab, on a new page if one was asked for.
@@ -84,6 +85,13 @@ impl<'a> Flow<'a> {
             slab.before = slab.before.min(4.0);
         }
         self.slabs.push(slab);
+    }
+
+    /// Has what was added last stay with what comes next.
+    pub(super) fn keep(&mut self) {
+        if let Some(last) = self.slabs.last_mut() {
+            last.keep = true;
+        }
     }
 
     /// Adds lines so that no page begins or ends with a single one of them.
@@ -96,7 +104,7 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// Sets text of one face, all of it a leaf a line of `group`.
+    /// Sets text of one face, a piece of content of `group` each line.
     pub(super) fn set_plain(&mut self, text: &str, setting: Setting, group: usize) -> Vec<Drawn> {
         self.set(&Prose::plain(text), setting, group)
     }
@@ -132,7 +140,7 @@ impl<'a> Flow<'a> {
                     });
                     let x = setting.x + part.x;
                     self.link(run, x, part.width, setting, group, &mut drawn);
-                    let mark = Mark::Leaf(self.tags.leaf(group));
+                    let mark = Mark::Content(self.tags.content(group));
                     let ink = if run.link.is_some() { Ink::Link } else { setting.ink };
                     let (face, size, y) = (piece.face, setting.size, setting.baseline());
                     drawn.push(Item::Text { x, y, face, size, ink, text: part.text.into(), mark });
@@ -146,7 +154,7 @@ impl<'a> Flow<'a> {
         let Some(target) = &run.link else { return };
         let (target, told) = (target.clone(), run.text.clone());
         let (y, height) = ((setting.leading - setting.size) / 2.0 - 1.0, setting.size + 2.0);
-        drawn.push(Item::Link { x, y, width, height, target, told, leaf: self.tags.leaf(group) });
+        drawn.push(Item::Link { x, y, width, height, target, told, content: self.tags.content(group) });
     }
 
     fn title(&mut self, above: &str, title: &str) {
@@ -158,8 +166,8 @@ impl<'a> Flow<'a> {
         }
         let large = Setting { face: Face::Bold, size: 20.0, leading: 25.0, ..BODY };
         self.titled(1, title, large, 9.0);
-        let rule = Item::Box { x: 0.0, y: 0.0, width: 34.0, height: 2.5, ink: Ink::Brick };
-        self.push(Slab { height: 12.0, before: 8.0, keep: true, items: vec![rule], ..Slab::default() });
+        let hairline = Item::Box { x: 0.0, y: 0.0, width: 34.0, height: 2.5, ink: Ink::Brick };
+        self.push(Slab { height: 12.0, before: 8.0, keep: true, items: vec![hairline], ..Slab::default() });
     }
 
     fn heading(&mut self, level: u8, title: &str) {
@@ -219,25 +227,28 @@ impl<'a> Flow<'a> {
             let left = self.set_plain(name, term, label);
             let body = self.tags.within(item, Tag::LBody);
             let right = self.set(prose, told, body);
-            let rule = Item::Box { x: 0.0, y: 0.0, width: WIDTH, height: 0.6, ink: Ink::Line };
+            let hairline = Item::Box { x: 0.0, y: 0.0, width: WIDTH, height: 0.6, ink: Ink::Line };
             let before = if at == 0 { 8.0 } else { 0.0 };
-            self.row(vec![left, right], told.leading, 3.5, vec![rule], before, None);
+            self.row(vec![left, right], told.leading, 3.5, vec![hairline], before, None);
+            if (at == 0 && count > 1) || at + 2 == count {
+                self.keep();
+            }
             if at + 1 == count {
-                let rule = Item::Box { x: 0.0, y: 0.0, width: WIDTH, height: 0.6, ink: Ink::Line };
-                self.push(Slab { height: 4.0, items: vec![rule], ..Slab::default() });
+                let hairline = Item::Box { x: 0.0, y: 0.0, width: WIDTH, height: 0.6, ink: Ink::Line };
+                self.push(Slab { height: 4.0, items: vec![hairline], ..Slab::default() });
             }
         }
     }
 
     /// Adds cells side by side: one slab, or several when there are too many lines for a page.
     ///
-    /// `rules` are drawn on the first; `header` is the table's heading, for where it begins a page.
+    /// `hairlines` are drawn on the first; `header` is the table's heading, for where it begins a page.
     pub(super) fn row(
         &mut self,
         cells: Vec<Vec<Drawn>>,
         leading: f32,
         pad: f32,
-        rules: Vec<Item>,
+        hairlines: Vec<Item>,
         before: f32,
         header: Option<usize>,
     ) {
@@ -256,7 +267,7 @@ impl<'a> Flow<'a> {
         if let Some(first) = slabs.first_mut() {
             first.height += pad;
             first.before = before;
-            first.items.splice(0..0, rules);
+            first.items.splice(0..0, hairlines);
         }
         if let Some(last) = slabs.last_mut() {
             last.height += pad;
@@ -274,7 +285,7 @@ impl<'a> Flow<'a> {
         for (at, prose) in items.iter().enumerate() {
             let item = self.tags.within(list, Tag::LI);
             let label = self.tags.within(item, Tag::Lbl);
-            let mark = Mark::Leaf(self.tags.leaf(label));
+            let mark = Mark::Content(self.tags.content(label));
             let text = if numbered { format!("{}. ", at + 1) } else { self.language.pick("– ", "• ").to_owned() };
             let (y, ink) = (setting.baseline(), Ink::Soft);
             let marker = Item::Text { x: 0.0, y, face: Face::Table, size: BODY.size, ink, text: text.into(), mark };
@@ -289,21 +300,27 @@ impl<'a> Flow<'a> {
     }
 
     fn signatures(&mut self, places: &[Signature]) {
-        for beside in places.chunks(2) {
-            let width = 78.0 * MM;
-            let mut slab = Slab { before: 20.0, height: 100.0, ..Slab::default() };
+        // Nobody signs an empty page: the words before stay with the place.
+        self.keep();
+        const GAP: f32 = 14.0;
+        let across = if places.len() == 3 { 3 } else { 2 };
+        let width = (WIDTH - GAP * (across as f32 - 1.0)) / across as f32;
+        for beside in places.chunks(across) {
+            let mut slab = Slab { before: 14.0, ..Slab::default() };
             for (at, place) in beside.iter().enumerate() {
-                let right = WIDTH - width;
-                let x = if beside.len() == 1 || at == 1 { right } else { 0.0 };
-                let setting =
-                    Setting { x, width: if beside.len() == 1 { width } else { width.min(right - 8.0) }, ..BODY };
+                // One alone stands below the recipient of a letter.
+                let (x, width) = match beside.len() {
+                    1 => (WINDOW_LEFT, WIDTH - WINDOW_LEFT),
+                    _ => (at as f32 * (width + GAP), width),
+                };
+                let setting = Setting { x, width, ..BODY };
                 let group = self.tags.top(Tag::P);
                 let mut down = 0.0;
                 for line in self.set_plain(&place.quality, setting, group) {
                     slab.items.extend(line.into_iter().map(|item| item.moved(0.0, down)));
                     down += setting.leading;
                 }
-                down += 46.0;
+                down += 40.0;
                 slab.items.push(Item::Box { x, y: down, width: setting.width, height: 0.6, ink: Ink::Line });
                 down += 4.0;
                 let group = self.tags.top(Tag::P);

@@ -6,22 +6,22 @@ use crate::legal::document::Letterhead;
 use krilla::tagging::Tag;
 
 /// Where the window begins: from the left edge of the sheet.
-const WINDOW_LEFT: f32 = 110.0 * MM - SIDE;
+pub(super) const WINDOW_LEFT: f32 = 110.0 * MM - SIDE;
 /// Where the window begins: from its upper edge.
 const WINDOW_TOP: f32 = 50.0 * MM - TOP;
 /// Where the window ends: place and date stand below.
-const WINDOW_END: f32 = 90.0 * MM - TOP;
+const WINDOW_END: f32 = 85.0 * MM - TOP;
 
 impl Flow<'_> {
     /// Sets the head of a letter.
     pub(super) fn letterhead(&mut self, head: &Letterhead) {
-        let right = Setting { size: 9.75, leading: 13.5, x: WINDOW_LEFT, width: WIDTH - WINDOW_LEFT, ..BODY };
+        let right = Setting { leading: 13.5, x: WINDOW_LEFT, width: WIDTH - WINDOW_LEFT, ..BODY };
         let left = Setting { size: 9.0, leading: 12.5, ink: Ink::Soft, width: WINDOW_LEFT - 12.0, ..BODY };
         let mut items = Vec::new();
         let group = self.tags.top(Tag::P);
         let mut sender_end = 0.0;
         for (at, line) in head.sender.iter().enumerate() {
-            let name = Setting { face: Face::Bold, size: 11.0, leading: 15.5, ink: Ink::Ink, ..left };
+            let name = Setting { face: Face::Bold, size: 11.0, leading: 15.5, ink: Ink::Main, ..left };
             sender_end = self.stand(line, if at == 0 { name } else { left }, group, sender_end, &mut items);
         }
         let group = self.tags.top(Tag::P);

@@ -103,8 +103,8 @@ mod tests {
 
     #[test]
     fn a_table_that_goes_on_has_its_heading_again() {
-        let rule = Item::Box { x: 0.0, y: 0.0, width: 1.0, height: 1.0, ink: crate::legal::pdf::slab::Ink::Line };
-        let headers = [Header { height: 30.0, items: vec![rule] }];
+        let hairline = Item::Box { x: 0.0, y: 0.0, width: 1.0, height: 1.0, ink: crate::legal::pdf::slab::Ink::Line };
+        let headers = [Header { height: 30.0, items: vec![hairline] }];
         let rows = (0..3).map(|_| Slab { header: Some(0), ..slab(400.0, false) });
         let pages = paginate(rows.collect(), &headers);
         assert_eq!(pages.iter().map(|page| page.items.len()).collect::<Vec<_>>(), [0, 1, 1]);

@@ -29,7 +29,7 @@ pub(super) fn paint(document: &Document, fonts: &Fonts, pages: &[Page], tags: Ta
         .finish()
         .map_err(|error| PdfError::Refused(format!("{error:?}")))?;
     let mut file = File::new_with(SerializeSettings { configuration, ..SerializeSettings::default() });
-    let mut painter = Painter { fonts, drawn: vec![None; tags.leaves()], tags };
+    let mut painter = Painter { fonts, drawn: vec![None; tags.contents()], tags };
     for (number, page) in pages.iter().enumerate() {
         let settings = PageSettings::from_wh(PAGE_WIDTH, PAGE_HEIGHT).ok_or(PdfError::Refused("no page".into()))?;
         let mut sheet = file.start_page_with(settings);
@@ -78,35 +78,35 @@ impl Painter<'_> {
         self.foot(&mut surface, foot);
         surface.finish();
         for item in &page.items {
-            if let Item::Link { x, y, width, height, target, told, leaf } = item
+            if let Item::Link { x, y, width, height, target, told, content } = item
                 && let Some(rect) = Rect::from_xywh(*x, *y, width.max(1.0), *height)
             {
                 let target = Target::Action(Action::Link(LinkAction::new(target.clone())));
                 let annotation = Annotation::new_link(LinkAnnotation::new(rect, target), Some(short(told)));
-                self.draw(*leaf, sheet.add_tagged_annotation(annotation));
+                self.draw(*content, sheet.add_tagged_annotation(annotation));
             }
         }
     }
 
     fn item(&mut self, surface: &mut Surface<'_>, item: &Item, page: usize) {
         match item {
-            Item::Text { mark: Mark::Leaf(leaf), .. } => {
+            Item::Text { mark: Mark::Content(content), .. } => {
                 let identifier = surface.start_tagged(ContentTag::Span(SpanTag::empty()));
                 self.fill(surface, item);
                 surface.end_tagged();
-                self.draw(*leaf, identifier);
+                self.draw(*content, identifier);
             }
             Item::Text { mark: Mark::Artifact, .. } => {
                 aside(surface, ArtifactType::PaginationOther, |surface| self.fill(surface, item));
             }
             Item::Box { .. } => aside(surface, ArtifactType::Layout, |surface| self.fill(surface, item)),
-            Item::Figure { x, y, width, height, items, leaf, node } => {
+            Item::Figure { x, y, width, height, items, content, node } => {
                 let identifier = surface.start_tagged(ContentTag::Other);
                 for part in items {
                     self.fill(surface, &part.clone().moved(*x, *y));
                 }
                 surface.end_tagged();
-                self.draw(*leaf, identifier);
+                self.draw(*content, identifier);
                 if let (Some(TagKind::Figure(tag)), Some(rect)) =
                     (self.tags.kind(*node), Rect::from_xywh(*x, *y, *width, *height))
                 {
@@ -117,8 +117,8 @@ impl Painter<'_> {
         }
     }
 
-    fn draw(&mut self, leaf: usize, identifier: Identifier) {
-        if let Some(place) = self.drawn.get_mut(leaf) {
+    fn draw(&mut self, content: usize, identifier: Identifier) {
+        if let Some(place) = self.drawn.get_mut(content) {
             *place = Some(identifier);
         }
     }

@@ -22,7 +22,7 @@ pub(super) const MM: f32 = 72.0 / 25.4;
 /// A colour, as pages on screen have it (`proxy/templates/style.css`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Ink {
-    Ink,
+    Main,
     Soft,
     Line,
     Link,
@@ -34,7 +34,7 @@ impl Ink {
     /// Red, green, blue.
     pub(super) fn rgb(self) -> (u8, u8, u8) {
         match self {
-            Ink::Ink => (0x1f, 0x25, 0x2d),
+            Ink::Main => (0x1f, 0x25, 0x2d),
             Ink::Soft => (0x55, 0x5f, 0x6a),
             Ink::Line => (0xd3, 0xce, 0xc5),
             Ink::Link => (0x1d, 0x4f, 0x85),
@@ -47,9 +47,9 @@ impl Ink {
 /// Which part of the structure something drawn belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
-    /// A leaf of the tree of tags, drawn once.
-    Leaf(usize),
-    /// Nothing that is read aloud: rules, backgrounds, headings repeated on a new page.
+    /// A piece of content in the tree of tags, drawn once.
+    Content(usize),
+    /// Nothing that is read aloud: hairlines, backgrounds, headings repeated on a new page.
     Artifact,
 }
 
@@ -58,12 +58,12 @@ pub(super) enum Mark {
 pub(super) enum Item {
     /// A line of text of one face; `y` is its baseline.
     Text { x: f32, y: f32, face: Face, size: f32, ink: Ink, text: Box<str>, mark: Mark },
-    /// A filled rectangle: a rule, a bar, a ground.
+    /// A filled rectangle: a hairline, a bar, a ground.
     Box { x: f32, y: f32, width: f32, height: f32, ink: Ink },
-    /// A place that leads somewhere: the leaf is its annotation.
-    Link { x: f32, y: f32, width: f32, height: f32, target: String, told: String, leaf: usize },
-    /// A figure: everything in it is one leaf, and `node` is told where it stands.
-    Figure { x: f32, y: f32, width: f32, height: f32, items: Vec<Item>, leaf: usize, node: usize },
+    /// A place that leads somewhere: its annotation is a piece of content.
+    Link { x: f32, y: f32, width: f32, height: f32, target: String, told: String, content: usize },
+    /// A figure: everything in it is one piece of content, and `node` is told where it stands.
+    Figure { x: f32, y: f32, width: f32, height: f32, items: Vec<Item>, content: usize, node: usize },
 }
 
 impl Item {

@@ -42,7 +42,8 @@ impl Flow<'_> {
         }
         let header = self.head(table, &places, group, before);
         let body = self.tags.within(group, Tag::TBody);
-        for row in &table.rows {
+        let count = table.rows.len();
+        for (number, row) in table.rows.iter().enumerate() {
             let line = self.tags.within(body, Tag::TR);
             let mut cells = Vec::with_capacity(places.len());
             for (at, (column, place)) in table.columns.iter().zip(&places).enumerate() {
@@ -54,11 +55,15 @@ impl Flow<'_> {
                 let text = row.get(at).map_or("", String::as_str);
                 cells.push(self.cell(text, CELL, *place, column.align, cell));
             }
-            let rule = Item::Box { x: 0.0, y: 0.0, width: WIDTH, height: 0.5, ink: Ink::Line };
-            self.row(cells, CELL.leading, PAD, vec![rule], 0.0, Some(header));
+            let hairline = Item::Box { x: 0.0, y: 0.0, width: WIDTH, height: 0.5, ink: Ink::Line };
+            self.row(cells, CELL.leading, PAD, vec![hairline], 0.0, Some(header));
+            // No page has a single row of a table at its end, nor at its beginning.
+            if (number == 0 && count > 1) || number + 2 == count {
+                self.keep();
+            }
         }
-        let rule = Item::Box { x: 0.0, y: 0.0, width: WIDTH, height: 0.5, ink: Ink::Line };
-        self.push(Slab { height: 6.0, items: vec![rule], ..Slab::default() });
+        let hairline = Item::Box { x: 0.0, y: 0.0, width: WIDTH, height: 0.5, ink: Ink::Line };
+        self.push(Slab { height: 6.0, items: vec![hairline], ..Slab::default() });
     }
 
     /// The headings: drawn once as such, and kept to be drawn again on the pages that follow.
@@ -71,7 +76,7 @@ impl Flow<'_> {
             let cell = self.tags.within(line, Tag::TH(TableHeaderScope::Column));
             cells.push(self.cell(&column.heading, setting, *place, column.align, cell));
         }
-        // Headings stand on the rule below them.
+        // Headings stand on the hairline below them.
         let lines = cells.iter().map(Vec::len).max().unwrap_or(1);
         let mut items = Vec::new();
         for cell in cells {
@@ -119,13 +124,12 @@ impl Flow<'_> {
         let mut needs = Vec::with_capacity(count);
         for (at, column) in table.columns.iter().enumerate() {
             let heading = self.fonts.visible(Face::TableBold, &column.heading);
-            let mut least = text::widest_word(self.fonts, Face::TableBold, 8.0, &heading, available / count as f32);
+            let mut least = text::widest_word(self.fonts, Face::TableBold, 8.0, &heading, available * 0.3);
             let mut asked = least;
             for row in table.rows.iter().take(MEASURED) {
                 let Some(cell) = row.get(at) else { continue };
                 let cell = self.fonts.visible(Face::Table, cell);
-                least =
-                    least.max(text::widest_word(self.fonts, Face::Table, CELL.size, &cell, available / count as f32));
+                least = least.max(text::widest_word(self.fonts, Face::Table, CELL.size, &cell, available * 0.3));
                 asked = asked.max(self.fonts.width(Face::Table, CELL.size, &cell).min(most));
             }
             needs.push((least, asked.max(least)));

@@ -6,7 +6,7 @@ use krilla::tagging::{Identifier, Node, TagGroup, TagKind, TagTree};
 pub(super) struct Tags {
     groups: Vec<Group>,
     top: Vec<usize>,
-    leaves: usize,
+    contents: usize,
 }
 
 #[derive(Debug)]
@@ -18,7 +18,7 @@ struct Group {
 #[derive(Debug, Clone, Copy)]
 enum Child {
     Group(usize),
-    Leaf(usize),
+    Content(usize),
 }
 
 impl Tags {
@@ -38,12 +38,12 @@ impl Tags {
         number
     }
 
-    /// A leaf of a group: something that will be drawn once.
-    pub(super) fn leaf(&mut self, parent: usize) -> usize {
-        let number = self.leaves;
-        self.leaves += 1;
+    /// A piece of content in a group: something that will be drawn once.
+    pub(super) fn content(&mut self, parent: usize) -> usize {
+        let number = self.contents;
+        self.contents += 1;
         if let Some(parent) = self.groups.get_mut(parent) {
-            parent.children.push(Child::Leaf(number));
+            parent.children.push(Child::Content(number));
         }
         number
     }
@@ -53,12 +53,12 @@ impl Tags {
         self.groups.get_mut(group).map(|group| &mut group.kind)
     }
 
-    /// How many leaves there are.
-    pub(super) fn leaves(&self) -> usize {
-        self.leaves
+    /// How many pieces of content there are.
+    pub(super) fn contents(&self) -> usize {
+        self.contents
     }
 
-    /// The tree for the file. A leaf that was not drawn isn't in it.
+    /// The tree for the file. What was not drawn isn't in it.
     pub(super) fn tree(self, drawn: &[Option<Identifier>], language: &str) -> TagTree {
         let Tags { groups, top, .. } = self;
         // Children have higher numbers than their parents: built from behind, each is whole when its parent takes it.
@@ -69,7 +69,7 @@ impl Tags {
             for child in group.children {
                 let node = match child {
                     Child::Group(child) => built.get_mut(child).and_then(Option::take).map(Node::Group),
-                    Child::Leaf(leaf) => drawn.get(leaf).copied().flatten().map(Node::Leaf),
+                    Child::Content(content) => drawn.get(content).copied().flatten().map(Node::Leaf),
                 };
                 whole.children.extend(node);
             }
