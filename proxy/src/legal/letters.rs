@@ -61,8 +61,10 @@ impl Correspondence {
     /// The letter around a text, the date of the request in its head.
     fn letter(&self, language: Language, object: (&str, &str), body: Writer) -> Document {
         let Correspondence { organisation, person, reference, received, issued } = self;
-        let details =
-            vec![(body.words("Votre demande du", "Your request of", &[]), wording::date(language, *received))];
+        let details = vec![(
+            body.words("Votre demande reçue le", "Your request received on", &[]),
+            wording::date(language, *received),
+        )];
         Frame { organisation, person, reference, issued }.letter(language, object, details, body)
     }
 
@@ -329,5 +331,69 @@ impl Lifting {
             "coming end of the restriction on your data",
         );
         self.to.letter(language, object, body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::legal::{example, html};
+    use Language::{English, French};
+
+    fn letter(name: &str, language: Language) -> String {
+        let letters = example::letters(language);
+        let (_, document) = letters.iter().find(|(found, _)| *found == name).expect("there is such a letter");
+        html::render(document).replace("&nbsp;", " ").replace("&#8239;", " ")
+    }
+
+    #[test]
+    fn a_receipt_says_by_when_and_asks_for_no_paper_without_a_doubt() {
+        let receipt = letter("receipt-access", French);
+        assert!(receipt.contains("au plus tard le 23 décembre 2026") && receipt.contains("aucune pièce"), "{receipt}");
+        assert!(receipt.contains("mises de côté"), "what would be purged before the answer is kept for the person");
+        assert!(letter("receipt-objection-doubted", English).contains("deleted as soon as it has been checked"));
+    }
+
+    #[test]
+    fn an_extension_gives_its_reasons_and_the_new_day() {
+        let extension = letter("extension", French);
+        for said in [
+            "23 décembre 2026",
+            "au plus tard le 23 février 2027",
+            "quatre comptes",
+            "article 12, paragraphe 3, du RGPD",
+        ] {
+            assert!(extension.contains(said), "{said}");
+        }
+    }
+
+    #[test]
+    fn whatever_refuses_names_the_authority_the_judge_and_the_reasons() {
+        for name in [
+            "refusal-excessive",
+            "refusal-unfounded",
+            "rectification-refused",
+            "erasure-refused",
+            "restriction-refused",
+            "objection-refused",
+            "portability",
+            "extension",
+            "lifting",
+        ] {
+            let french = letter(name, French);
+            assert!(french.contains("(CNIL)") && french.contains("recours juridictionnel"), "{name}");
+            let english = letter(name, English);
+            assert!(english.contains("the CNIL") && english.contains("judicial remedy"), "{name}");
+            assert!(name == "portability" || english.contains("Reasons"), "{name}");
+        }
+        assert!(letter("refusal-unfounded", French).contains("[à compléter]"), "no reason is invented");
+    }
+
+    #[test]
+    fn what_is_granted_says_what_was_done_and_who_was_told() {
+        assert!(letter("rectification-granted", French).contains("Infogérance Exemple"));
+        assert!(letter("erasure-granted", French).contains("le contenu de 214 enregistrements a été détruit"));
+        assert!(letter("restriction-granted", English).contains("before we lift this restriction"));
+        assert!(letter("objection-granted", French).contains("sans le site visité"));
     }
 }

@@ -310,3 +310,48 @@ impl Requisition {
         body.passages.push(Passage::Signatures(places));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::legal::{example, html};
+
+    fn words(document: &Document) -> String {
+        html::render(document).replace("&nbsp;", " ").replace("&#8239;", " ")
+    }
+
+    #[test]
+    fn the_inventory_has_the_act_the_scope_every_file_and_how_all_of_it_is_verified() {
+        let inventory = words(&example::requisition().inventory(Language::French));
+        for said in [
+            "Procureur de la République de Lyon",
+            "article 60-1 du code de procédure pénale",
+            "PV n° 2026/00412",
+            "a.martin",
+            "1 284",
+            "proofs.jsonl",
+            "Horloge",
+            "12 ms",
+            "un compte ou une adresse, non une personne",
+            "Ed25519",
+        ] {
+            assert!(inventory.contains(said), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_handover_is_a_draft_that_both_sides_sign() {
+        let handover = example::requisition().handover(Language::French);
+        let Some(Passage::Signatures(places)) = handover.passages.last() else { panic!("it ends with places to sign") };
+        assert_eq!(places.len(), 3, "two persons in charge, and the service");
+        assert!(words(&handover).contains("Projet."));
+    }
+
+    #[test]
+    fn nothing_found_is_said_and_nothing_is_invented() {
+        let nothing = words(&example::requisition_for_nothing().nothing(Language::French));
+        assert!(nothing.contains("Néant.") && nothing.contains("conservés 365 jours"), "{nothing}");
+        assert!(nothing.contains("article 145 du code de procédure civile"), "an article is cited as the act has it");
+        assert!(nothing.contains("[à compléter]") && nothing.contains("Rien n’indique si l’horloge"), "{nothing}");
+    }
+}

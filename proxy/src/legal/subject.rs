@@ -8,6 +8,8 @@ mod glossary;
 mod letter;
 mod processing;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use super::document::Document;
 use super::parties::{Organisation, Person};

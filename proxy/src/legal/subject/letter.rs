@@ -22,7 +22,7 @@ pub(super) fn letter(file: &SubjectFile, language: Language) -> Document {
     remedies(&mut body);
     let SubjectFile { organisation, person, reference, answered, .. } = file;
     let received = wording::date(language, file.received);
-    let details = vec![(body.words("Votre demande du", "Your request of", &[]), received)];
+    let details = vec![(body.words("Votre demande reçue le", "Your request received on", &[]), received)];
     let object = (
         "réponse à votre demande d'accès à vos données personnelles",
         "answer to your request for access to your personal data",
@@ -71,7 +71,7 @@ fn figures(body: &mut Writer, file: &SubjectFile) {
         let label = body.words("dont le site n'est pas conservé", "of which the site is not kept", &[]);
         pairs.push((label, number(file.counts.masked)));
     }
-    let label = body.words("Consultations de vos données", "Looks at your data", &[]);
+    let label = body.words("Consultations de vos données", "Consultations of your data", &[]);
     pairs.push((label, number(file.looks.len() as u64)));
     let label = body.words("Durée de conservation", "Retention period", &[]);
     pairs.push((label, Prose::plain(days(body, file.processing.retention_days))));

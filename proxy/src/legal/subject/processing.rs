@@ -108,7 +108,7 @@ fn stated(body: &Writer, value: &Stated<String>, none: (&str, &str)) -> Prose {
 
 /// Section 4.
 pub(super) fn recipients(body: &mut Writer, file: &SubjectFile) {
-    body.heading(2, "4. Destinataires et transferts", "4. Recipients and transfers");
+    body.heading(2, "4. Destinataires et transferts hors de l'Union européenne", "4. Recipients and third countries");
     article(body, "gdpr-15-1-c");
     body.paragraph(
         "Les données ne sont accessibles qu'aux personnes habilitées, chacune sous son propre compte et selon son rôle. Lire des \

@@ -152,7 +152,11 @@ fn store_in_words(body: &Writer, store: Store) -> Prose {
 }
 
 fn rights(body: &mut Writer, file: &SubjectFile) {
-    body.heading(2, "6. Vos autres droits", "6. Your other rights");
+    body.heading(
+        2,
+        "6. Droits de rectification, d'effacement, de limitation et d'opposition",
+        "6. Rights to rectification, erasure, restriction and objection",
+    );
     article(body, "gdpr-15-1-e");
     let pairs = vec![
         (
@@ -256,7 +260,7 @@ fn decisions(body: &mut Writer, file: &SubjectFile) {
 
 fn looks(body: &mut Writer, file: &SubjectFile) {
     let language = body.language;
-    body.heading(2, "11. Consultations de vos données", "11. Looks at your data");
+    body.heading(2, "11. Consultations de vos données", "11. Consultations of your data");
     article(body, "cjeu-c-579-21");
     let rows = file.looks.iter().map(|look| {
         vec![wording::stamp(language, &look.at), purpose_in_words(body, &look.purpose), role_in_words(body, look.role)]
@@ -271,7 +275,7 @@ fn looks(body: &mut Writer, file: &SubjectFile) {
         rows: rows.collect(),
         row_headings: true,
     };
-    body.table(table, "Vos données n'ont pas été consultées.", "Your data have not been looked at.");
+    body.table(table, "Vos données n'ont pas été consultées.", "Your data have not been consulted.");
     body.paragraph(
         "L'identité des personnes habilitées n'est pas communiquée : elle constitue une donnée relative à ces personnes. Les recherches \
          faites sous pseudonymes, qui ne montrent aucun nom, et les accès liés à une mission d'enquête prévue par la loi ne figurent \
