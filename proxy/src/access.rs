@@ -9,7 +9,7 @@
 
 mod two;
 
-pub(crate) use two::{Grant, ask, is_restricted, noted, two_persons};
+pub(crate) use two::{Grant, ask, is_restricted, is_restricted_act, noted, two_persons};
 
 use crate::accounts::rule::Name;
 use crate::accounts::{Verification, prompt, tries};

@@ -6,6 +6,8 @@ use crate::config::Config;
 use jiff::Timestamp;
 use logstore::Keys;
 use logstore::approvals::{Asked, Desk, DeskError, Kind, Standing};
+use logstore::audit::Act;
+use logstore::people::Role;
 use std::collections::BTreeMap;
 
 /// Leave to do what was asked for. Whoever has it counts what was read or done by it, before that is shown or done.
@@ -73,6 +75,12 @@ pub(crate) fn ask(config: &Config, actor: &Actor, mut asked: Asked) -> Result<Op
 /// by a field `judicial`.
 pub(crate) fn is_restricted(kind: Kind, fields: &BTreeMap<String, String>) -> bool {
     kind == Kind::Requisition || fields.contains_key("judicial")
+}
+
+/// The same of an act of the audit trail: also whatever the requisition desk did in that role.
+pub(crate) fn is_restricted_act(act: &Act) -> bool {
+    let says = |name: &str, value: &str| act.scope.get(name).is_some_and(|said| said == value);
+    says("kind", Kind::Requisition.name()) || says("role", Role::Judicial.name()) || act.scope.contains_key("judicial")
 }
 
 /// What the audit trail says of a request.

@@ -3,16 +3,19 @@
 //! Reading the trail asks for no purpose: it is what the use of purposes is checked by. Yet it names those who were looked
 //! for, so a reading is an act like another: the first of each account on each UTC day is noted. One line for each
 //! reading would let a screen that shows the trail drown it.
+//!
+//! Once roles are asked for, an auditor reads it, without what was done for requisitions: that the desk which answers them reads,
+//! and nobody else learns that there is any (`law.md` 8 and 11). Lines are numbered as they are shown.
 
 use super::log::format::cell;
 use super::when::{Day, instant};
 use super::{Answer, Wrong, answer, columns, configuration, keys, no_register, plural};
+use crate::access::{self, Actor};
 use crate::cli::{Audit, AuditFormat};
 use crate::config::Config;
-use crate::register;
 use jiff::Timestamp;
-use logstore::Keys;
 use logstore::audit::{self, Act, Checked};
+use logstore::people::{People, Role};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -44,7 +47,11 @@ pub(crate) fn audit(path: Option<&Path>, asked: &Audit) -> Result<Answer, Wrong>
     }
     let Some(keys) = keys(&config)? else { return Err(Wrong(no_register(&config))) };
     let lines = audit::checked(&config.register_dir(), &keys.public()).map_err(Wrong::because)?;
-    note(&config, &keys, &lines);
+    let Some(actor) = access::enter(&config, &asked.acting, &[Role::Auditor, Role::Judicial], "audit")? else {
+        return Ok(Answer::No);
+    };
+    let lines = visible(lines, &actor, &access::people(&config)?);
+    note(&config, &actor, &lines);
     let wanted = |line: &&Checked| {
         let Some(act) = &line.act else { return asked.act.is_none() };
         let at = act.at.parse::<Timestamp>().ok();
@@ -70,15 +77,28 @@ pub(crate) fn audit(path: Option<&Path>, asked: &Audit) -> Result<Answer, Wrong>
     Ok(Answer::Done)
 }
 
+/// The lines that the actor may read. One that doesn't hold is always among them: then without what it says.
+fn visible(lines: Vec<Checked>, actor: &Actor, people: &People) -> Vec<Checked> {
+    if actor.is_alone() {
+        return lines;
+    }
+    let (auditor, judicial) = (people.may_act(actor.who(), Role::Auditor), people.may_act(actor.who(), Role::Judicial));
+    let may = |act: &Act| if access::is_restricted_act(act) { judicial } else { auditor };
+    let seen = lines.into_iter().filter_map(|line| match &line.act {
+        Some(act) if !may(act) => line.broken.is_some().then(|| Checked { act: None, ..line }),
+        _ => Some(line),
+    });
+    (1..).zip(seen).map(|(number, line)| Checked { line: number, ..line }).collect()
+}
+
 /// Notes the reading, unless this account has read today.
-fn note(config: &Config, keys: &Keys, lines: &[Checked]) {
-    let (who, today) = (register::who(), format!("{:.10}", Timestamp::now().to_string()));
+fn note(config: &Config, actor: &Actor, lines: &[Checked]) {
+    let (who, today) = (actor.who(), format!("{:.10}", Timestamp::now().to_string()));
     let read = |act: &Act| act.act == "audit" && act.who == who && act.at.starts_with(&today);
     if lines.iter().filter_map(|line| line.act.as_ref()).any(read) {
         return;
     }
-    let noted = register::note(&config.register_dir(), keys, who, "audit", [], lines.len() as u64);
-    if let Err(why) = noted {
+    if let Err(Wrong(why)) = actor.note(config, "audit", None, None, BTreeMap::new(), lines.len() as u64) {
         // Whoever looks for what went wrong must be able to read on.
         eprintln!("warning: the trail cannot say that it was read: {why}");
     }

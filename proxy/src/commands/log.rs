@@ -6,6 +6,7 @@
 
 mod find;
 pub(super) mod format;
+mod names;
 mod purge;
 mod rekey;
 pub(super) mod stats;
@@ -14,14 +15,16 @@ mod verify;
 
 use super::when::{Day, instant};
 use super::{Answer, Wrong, answer, configuration, plural};
+use crate::access::Actor;
 use crate::cli::{Format, Log, Search};
-use crate::config::{Config, Purpose};
+use crate::config::Config;
 use crate::control::{self, AskError, Request};
 use crate::register;
 use crate::shown::Shown;
 use ipnet::IpNet;
 use logstore::audit::{self, Act};
 use logstore::{HostFilter, Recovery};
+use names::{Opened, Within};
 use policy::Target;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -41,15 +44,16 @@ pub(crate) fn log(path: Option<&Path>, command: &Log) -> Result<Answer, Wrong> {
     }
 }
 
-/// What names were opened for.
-struct Opening<'o> {
-    purpose: Purpose,
-    reason: &'o str,
-}
-
 fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
-    let opening = opening(config, asked)?;
-    let filter = filter(config, asked, opening.is_some())?;
+    let opening = match names::opening(config, asked)? {
+        Opened::No => None,
+        Opened::Yes(opening) => Some(opening),
+        Opened::Refused => return Ok(Answer::No),
+    };
+    let mut filter = filter(config, asked, opening.is_some())?;
+    if let Some(opening) = &opening {
+        opening.cut(&mut filter);
+    }
     let pseudonyms = register::pseudonyms(config).map_err(Wrong::because)?;
     let runtime = super::runtime()?;
     bring_up_to_date(config, &runtime)?;
@@ -63,8 +67,15 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
         // They come oldest first.
         records.remove(0);
     }
-    let declared = opening.as_ref().map(|opening| (opening.purpose.code(), opening.reason));
-    trace(config, "search", declared, scope(asked), records.len())?;
+    let mut scope = scope(asked);
+    if let Some(opening) = &opening {
+        scope.extend(opening.number().map(|number| ("request".to_owned(), number.to_string())));
+        let declared = Some((opening.purpose, opening.reason));
+        trace(config, "search", declared, scope, records.len(), Some(&opening.actor))?;
+        opening.count(records.len())?;
+    } else {
+        trace(config, "search", None, scope, records.len(), None)?;
+    }
     let names = opening.is_none().then_some(&pseudonyms);
     let shown: Vec<Shown> = records.into_iter().map(|record| Shown::new(record, names)).collect();
     let format = if asked.json { Format::Json } else { asked.format };
@@ -83,36 +94,21 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
     Ok(if unread.is_empty() { Answer::Done } else { Answer::No })
 }
 
-/// The purpose and reason given, if names are to be shown. A purpose that is not declared is refused, and that it was
-/// asked for is kept.
-fn opening<'o>(config: &Config, asked: &'o Search) -> Result<Option<Opening<'o>>, Wrong> {
-    let (Some(code), Some(reason)) = (&asked.purpose, &asked.reason) else { return Ok(None) };
-    if reason.trim().is_empty() {
-        return Err(Wrong("a reason says why names are needed: this one is empty".to_owned()));
-    }
-    let declared = &config.log.purposes;
-    if let Some(purpose) = Purpose::of_code(code).filter(|purpose| declared.contains(purpose)) {
-        return Ok(Some(Opening { purpose, reason: reason.trim() }));
-    }
-    trace(config, "search refused", Some((code, reason)), scope(asked), 0)?;
-    let known: Vec<&str> = declared.iter().map(|purpose| purpose.code()).collect();
-    Err(Wrong(format!(
-        "`{code}` is not a declared purpose of the register; `[log] purposes` has: {}",
-        known.join(", ")
-    )))
-}
-
 /// Notes a look, with its purpose and reason if names were asked for.
 pub(super) fn trace(
     config: &Config,
     act: &str,
     declared: Option<(&str, &str)>,
-    scope: BTreeMap<String, String>,
+    mut scope: BTreeMap<String, String>,
     count: usize,
+    actor: Option<&Actor>,
 ) -> Result<(), Wrong> {
+    if let Some(actor) = actor {
+        actor.clone().into_scope(&mut scope);
+    }
     let act = Act {
         at: String::new(),
-        who: register::who(),
+        who: actor.map_or_else(register::who, |actor| actor.who().to_owned()),
         act: act.to_owned(),
         purpose: declared.map(|(purpose, _)| purpose.to_owned()),
         reason: declared.map(|(_, reason)| reason.to_owned()),
@@ -151,6 +147,8 @@ pub(super) struct Filter {
     pub(super) user: Option<String>,
     /// An address's pseudonym.
     pub(super) client: Option<String>,
+    /// What a scope lets be seen.
+    within: Option<Within>,
 }
 
 fn filter(config: &Config, asked: &Search, open: bool) -> Result<Filter, Wrong> {
@@ -172,6 +170,7 @@ fn filter(config: &Config, asked: &Search, open: bool) -> Result<Filter, Wrong> 
         },
         user: None,
         client: None,
+        within: None,
     };
     if let Some(user) = &asked.user {
         if is_pseudonym(user, "p-") {

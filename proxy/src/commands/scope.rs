@@ -4,6 +4,8 @@
 mod ask;
 mod show;
 
+pub(super) use ask::shut;
+
 use super::{Answer, Wrong, configuration};
 use crate::access::{self, Actor};
 use crate::cli::{As, Decide, Refuse, Review, Scope};
@@ -126,7 +128,7 @@ pub(crate) fn missing_steps(config: &Config) -> Vec<&'static str> {
 }
 
 /// Why no scope of the charter opens.
-pub(crate) fn charter_shut(steps: &[&str]) -> String {
+fn charter_shut(steps: &[&str]) -> String {
     format!(
         "names open for the purpose `charter` only when the works council was consulted and persons were informed: `[legal]` lacks \
          the date of {}",

@@ -29,6 +29,9 @@ pub(super) async fn newest(
 }
 
 fn matches(filter: &Filter, record: &Record, pseudonyms: &Pseudonyms) -> bool {
+    if filter.within.as_ref().is_some_and(|within| !within.holds(record)) {
+        return false;
+    }
     if filter.user.is_none() && filter.client.is_none() {
         return true;
     }
@@ -81,12 +84,12 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         register(dir.path()).await;
         let pseudonyms = Pseudonyms::open(&dir.path().join("keys/pseudonyms")).expect("made");
-        let all = Filter { search: Search::default(), user: None, client: None };
+        let all = Filter { search: Search::default(), user: None, client: None, within: None };
         let keys = Keys::open(&dir.path().join("keys"), dir.path()).expect("opened");
         let everybody = newest(dir.path(), &keys, &all, &pseudonyms, 100).await.expect("searched").0;
         assert_eq!(everybody.len(), 9);
         let shown: Vec<Shown> = everybody.into_iter().map(|record| Shown::new(record, Some(&pseudonyms))).collect();
-        let one = Filter { search: Search::default(), user: shown[1].user.clone(), client: None };
+        let one = Filter { search: Search::default(), user: shown[1].user.clone(), client: None, within: None };
         let found = newest(dir.path(), &keys, &one, &pseudonyms, 100).await.expect("searched").0;
         assert_eq!(hosts(found), ["n1.test", "n4.test", "n7.test"]);
         let found = newest(dir.path(), &keys, &one, &pseudonyms, 2).await.expect("searched").0;
@@ -94,7 +97,7 @@ mod tests {
         let client = Some(shown[0].client_ip.clone());
         let nobody = Some("p-0000000000".to_owned());
         for (user, client, count) in [(None, client, 9), (nobody, None, 0)] {
-            let filter = Filter { search: Search::default(), user, client };
+            let filter = Filter { search: Search::default(), user, client, within: None };
             let found = newest(dir.path(), &keys, &filter, &pseudonyms, 100).await.expect("searched").0;
             assert_eq!(found.len(), count);
         }

@@ -27,7 +27,7 @@ pub(super) fn tail(config: &Config, asked: &Tail) -> Result<Answer, Wrong> {
         other => return Err(status::unexpected(other)),
     }
     // How many records it will be shown is not known yet.
-    trace(config, "tail", None, scope, 0)?;
+    trace(config, "tail", None, scope, 0, None)?;
     eprintln!("following the register, under pseudonyms; Ctrl-C ends it");
     if !written(&format::heading(format))? {
         return Ok(Answer::Done);

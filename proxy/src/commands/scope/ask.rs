@@ -58,7 +58,7 @@ pub(super) fn break_glass(config: &Config, asked: &BreakGlass) -> Result<Answer,
 }
 
 /// Why names do not open for a purpose; nothing when they may.
-pub(crate) fn shut(config: &Config, code: &str) -> Option<String> {
+pub(in super::super) fn shut(config: &Config, code: &str) -> Option<String> {
     let declared = &config.log.purposes;
     match Purpose::of_code(code).filter(|purpose| declared.contains(purpose)) {
         None => {
