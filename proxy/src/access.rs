@@ -8,8 +8,10 @@
 //! and is told so.
 
 mod two;
+mod watch;
 
 pub(crate) use two::{Grant, ask, is_restricted, is_restricted_act, noted, two_persons};
+pub(crate) use watch::{Broken, broken, missing_steps, steps_note};
 
 use crate::accounts::rule::Name;
 use crate::accounts::{Verification, prompt, tries};

@@ -371,6 +371,8 @@ pub(crate) struct Doctor {
 pub(crate) enum Part {
     /// Its folders, keys, days, chains, clock and retention
     Register,
+    /// Who opens names, who approves, what was not signed, recorded, reviewed
+    Roles,
 }
 
 /// `octroi import`.

@@ -46,6 +46,12 @@ impl Wrong {
     }
 }
 
+impl Display for Wrong {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
 /// The exit status, after saying what was wrong.
 pub(crate) fn exit(answer: Result<Answer, Wrong>) -> ExitCode {
     match answer {

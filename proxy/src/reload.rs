@@ -6,7 +6,7 @@ use crate::gate::{Gate, State};
 use crate::listen::Sockets;
 use crate::secure::Certificates;
 use crate::upstream::Upstream;
-use crate::{console, follow, lists, pages, register, secure, service};
+use crate::{access, console, follow, lists, pages, register, secure, service};
 use jiff::Timestamp;
 use policy::InForce;
 use std::net::SocketAddr;
@@ -92,6 +92,7 @@ pub(crate) fn state(config: Config, before: Option<&State>) -> Result<State, Ref
         let Log { retention_days, retention_reason, .. } = &config.log;
         notes.push(format!("records are kept {retention_days} days, longer than a year: {retention_reason}"));
     }
+    notes.extend(access::steps_note(&config));
     let upstream = match same_way {
         Some(before) => before.upstream.clone(),
         None => Arc::new(
@@ -262,7 +263,12 @@ fn status(gate: &Gate) -> Status {
         console: gate.console,
         data_dir: state.config.data_dir.clone(),
         ready,
-        notes: why.into_iter().chain(state.upstream.note()).chain(state.notes.iter().cloned()).collect(),
+        notes: why
+            .into_iter()
+            .chain(gate.upkeep.broken.load().iter().map(|broken| broken.told(gate.now())))
+            .chain(state.upstream.note())
+            .chain(state.notes.iter().cloned())
+            .collect(),
         charter: CharterStatus {
             title: state.in_force.charter().title().to_owned(),
             identity: state.charter.to_string(),

@@ -1,11 +1,12 @@
 //! What a gate does beside serving, for what it keeps: days past their term are erased, seals are given away, and how the
 //! register is doing is looked at.
 
+use crate::access::{self, Broken};
 use crate::anchor::{self, SealNotice, Way};
 use crate::gate::Gate;
 use crate::register::OWN;
 use crate::{forward, register};
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use logstore::audit::{self, Act};
 use logstore::{Condition, Purged, Recovery, Sealed};
@@ -38,6 +39,8 @@ pub(crate) struct Upkeep {
     pub(crate) condition: ArcSwapOption<Condition>,
     /// Why what is due is not erased, when it isn't.
     pub(crate) purge_trouble: ArcSwapOption<String>,
+    /// Glass that was broken and waits for its review.
+    pub(crate) broken: ArcSwap<Vec<Broken>>,
     /// Records forwarded to the receiver of syslog messages.
     pub(crate) syslog: Option<Arc<forward::Counts>>,
     /// Records forwarded to files.
@@ -149,12 +152,34 @@ pub(crate) async fn look_each_minute(gate: Arc<Gate>) {
 /// Looks at the register.
 pub(crate) async fn look(gate: &Gate) {
     let (register, now) = (gate.register.clone(), gate.now().as_microsecond());
-    let looked = move || logstore::condition(register.dir(), register.keys(), now);
+    let looked = move || {
+        let condition = logstore::condition(register.dir(), register.keys(), now);
+        (condition, access::broken(register.dir(), register.keys()))
+    };
     match tokio::task::spawn_blocking(looked).await {
-        Ok(Ok(condition)) => gate.upkeep.condition.store(Some(Arc::new(condition))),
-        Ok(Err(error)) => tracing::warn!(%error, "the register cannot be looked at"),
+        Ok((condition, broken)) => {
+            match condition {
+                Ok(condition) => gate.upkeep.condition.store(Some(Arc::new(condition))),
+                Err(error) => tracing::warn!(%error, "the register cannot be looked at"),
+            }
+            match broken {
+                Ok(broken) => alarm(gate, broken),
+                Err(error) => {
+                    tracing::warn!(%error, "whether names were opened without a second person cannot be told")
+                }
+            }
+        }
         Err(panic) => tracing::warn!(%panic, "the register cannot be looked at"),
     }
+}
+
+/// Says at once, and at each start, that names were opened without a second person; nobody's name.
+fn alarm(gate: &Gate, broken: Vec<Broken>) {
+    let before = gate.upkeep.broken.load();
+    for new in broken.iter().filter(|new| !before.contains(new)) {
+        tracing::warn!(request = new.number, "{}", new.told(gate.now()));
+    }
+    gate.upkeep.broken.store(Arc::new(broken));
 }
 
 /// Gives each day's seal away as `[log.anchor]` asks, and notes in the audit trail how that went. Begins with what a gate

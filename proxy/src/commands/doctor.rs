@@ -3,6 +3,7 @@
 //! One file for each part of the set-up, and one line in [`examine`]. A part looks and says; it changes nothing.
 
 mod register;
+mod roles;
 mod sheet;
 
 use super::{Answer, Wrong, answer, answer_json, configuration_with_warnings};
@@ -27,7 +28,7 @@ struct Examined {
 /// Looks at one part, or at all there are. Something bad is a no.
 pub(crate) fn doctor(path: Option<&Path>, asked: &Doctor) -> Result<Answer, Wrong> {
     let config = configuration_with_warnings(path)?;
-    let parts = asked.part.map_or_else(|| vec![Part::Register], |part| vec![part]);
+    let parts = asked.part.map_or_else(|| vec![Part::Register, Part::Roles], |part| vec![part]);
     let examined: Vec<Examined> = parts.into_iter().map(|part| examine(&config, part)).collect();
     if asked.output.json {
         answer_json(&examined)?;
@@ -46,6 +47,10 @@ fn examine(config: &Config, part: Part) -> Examined {
             register::examine(config, &mut sheet);
             "register"
         }
+        Part::Roles => {
+            roles::examine(config, &mut sheet);
+            "roles"
+        }
     };
     Examined { part, findings: sheet.findings() }
 }
@@ -58,6 +63,7 @@ fn text(language: Language, examined: &[Examined], width: Option<usize>) -> Stri
     for Examined { part, findings } in examined {
         let part = match *part {
             "register" => language.pick("registre", "register"),
+            "roles" => language.pick("habilitations", "roles"),
             other => other,
         };
         text.push_str(&format!("{part}\n"));

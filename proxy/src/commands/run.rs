@@ -179,6 +179,9 @@ fn greeting(gate: &Gate, recovery: Recovery) -> String {
         let filed = super::plural(recovery.filed, "record", "records");
         line("recovered", format!("{filed} filed, {} closed as interrupted", recovery.interrupted));
     }
+    for broken in gate.upkeep.broken.load().iter() {
+        line("alarm", broken.told(gate.now()));
+    }
     for note in &state.notes {
         line("note", note.clone());
     }

@@ -33,7 +33,7 @@ pub(crate) fn scope(path: Option<&std::path::Path>, command: &Scope) -> Result<A
 fn approve(config: &Config, decided: &Decide) -> Result<Answer, Wrong> {
     let Some(actor) = second_person(config, &decided.acting, "scope approve")? else { return Ok(Answer::No) };
     let longest = i64::try_from(config.roles.open_for.as_micros()).unwrap_or(i64::MAX);
-    let steps = missing_steps(config);
+    let steps = access::missing_steps(config);
     at_desk(config, &actor, decided.number, "approved", |desk, people| {
         let asked = &desk.approvals().get(decided.number)?.asked;
         if asked.purpose.as_deref() == Some(Purpose::Charter.code()) && !steps.is_empty() {
@@ -118,13 +118,6 @@ fn at_desk(
         }
         Err(DeskError::Ledger(why)) => Err(Wrong::because(why)),
     }
-}
-
-/// The legal steps of [`Purpose::Charter`] that are not recorded (Code du travail, see `docs/guide`), by their keys.
-pub(crate) fn missing_steps(config: &Config) -> Vec<&'static str> {
-    let legal = &config.legal;
-    let steps = [("cse_consulted", legal.cse_consulted), ("persons_informed", legal.persons_informed)];
-    steps.into_iter().filter(|(_, done)| done.is_none()).map(|(key, _)| key).collect()
 }
 
 /// Why no scope of the charter opens.

@@ -2,7 +2,7 @@
 
 use super::super::when::{Day, instant};
 use super::super::{Answer, Wrong, log};
-use super::{charter_shut, missing_steps, remind};
+use super::{charter_shut, remind};
 use crate::access;
 use crate::cli::{BreakGlass, Reach, RequestScope};
 use crate::config::{Config, Purpose};
@@ -73,7 +73,7 @@ pub(in super::super) fn shut(config: &Config, code: &str) -> Option<String> {
             Some("requests of persons are answered by `octroi export subject`, never by a scope".into())
         }
         Some(Purpose::Charter) => {
-            Some(missing_steps(config)).filter(|steps| !steps.is_empty()).map(|steps| charter_shut(&steps))
+            Some(access::missing_steps(config)).filter(|steps| !steps.is_empty()).map(|steps| charter_shut(&steps))
         }
         Some(Purpose::Security) => None,
     }

@@ -1,0 +1,145 @@
+//! The roles' part: who opens names, who approves, what was not signed, recorded or reviewed.
+
+use super::sheet::Sheet;
+use crate::access;
+use crate::accounts::file;
+use crate::accounts::rule::Name;
+use crate::config::Config;
+use jiff::Timestamp;
+use logstore::people::{People, Role};
+
+/// Looks at the roles.
+pub(super) fn examine(config: &Config, sheet: &mut Sheet) {
+    steps(config, sheet);
+    let people = match access::people(config) {
+        Ok(people) => people,
+        Err(why) => {
+            sheet.bad_because(
+                (
+                    "les habilitations ne se lisent pas : aucun nom ne s’ouvre",
+                    "the roles cannot be read: no name opens",
+                ),
+                why,
+                ("lancez `octroi log verify`", "run `octroi log verify`"),
+            );
+            return;
+        }
+    };
+    if !access::enforced(config, &people) {
+        sheet.warning(
+            (
+                "une personne ouvre seule les noms : le compte du système suffit",
+                "one person opens names alone: the account of the system is enough",
+            ),
+            (
+                "donnez les rôles `investigator` et `approver` à deux personnes (`octroi user role`), ou dites dans vos documents \
+                 qu’une personne agit seule",
+                "give the roles `investigator` and `approver` to two persons (`octroi user role`), or say in your documents that \
+                 one person acts alone",
+            ),
+        );
+        return;
+    }
+    persons(config, &people, sheet);
+    glass(config, sheet);
+}
+
+/// Those who hold roles that bear names.
+fn persons(config: &Config, people: &People, sheet: &mut Sheet) {
+    let Ok(table) = file::read(&file::path(&config.data_dir)) else { return };
+    let open = |account: &str| Name::parse(account).is_ok_and(|name| table.open_account(&name).is_some());
+    let bearing = Role::ALL.into_iter().filter(|role| role.bears_names());
+    let mut holders: Vec<&str> = bearing.flat_map(|role| people.holders(role)).collect();
+    holders.sort_unstable();
+    holders.dedup();
+    let approvers: Vec<&str> = people
+        .holders(Role::Approver)
+        .filter(|account| open(account) && people.may_act(account, Role::Approver))
+        .collect();
+    if approvers.is_empty() {
+        sheet.bad(
+            (
+                "personne ne peut approuver : aucun nom ne s’ouvre, sauf en urgence",
+                "nobody can approve: no name opens, but in an emergency",
+            ),
+            (
+                "donnez le rôle `approver` à une personne, qui signe son engagement (`octroi user undertake`)",
+                "give the role `approver` to somebody, who signs the undertaking (`octroi user undertake`)",
+            ),
+        );
+    } else {
+        sheet.good((
+            &format!("les noms s’ouvrent à deux ; approuvent : {}", approvers.join(", ")),
+            &format!("names take two persons; these approve: {}", approvers.join(", ")),
+        ));
+    }
+    for holder in holders {
+        if !open(holder) {
+            sheet.warning(
+                (
+                    &format!("le compte {holder} est fermé et garde ses rôles"),
+                    &format!("the account {holder} is closed and keeps its roles"),
+                ),
+                (
+                    &format!("retirez-les : `octroi user role {holder} --remove …`"),
+                    &format!("take them away: `octroi user role {holder} --remove …`"),
+                ),
+            );
+        } else if people.undertaking(holder).is_none() {
+            sheet.warning(
+                (
+                    &format!("{holder} n’a pas signé l’engagement de confidentialité : ses rôles n’ouvrent rien"),
+                    &format!("{holder} has not signed the undertaking of confidentiality: the roles open nothing"),
+                ),
+                (
+                    &format!("faites-le signer : `octroi user undertake {holder}`"),
+                    &format!("have it signed: `octroi user undertake {holder}`"),
+                ),
+            );
+        }
+    }
+}
+
+/// Names that were opened without a second person.
+fn glass(config: &Config, sheet: &mut Sheet) {
+    let broken = access::keys(config).ok().and_then(|keys| access::broken(&config.register_dir(), &keys).ok());
+    let now = Timestamp::now().as_microsecond();
+    for broken in broken.into_iter().flatten() {
+        let number = broken.number;
+        let what = (
+            &*format!(
+                "des noms ont été ouverts par une personne seule, en urgence (demande {number}), sans revue écrite"
+            ),
+            &*format!(
+                "names were opened by one person alone, in an emergency (request {number}), without a written review"
+            ),
+        );
+        let review = format!("octroi scope review {number} --text … --as …");
+        let remedy = (
+            &*format!("un approbateur la rédige dans les 72 heures : `{review}`"),
+            &*format!("an approver writes it within 72 hours: `{review}`"),
+        );
+        if now > broken.due { sheet.bad(what, remedy) } else { sheet.warning(what, remedy) }
+    }
+}
+
+/// The legal steps that are not recorded.
+fn steps(config: &Config, sheet: &mut Sheet) {
+    for step in access::missing_steps(config) {
+        let what = match step {
+            "cse_consulted" => (
+                "la consultation du CSE n’est pas enregistrée : aucun nom ne s’ouvre pour le contrôle de la charte",
+                "the consultation of the works council is not recorded: no name opens for the charter’s sake",
+            ),
+            _ => (
+                "l’information des personnes n’est pas enregistrée : aucun nom ne s’ouvre pour le contrôle de la charte",
+                "that persons were informed is not recorded: no name opens for the charter’s sake",
+            ),
+        };
+        let remedy = (
+            &*format!("inscrivez sa date : `[legal] {step} = \"2026-11-23\"`"),
+            &*format!("write its date: `[legal] {step} = \"2026-11-23\"`"),
+        );
+        sheet.warning(what, remedy);
+    }
+}
