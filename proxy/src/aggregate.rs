@@ -3,6 +3,8 @@
 //! Days are whole, by the clock on the wall: what was asked within an hour is what few people asked for. What may be shown
 //! is the register's to decide (`logstore::stats`).
 
+pub(crate) mod activity;
+
 use crate::config::Config;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;

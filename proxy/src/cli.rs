@@ -216,6 +216,9 @@ pub(crate) struct Report {
     /// Which month.
     #[arg(long, value_name = "MONTH", help = format!("Which month, such as {MONTH_FORM} [default: the one before this]"))]
     pub(crate) month: Option<String>,
+    /// Write the report into this folder, as a page and as a PDF
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
     /// How to answer.
     #[command(flatten)]
     pub(crate) output: Output,

@@ -5,9 +5,11 @@
 //!
 //! Table of contents: [`document`] (what a document is made of), [`prose`] and [`wording`] (how words are set),
 //! [`references`] (articles of law, by id), [`parties`] and [`write`] (who writes to whom, and how texts are written),
-//! [`subject`] (the answer to a request for access), [`letters`] (about all rights), [`requisition`] (for authorities).
+//! [`subject`] (the answer to a request for access), [`letters`] (about all rights), [`requisition`] (for authorities),
+//! [`activity`] (the month's report).
 #![expect(dead_code, reason = "the commands that write these documents come next")]
 
+pub(crate) mod activity;
 pub(crate) mod document;
 pub(crate) mod html;
 pub(crate) mod letters;

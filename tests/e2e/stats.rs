@@ -2,6 +2,7 @@
 use crate::imports::bring;
 use harness::{Answer, Curl, Gate, Origin, Setup};
 use serde_json::Value;
+use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A line of Squid's log: a visit so many days ago by that account; refused ones had been turned back.
@@ -138,6 +139,22 @@ fn a_report_is_of_a_month_that_has_begun() {
     assert!(text.contains("Société Exemple") && text.contains("holes in the register: 0"), "{text}");
     assert!(!told.contains("temoin-zx81") && !text.contains("temoin-zx81"), "{told}{text}");
     assert_eq!(gate.say(&["audit", "--act", "report", "--format", "csv"]).lines().count(), 3);
+    let month = month(&gate);
+    gate.say(&["report", "--month", &month, "--out", "reports"]);
+    let page = fs::read_to_string(gate.path(&format!("reports/rapport-{month}.html"))).expect("a page");
+    assert!(
+        page.contains("shared.test") && page.contains("Société Exemple") && !page.contains("temoin-zx81"),
+        "{page}"
+    );
+    let pdf = || fs::read(gate.path(&format!("reports/rapport-{month}.pdf"))).expect("a PDF");
+    let first = pdf();
+    assert!(first.starts_with(b"%PDF-"));
+    gate.say(&["report", "--month", &month, "--out", "reports"]);
+    assert!(first == pdf(), "the same figures give the same bytes");
+    assert_eq!(fs::read_dir(gate.path("reports")).expect("listed").count(), 2, "nothing else is left");
+    let output = gate.octroi(&["report", "--month", &month, "--out", "octroi.toml"]);
+    let why = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && why.contains("octroi.toml"), "{why}");
 }
 
 #[test]

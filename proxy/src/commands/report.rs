@@ -4,51 +4,16 @@
 use super::log::stats::{count, oldest, said};
 use super::log::trace;
 use super::{Answer, Wrong, answer, answer_json, no_register};
+use crate::aggregate::activity::{Activity, Event};
 use crate::aggregate::{Aggregates, Period};
 use crate::cli::Report;
 use crate::config::Config;
+use crate::legal;
 use jiff::Timestamp;
 use logstore::audit::{self, Act};
-use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::Path;
-
-/// Rows of a table of text.
-const SHOWN: usize = 10;
-
-/// A month, for management and staff representatives.
-#[derive(Debug, Serialize)]
-pub(crate) struct Activity<'a> {
-    /// `2026-11`.
-    pub(crate) month: String,
-    /// Whose gate it is.
-    pub(crate) organisation: &'a str,
-    /// The figures.
-    #[serde(flatten)]
-    pub(crate) aggregates: Aggregates<'a>,
-    /// Names opened by one person alone, in an emergency.
-    pub(crate) break_glass: Vec<Event>,
-    /// Records that the register has lost.
-    pub(crate) holes: Vec<Event>,
-    /// Days that were erased late.
-    pub(crate) late_purges: Vec<Event>,
-    /// Days that could not be read for these figures.
-    pub(crate) unread: &'a [String],
-}
-
-/// Something of the audit trail, without anybody's name and without the words of a reason, which may hold one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Event {
-    /// RFC 3339.
-    pub(crate) at: String,
-    /// The declared purpose, when names were opened.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) purpose: Option<String>,
-    /// What it is about.
-    pub(crate) what: String,
-    /// How many records or days.
-    pub(crate) count: u64,
-}
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 /// Reports on a month.
 pub(crate) fn report(path: Option<&Path>, asked: &Report) -> Result<Answer, Wrong> {
@@ -72,12 +37,36 @@ pub(crate) fn report(path: Option<&Path>, asked: &Report) -> Result<Answer, Wron
         late_purges: events(&acts, |act| kind(act) == Some("late purge")),
         unread: &unread,
     };
+    if let Some(dir) = &asked.out {
+        for file in written(&config, period, &activity, dir)? {
+            eprintln!("written: {}", file.display());
+        }
+    }
     if asked.output.json {
-        answer_json(&activity)?
-    } else {
-        answer(&activity.text())?
+        answer_json(&activity)?;
+    } else if asked.out.is_none() {
+        answer(&activity.text())?;
     }
     Ok(said(&statistics, &unread))
+}
+
+/// Writes the report as a page and as a PDF, each whole or not at all.
+fn written(config: &Config, period: Period, activity: &Activity<'_>, dir: &Path) -> Result<[PathBuf; 2], Wrong> {
+    let language = config.locale;
+    // Dated by the days it is about: the same figures give the same bytes.
+    let midnight = config.time_zone.to_timestamp(period.last.to_datetime(jiff::civil::Time::midnight()));
+    let issued = midnight.map_err(Wrong::because)?.to_zoned_datetime(config.time_zone.clone());
+    let document = legal::activity::report(language, activity, period, issued);
+    let name = format!("{}-{}", language.pick("rapport", "report"), activity.month);
+    let pdf = legal::pdf::render(&document).map_err(Wrong::because)?;
+    let page = legal::html::render(&document).into_bytes();
+    crate::files::private_dir(dir).map_err(|why| Wrong::because(format!("{}: {why}", dir.display())))?;
+    let files = [(dir.join(format!("{name}.html")), page), (dir.join(format!("{name}.pdf")), pdf)];
+    for (file, bytes) in &files {
+        let written = crate::files::replace(file, |out| out.write_all(bytes));
+        written.map_err(|why| Wrong::because(format!("{}: {why}", file.display())))?;
+    }
+    Ok(files.map(|(file, _)| file))
 }
 
 /// What the audit trail says of these days.
@@ -114,25 +103,6 @@ fn events(acts: &[Act], is: impl Fn(&Act) -> bool) -> Vec<Event> {
         Event { at: act.at.clone(), purpose: act.purpose.clone(), what: parts.join(", "), count: act.count }
     };
     acts.iter().filter(|act| is(act)).map(event).collect()
-}
-
-impl Activity<'_> {
-    fn text(&self) -> String {
-        let mut text = format!("{} {}\n", self.month, self.organisation).trim_end().to_owned() + "\n";
-        text.push_str(&self.aggregates.text(SHOWN));
-        for (title, events) in [
-            ("names opened by one person alone (break-glass)", &self.break_glass),
-            ("holes in the register", &self.holes),
-            ("days erased late", &self.late_purges),
-        ] {
-            text.push_str(&format!("{title}: {}\n", events.len()));
-            for Event { at, purpose, what, .. } in events {
-                let purpose = purpose.as_deref().map(|purpose| format!(" for {purpose}")).unwrap_or_default();
-                text.push_str(&format!("  {at} {what}{purpose}\n"));
-            }
-        }
-        text
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,330 @@
+//! The month's report: what was asked and decided in figures about nobody, and what happened to the register.
+//!
+//! For management, the works council and the data protection officer (CNIL, délibération 2026-022: figures first, names only
+//! when they are needed).
+
+use super::document::{Bar, Block, Chart, Column, Document, Shape, Table};
+use super::prose::Prose;
+use super::wording;
+use crate::aggregate::Period;
+use crate::aggregate::activity::{Activity, Event};
+use crate::pages::Language;
+use jiff::{Timestamp, ZonedDateTime};
+use logstore::stats::{Figures, Row};
+
+/// Bars of a chart of kinds, and rows of a table: what is beyond is in one more.
+const MOST: usize = 15;
+
+/// The report on a month. `issued` is the last day that it is about.
+pub(crate) fn report(language: Language, activity: &Activity<'_>, period: Period, issued: ZonedDateTime) -> Document {
+    let month = wording::month(language, period.first.year(), period.first.month());
+    let title = language
+        .pick(format!("Rapport d’activité de la passerelle, {month}"), format!("Activity of the gate, {month}"));
+    let author = wording::stated(language, activity.organisation);
+    let mut writer = Writer { language, activity, blocks: Vec::new() };
+    writer.blocks.push(Block::Title { above: author.clone(), title: title.clone() });
+    writer.opening(period);
+    writer.figures();
+    writer.register(&issued);
+    writer.method();
+    Document {
+        subject: title.clone(),
+        reference: format!("{} {}", language.pick("Rapport", "Report"), activity.month),
+        title,
+        language,
+        author,
+        issued,
+        blocks: writer.blocks,
+    }
+}
+
+struct Writer<'a> {
+    language: Language,
+    activity: &'a Activity<'a>,
+    blocks: Vec<Block>,
+}
+
+impl Writer<'_> {
+    fn heading(&mut self, level: u8, french: &str, english: &str) {
+        let title = wording::set(self.language, self.language.pick(french, english));
+        self.blocks.push(Block::Heading { level, title });
+    }
+
+    fn say(&self, french: &str, english: &str, values: &[&str]) -> Prose {
+        Prose::of(self.language, self.language.pick(french, english), values)
+    }
+
+    fn paragraph(&mut self, french: &str, english: &str, values: &[&str]) {
+        let prose = self.say(french, english, values);
+        self.blocks.push(Block::Paragraph(prose));
+    }
+
+    fn word(&self, french: &str, english: &str) -> String {
+        wording::set(self.language, self.language.pick(french, english))
+    }
+
+    fn number(&self, value: u64) -> String {
+        wording::number(self.language, value)
+    }
+
+    fn opening(&mut self, period: Period) {
+        let (first, last) = (wording::date(self.language, period.first), wording::date(self.language, period.last));
+        self.paragraph(
+            "Du {} au {}, ce que la passerelle a laissé passer et refusé, en chiffres. Ce rapport ne nomme personne, ne classe \
+             personne et ne mesure le temps de personne.",
+            "From {} to {}, what the gate let through and turned back, in figures. This report names nobody, ranks nobody and \
+             measures nobody’s time.",
+            &[&first, &last],
+        );
+        let unread = self.activity.unread.len() as u64;
+        if unread > 0 {
+            let days = wording::count(self.language, unread, "jour", "jours");
+            let days_en = wording::count(self.language, unread, "day", "days");
+            let note = self.say(
+                "**Ces chiffres sont incomplets** : {} du registre n'ont pas pu être lus.",
+                "**These figures are incomplete**: {} of the register could not be read.",
+                &[self.language.pick(&days, &days_en)],
+            );
+            self.blocks.push(Block::Note(note));
+        }
+    }
+
+    fn figures(&mut self) {
+        let said = self.activity.aggregates.statistics;
+        self.heading(2, "L'essentiel", "In short");
+        let Some(total) = said.total else {
+            let text = if said.counted == 0 {
+                self.say(
+                    "Le registre ne contient aucun échange de ce mois.",
+                    "The register holds no exchange of this month.",
+                    &[],
+                )
+            } else {
+                self.say(
+                    "Moins de cinq personnes ont utilisé la passerelle ce mois-ci : aucun chiffre n'est montré, parce que chacun \
+                     en dirait trop sur elles.",
+                    "Fewer than five people used the gate this month: no figure is shown, since each would say too much about them.",
+                    &[],
+                )
+            };
+            self.blocks.push(Block::Paragraph(text));
+            return;
+        };
+        self.essential(&total, said.actions.iter().map(|row| row.blocked).sum());
+        self.days(&said.days);
+        let refused: Vec<&Row> = said.categories.iter().filter(|row| row.blocked > 0).collect();
+        self.chart("Refus par catégorie", "Turned back, by category", "Catégorie", "Category", &refused, |row| {
+            row.blocked
+        });
+        self.table("Par règle de la charte", "By rule of the charter", "Règle", "Rule", &said.rules);
+        self.table("Par article de la charte", "By article of the charter", "Article", "Article", &said.articles);
+        self.table("Par catégorie", "By category", "Catégorie", "Category", &said.categories);
+        self.table("Par service", "By service", "Service", "Service", &said.services);
+        self.table("Par issue", "By outcome", "Issue", "Outcome", &said.outcomes);
+        self.table(
+            "Destinations masquées, par motif",
+            "Masked destinations, by reason",
+            "Motif",
+            "Reason",
+            &said.masked,
+        );
+    }
+
+    fn essential(&mut self, total: &Figures, blocked: u64) {
+        let pairs = [
+            (self.word("Échanges", "Exchanges"), self.number(total.exchanges)),
+            (self.word("dont refusés", "of which turned back"), self.number(blocked)),
+            (self.word("Octets envoyés", "Bytes sent"), wording::bytes(self.language, total.bytes_sent)),
+            (self.word("Octets reçus", "Bytes received"), wording::bytes(self.language, total.bytes_received)),
+        ];
+        self.blocks.push(Block::Definitions(pairs.map(|(name, value)| (name, Prose::plain(value))).into()));
+    }
+
+    /// A bar for each day that is told apart.
+    fn days(&mut self, days: &[Row]) {
+        let bar = |row: &Row| {
+            let day = row.name.as_deref()?.parse().ok()?;
+            let label = wording::date(self.language, day);
+            Some(Bar { label, short: day.day().to_string(), value: row.figures.exchanges })
+        };
+        let bars: Vec<Bar> = days.iter().filter(|row| !row.others).filter_map(bar).collect();
+        if !bars.is_empty() {
+            self.blocks.push(Block::Chart(Chart {
+                shape: Shape::Standing,
+                title: self.word("Échanges par jour", "Exchanges by day"),
+                by: self.word("Jour", "Day"),
+                of: self.word("Échanges", "Exchanges"),
+                bars,
+            }));
+        }
+        if let Some(others) = days.iter().find(|row| row.others) {
+            let count = self.number(others.figures.exchanges);
+            self.paragraph(
+                "{} échanges sont de jours où trop peu de personnes étaient là pour qu'on les montre : ils ne sont comptés \
+                 qu'ensemble.",
+                "{} exchanges are of days on which too few people were there to be shown: they are counted together only.",
+                &[&count],
+            );
+        }
+    }
+
+    fn chart(
+        &mut self,
+        french: &str,
+        english: &str,
+        by_french: &str,
+        by_english: &str,
+        rows: &[&Row],
+        value: impl Fn(&Row) -> u64,
+    ) {
+        if rows.is_empty() {
+            return;
+        }
+        let mut bars: Vec<Bar> =
+            rows.iter().map(|row| Bar { label: self.name(row), short: String::new(), value: value(row) }).collect();
+        bars.truncate(MOST);
+        let (title, by) = (self.word(french, english), self.word(by_french, by_english));
+        let of = self.word("Refus", "Turned back");
+        self.blocks.push(Block::Chart(Chart { shape: Shape::Lying, title, by, of, bars }));
+    }
+
+    fn table(&mut self, french: &str, english: &str, by_french: &str, by_english: &str, rows: &[Row]) {
+        if rows.is_empty() {
+            return;
+        }
+        self.heading(3, french, english);
+        let cells = |name: String, figures: &Figures, blocked: u64| {
+            vec![
+                name,
+                self.number(figures.exchanges),
+                self.number(blocked),
+                wording::bytes(self.language, figures.bytes_sent.saturating_add(figures.bytes_received)),
+            ]
+        };
+        let (told, more) = rows.split_at(rows.len().min(MOST));
+        let mut lines: Vec<Vec<String>> =
+            told.iter().map(|row| cells(self.name(row), &row.figures, row.blocked)).collect();
+        if !more.is_empty() {
+            let figures = more.iter().fold(Figures::default(), |sum, row| sum + row.figures);
+            let count = self.number(more.len() as u64);
+            let name = self.language.pick(format!("{count}\u{a0}autres lignes"), format!("{count}\u{a0}more rows"));
+            lines.push(cells(name, &figures, more.iter().map(|row| row.blocked).sum()));
+        }
+        let table = Table {
+            caption: self.word(french, english),
+            columns: vec![
+                Column::words(self.word(by_french, by_english)),
+                Column::numbers(self.word("Échanges", "Exchanges")),
+                Column::numbers(self.word("dont refusés", "turned back")),
+                Column::numbers(self.word("Volume", "Volume")),
+            ],
+            rows: lines,
+            row_headings: true,
+        };
+        self.blocks.push(Block::Table(table));
+    }
+
+    fn name(&self, row: &Row) -> String {
+        match row.name.as_deref() {
+            None if row.others => self.word("autres, réunis", "others, together"),
+            None => self.word("aucun(e)", "none"),
+            Some(word) => {
+                let known = WORDS.iter().find(|(known, ..)| *known == word);
+                known.map_or_else(|| word.to_owned(), |(_, french, english)| self.word(french, english))
+            }
+        }
+    }
+
+    /// What happened to the register.
+    fn register(&mut self, zone: &ZonedDateTime) {
+        self.heading(2, "Le registre", "The register");
+        let activity = self.activity;
+        self.events(
+            zone,
+            "Noms ouverts par une personne seule",
+            "Names opened by one person alone",
+            ("Aucune ouverture d'urgence ce mois-ci.", "No emergency opening this month."),
+            &activity.break_glass,
+        );
+        self.events(
+            zone,
+            "Enregistrements perdus",
+            "Records lost",
+            ("Aucune perte n'est inscrite au journal d'audit ce mois-ci.", "The audit trail has no loss this month."),
+            &activity.holes,
+        );
+        self.events(
+            zone,
+            "Effacements tardifs",
+            "Late erasures",
+            ("Aucun effacement n'a été tardif ce mois-ci.", "No erasure was late this month."),
+            &activity.late_purges,
+        );
+    }
+
+    fn events(&mut self, zone: &ZonedDateTime, french: &str, english: &str, none: (&str, &str), events: &[Event]) {
+        self.heading(3, french, english);
+        if events.is_empty() {
+            self.paragraph(none.0, none.1, &[]);
+            return;
+        }
+        let row = |event: &Event| {
+            let at = event.at.parse::<Timestamp>().map(|at| at.to_zoned_datetime(zone.time_zone().clone()));
+            let at = at.map_or_else(|_| event.at.clone(), |at| wording::stamp(self.language, &at));
+            let what = [Some(event.what.as_str()), event.purpose.as_deref()];
+            vec![at, what.into_iter().flatten().collect::<Vec<_>>().join(", "), self.number(event.count)]
+        };
+        let table = Table {
+            caption: self.word(french, english),
+            columns: vec![
+                Column::words(self.word("Quand", "When")),
+                Column::words(self.word("Acte inscrit au journal d'audit", "Act in the audit trail")),
+                Column::numbers(self.word("Nombre", "Count")),
+            ],
+            rows: events.iter().map(row).collect(),
+            row_headings: false,
+        };
+        self.blocks.push(Block::Table(table));
+    }
+
+    fn method(&mut self) {
+        self.heading(2, "Comment ces chiffres sont faits", "How these figures are made");
+        let threshold = self.number(self.activity.aggregates.threshold as u64);
+        self.paragraph(
+            "Ils sont comptés dans le registre au moment où le rapport est demandé ; rien n'en est gardé. Aucun chiffre ne porte sur \
+             moins de {} personnes, et aucun ne peut s'obtenir en soustrayant ceux qui sont montrés : les groupes trop petits sont \
+             réunis avec d'autres. Une personne est un compte, ou une adresse quand aucun compte n'est connu. Ce choix suit la \
+             recommandation de la CNIL sur les serveurs mandataires filtrants ({cnil-2026-022}), qui demande de commencer par des \
+             chiffres d'ensemble.",
+            "They are counted in the register when the report is asked for; nothing of them is kept. No figure is about fewer than \
+             {} people, and none can be had by subtracting those that are shown: groups that are too small stand together with \
+             others. A person is an account, or an address where no account is known. This follows the CNIL’s recommendation on \
+             filtering proxies ({cnil-2026-022}), which asks for overall figures first.",
+            &[&threshold],
+        );
+        self.paragraph(
+            "Un service est le nom de domaine enregistré. Une destination masquée n'est jamais écrite : seul son motif est compté \
+             (catégorie protégée, personne protégée, invité). Chaque demande de rapport est inscrite au journal d'audit.",
+            "A service is the registered domain name. A masked destination is never written down: its reason alone is counted \
+             (protected category, protected person, guest). Each report that is asked for is noted in the audit trail.",
+            &[],
+        );
+    }
+}
+
+/// Words of records, in words of people.
+const WORDS: [(&str, &str, &str); 9] = [
+    ("completed", "abouti", "completed"),
+    ("refused", "refusé", "turned back"),
+    ("failed", "échoué", "failed"),
+    ("abandoned", "abandonné par le client", "abandoned by the client"),
+    ("interrupted", "interrompu par la passerelle", "interrupted by the gate"),
+    ("continued", "poursuivi le lendemain", "continued the next day"),
+    ("category", "catégorie protégée", "protected category"),
+    ("person", "personne protégée", "protected person"),
+    ("guest", "invité", "guest"),
+];
+
+#[cfg(test)]
+#[path = "activity/tests.rs"]
+mod tests;
