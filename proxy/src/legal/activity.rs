@@ -112,22 +112,45 @@ impl Writer<'_> {
         };
         self.essential(&total, said.actions.iter().map(|row| row.blocked).sum());
         self.days(&said.days);
-        let refused: Vec<&Row> = said.categories.iter().filter(|row| row.blocked > 0).collect();
-        self.chart("Refus par catégorie", "Turned back, by category", "Catégorie", "Category", &refused, |row| {
-            row.blocked
-        });
-        self.table("Par règle de la charte", "By rule of the charter", "Règle", "Rule", &said.rules);
-        self.table("Par article de la charte", "By article of the charter", "Article", "Article", &said.articles);
-        self.table("Par catégorie", "By category", "Catégorie", "Category", &said.categories);
-        self.table("Par service", "By service", "Service", "Service", &said.services);
-        self.table("Par issue", "By outcome", "Issue", "Outcome", &said.outcomes);
-        self.table(
-            "Destinations masquées, par motif",
-            "Masked destinations, by reason",
-            "Motif",
-            "Reason",
-            &said.masked,
-        );
+        self.refused(&said.categories);
+        self.heading(2, "En détail", "In detail");
+        let by = |french, english| Heads { french, english };
+        let tables = [
+            (
+                by("Par règle de la charte", "By rule of the charter"),
+                by("Règle", "Rule"),
+                by("aucune règle", "no rule"),
+                &said.rules,
+            ),
+            (
+                by("Par article de la charte", "By article of the charter"),
+                by("Article", "Article"),
+                by("aucun article", "no article"),
+                &said.articles,
+            ),
+            (
+                by("Par catégorie", "By category"),
+                by("Catégorie", "Category"),
+                by("aucune catégorie", "no category"),
+                &said.categories,
+            ),
+            (
+                by("Par service", "By service"),
+                by("Service", "Service"),
+                by("destination inconnue", "destination unknown"),
+                &said.services,
+            ),
+            (by("Par issue", "By outcome"), by("Issue", "Outcome"), by("en cours", "under way"), &said.outcomes),
+            (
+                by("Destinations masquées, par motif", "Masked destinations, by reason"),
+                by("Motif", "Reason"),
+                by("sans motif", "no reason"),
+                &said.masked,
+            ),
+        ];
+        for (title, of, none, rows) in tables {
+            self.table(title, of, none, rows);
+        }
     }
 
     fn essential(&mut self, total: &Figures, blocked: u64) {
@@ -145,12 +168,12 @@ impl Writer<'_> {
         let bar = |row: &Row| {
             let day = row.name.as_deref()?.parse().ok()?;
             let label = wording::date(self.language, day);
-            Some(Bar { label, short: day.day().to_string(), value: row.figures.exchanges })
+            Some(Bar { label, short: String::new(), value: row.figures.exchanges })
         };
         let bars: Vec<Bar> = days.iter().filter(|row| !row.others).filter_map(bar).collect();
         if !bars.is_empty() {
             self.blocks.push(Block::Chart(Chart {
-                shape: Shape::Standing,
+                shape: Shape::Lying,
                 title: self.word("Échanges par jour", "Exchanges by day"),
                 by: self.word("Jour", "Day"),
                 of: self.word("Échanges", "Exchanges"),
@@ -160,39 +183,31 @@ impl Writer<'_> {
         if let Some(others) = days.iter().find(|row| row.others) {
             let count = self.number(others.figures.exchanges);
             self.paragraph(
-                "{} échanges sont de jours où trop peu de personnes étaient là pour qu'on les montre : ils ne sont comptés \
-                 qu'ensemble.",
-                "{} exchanges are of days on which too few people were there to be shown: they are counted together only.",
-                &[&count],
+                "{} échanges sont comptés ensemble, sans leur jour : certains de ces jours, trop peu de personnes étaient là.",
+            "{} exchanges are counted together, without their day: on some of these days too few people were there.",
+            &[&count],
             );
         }
     }
 
-    fn chart(
-        &mut self,
-        french: &str,
-        english: &str,
-        by_french: &str,
-        by_english: &str,
-        rows: &[&Row],
-        value: impl Fn(&Row) -> u64,
-    ) {
-        if rows.is_empty() {
+    /// A bar for each category that something was turned back for.
+    fn refused(&mut self, categories: &[Row]) {
+        let told = categories.iter().filter(|row| row.blocked > 0 && row.name.is_some()).take(MOST);
+        let bars: Vec<Bar> =
+            told.map(|row| Bar { label: self.name(row, NONE), short: String::new(), value: row.blocked }).collect();
+        if bars.is_empty() {
             return;
         }
-        let mut bars: Vec<Bar> =
-            rows.iter().map(|row| Bar { label: self.name(row), short: String::new(), value: value(row) }).collect();
-        bars.truncate(MOST);
-        let (title, by) = (self.word(french, english), self.word(by_french, by_english));
+        let (title, by) =
+            (self.word("Refus par catégorie", "Turned back, by category"), self.word("Catégorie", "Category"));
         let of = self.word("Refus", "Turned back");
         self.blocks.push(Block::Chart(Chart { shape: Shape::Lying, title, by, of, bars }));
     }
 
-    fn table(&mut self, french: &str, english: &str, by_french: &str, by_english: &str, rows: &[Row]) {
+    fn table(&mut self, title: Heads, of: Heads, none: Heads, rows: &[Row]) {
         if rows.is_empty() {
             return;
         }
-        self.heading(3, french, english);
         let cells = |name: String, figures: &Figures, blocked: u64| {
             vec![
                 name,
@@ -203,17 +218,19 @@ impl Writer<'_> {
         };
         let (told, more) = rows.split_at(rows.len().min(MOST));
         let mut lines: Vec<Vec<String>> =
-            told.iter().map(|row| cells(self.name(row), &row.figures, row.blocked)).collect();
+            told.iter().map(|row| cells(self.name(row, none), &row.figures, row.blocked)).collect();
         if !more.is_empty() {
             let figures = more.iter().fold(Figures::default(), |sum, row| sum + row.figures);
-            let count = self.number(more.len() as u64);
-            let name = self.language.pick(format!("{count}\u{a0}autres lignes"), format!("{count}\u{a0}more rows"));
+            let name = self.language.pick(
+                wording::count(self.language, more.len() as u64, "autre ligne", "autres lignes"),
+                wording::count(self.language, more.len() as u64, "more row", "more rows"),
+            );
             lines.push(cells(name, &figures, more.iter().map(|row| row.blocked).sum()));
         }
         let table = Table {
-            caption: self.word(french, english),
+            caption: self.word(title.french, title.english),
             columns: vec![
-                Column::words(self.word(by_french, by_english)),
+                Column::words(self.word(of.french, of.english)),
                 Column::numbers(self.word("Échanges", "Exchanges")),
                 Column::numbers(self.word("dont refusés", "turned back")),
                 Column::numbers(self.word("Volume", "Volume")),
@@ -224,10 +241,10 @@ impl Writer<'_> {
         self.blocks.push(Block::Table(table));
     }
 
-    fn name(&self, row: &Row) -> String {
+    fn name(&self, row: &Row, none: Heads) -> String {
         match row.name.as_deref() {
             None if row.others => self.word("autres, réunis", "others, together"),
-            None => self.word("aucun(e)", "none"),
+            None => self.word(none.french, none.english),
             Some(word) => {
                 let known = WORDS.iter().find(|(known, ..)| *known == word);
                 known.map_or_else(|| word.to_owned(), |(_, french, english)| self.word(french, english))
@@ -311,6 +328,16 @@ impl Writer<'_> {
         );
     }
 }
+
+/// A few words in both languages.
+#[derive(Debug, Clone, Copy)]
+struct Heads {
+    french: &'static str,
+    english: &'static str,
+}
+
+/// What stands for no name.
+const NONE: Heads = Heads { french: "aucune", english: "none" };
 
 /// Words of records, in words of people.
 const WORDS: [(&str, &str, &str); 9] = [
