@@ -64,7 +64,7 @@ pub struct Head {
 }
 
 /// How a bundle is hidden from others than its receiver.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub enum Encryption {
     /// Not at all.
     #[default]
@@ -75,6 +75,17 @@ pub enum Encryption {
     /// The whole file for this recipient (`age1…`), as age does it (<https://age-encryption.org/v1>). It must be decrypted
     /// before it is verified. The same input gives other bytes.
     Age(String),
+}
+
+impl std::fmt::Debug for Encryption {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Encryption::None => "None",
+            // Whoever writes it into a log must not write it out.
+            Encryption::Password(_) => "Password",
+            Encryption::Age(_) => "Age",
+        })
+    }
 }
 
 /// A bundle cannot be made. Nothing of it is left.

@@ -7,8 +7,8 @@
 //! [`OwedRecord::settle`] says how it ended, `filing` puts it in its day file, [`search()`] finds it there. What a
 //! crash left in the journal is filed at the next start by `recovery`. Read `writer` first.
 
-pub mod approvals;
 pub mod alike;
+pub mod approvals;
 pub mod audit;
 pub mod bundle;
 mod canonical;
@@ -34,8 +34,8 @@ pub mod keys;
 pub mod ledger;
 mod owed;
 mod pace;
-pub mod proof;
 pub mod people;
+pub mod proof;
 pub mod pseudonym;
 pub mod record;
 mod recovery;

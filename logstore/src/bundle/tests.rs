@@ -1,4 +1,6 @@
+//! Bundles: what is put in is proved again, what is changed or forged is named, and nothing stands under a name before it is whole.
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
 use super::*;
 use crate::cipher::{hex, sha256};
 use crate::proof::tests::{Kept, register_of, user};

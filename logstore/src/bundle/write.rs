@@ -20,6 +20,9 @@ use zip::{AesMode, CompressionMethod, DateTime, System, ZipArchive, ZipWriter};
 /// How an entry is written.
 type Packed<'p> = FileOptions<'p, 'static, ()>;
 
+/// An archive to copy entries from.
+type Spooled = ZipArchive<BufReader<File>>;
+
 /// How hard entries are packed: the fastest that is worth it.
 const PACKING: i64 = 5;
 
@@ -78,7 +81,7 @@ impl<'k> Bundle<'k> {
         }
         match &options.encryption {
             Encryption::Password(password) if password.is_empty() => return Err(BundleError::Password),
-            Encryption::Age(recipient) => drop(age_recipient(recipient)?),
+            Encryption::Age(recipient) => _ = age_recipient(recipient)?,
             Encryption::Password(_) | Encryption::None => {}
         }
         let mut draft = Draft::begin(path)?;
@@ -215,10 +218,10 @@ impl<'k> Bundle<'k> {
 
         let sealed = matches!(self.options.encryption, Encryption::Age(_));
         let out = match sealed {
-            true => self.draft.spool().map_err(io::Error::other)?,
-            false => Out::new(self.draft.file().map_err(io::Error::other)?),
+            true => self.draft.spool().map_err(bare)?,
+            false => Out::new(self.draft.file().map_err(bare)?),
         };
-        let mut first = Stream::new(self.draft.spool().map_err(io::Error::other)?);
+        let mut first = Stream::new(self.draft.spool().map_err(bare)?);
         first.start(MANIFEST, "", "", packed(&self.options.encryption))?;
         first.write_all(&manifest)?;
         let mut zip = ZipWriter::new(out);
@@ -261,7 +264,7 @@ impl<'k> Bundle<'k> {
         let recipient = age_recipient(recipient).map_err(io::Error::other)?;
         let encryptor = age::Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient));
         let mut hash = Sha256::new();
-        let mut out = Out::new(self.draft.file().map_err(io::Error::other)?);
+        let mut out = Out::new(self.draft.file().map_err(bare)?);
         let mut length = 0;
         {
             let tee = Tee { out: &mut out, hash: &mut hash, bytes: &mut length };
@@ -300,6 +303,14 @@ fn packed(encryption: &Encryption) -> Packed<'_> {
     match encryption {
         Encryption::Password(password) => options.with_aes_encryption(AesMode::Aes256, password),
         Encryption::Age(_) | Encryption::None => options,
+    }
+}
+
+/// What the system said, without the file.
+fn bare(error: BundleError) -> io::Error {
+    match error {
+        BundleError::Io { source, .. } => source,
+        other => io::Error::other(other),
     }
 }
 
@@ -347,7 +358,7 @@ impl Stream {
     }
 
     /// The entries, and the archive to copy them from.
-    fn end(&mut self) -> io::Result<(Vec<Listed>, Option<ZipArchive<BufReader<File>>>)> {
+    fn end(&mut self) -> io::Result<(Vec<Listed>, Option<Spooled>)> {
         self.note();
         let Some(zip) = self.zip.take() else { return Ok((Vec::new(), None)) };
         let mut file = zip.finish().map_err(plain)?.into_inner().end()?;

@@ -1,4 +1,6 @@
+//! Proofs: what any search finds is shown once and proved, and nothing that was changed is.
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
+
 use super::*;
 use crate::dayfile::open::OpenDay;
 use crate::faults::{DAY, MIDNIGHT, entry};

@@ -2,7 +2,7 @@
 
 use super::is_reference;
 use super::{
-    Delivery, End, Identity, KEPT_YEARS, Line, Opening, REFERENCE_BYTES, Request, Requests, Right, Step, Unfollowed,
+    Delivery, Identity, KEPT_YEARS, Line, Opening, REFERENCE_BYTES, Request, Requests, Right, Step, Unfollowed,
 };
 use crate::clock::timestamp;
 use crate::deadline;

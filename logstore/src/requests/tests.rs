@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::deadline::days_left;
-use jiff::civil::date;
 use jiff::tz::TimeZone;
 
 struct World {

@@ -64,7 +64,7 @@ pub(crate) fn replay(path: Option<&Path>, asked: &cli::Replay) -> Result<Answer,
         ("charter", Some(answered.charter.clone())),
         ("lists", asked.lists.then(|| "the draft's".to_owned())),
     ]);
-    trace(&config, "replay", None, scope, answered.replayed.exchanges as usize)?;
+    trace(&config, "replay", None, scope, answered.replayed.exchanges as usize, None)?;
     if asked.output.json {
         answer_json(&answered)?
     } else {

@@ -27,7 +27,7 @@ pub(crate) fn report(path: Option<&Path>, asked: &Report) -> Result<Answer, Wron
     let acts = acts(&config, period)?;
     let month = period.first.strftime("%Y-%m").to_string();
     let scope = BTreeMap::from([("month".to_owned(), month.clone())]);
-    trace(&config, "report", None, scope, statistics.total.map_or(0, |total| total.exchanges as usize))?;
+    trace(&config, "report", None, scope, statistics.total.map_or(0, |total| total.exchanges as usize), None)?;
     let activity = Activity {
         month,
         organisation: &config.organisation.name,

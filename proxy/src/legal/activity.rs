@@ -3,7 +3,7 @@
 //! For management, the works council and the data protection officer (CNIL, délibération 2026-022: figures first, names only
 //! when they are needed).
 
-use super::document::{Bar, Block, Chart, Column, Document, Shape, Table};
+use super::document::{Bar, Chart, Column, Document, Passage, Shape, Table};
 use super::prose::Prose;
 use super::wording;
 use crate::aggregate::Period;
@@ -21,8 +21,8 @@ pub(crate) fn report(language: Language, activity: &Activity<'_>, period: Period
     let title = language
         .pick(format!("Rapport d’activité de la passerelle, {month}"), format!("Activity of the gate, {month}"));
     let author = wording::stated(language, activity.organisation);
-    let mut writer = Writer { language, activity, blocks: Vec::new() };
-    writer.blocks.push(Block::Title { above: author.clone(), title: title.clone() });
+    let mut writer = Writer { language, activity, passages: Vec::new() };
+    writer.passages.push(Passage::Title { above: author.clone(), title: title.clone() });
     writer.opening(period);
     writer.figures();
     writer.register(&issued);
@@ -34,20 +34,20 @@ pub(crate) fn report(language: Language, activity: &Activity<'_>, period: Period
         language,
         author,
         issued,
-        blocks: writer.blocks,
+        passages: writer.passages,
     }
 }
 
 struct Writer<'a> {
     language: Language,
     activity: &'a Activity<'a>,
-    blocks: Vec<Block>,
+    passages: Vec<Passage>,
 }
 
 impl Writer<'_> {
     fn heading(&mut self, level: u8, french: &str, english: &str) {
         let title = wording::set(self.language, self.language.pick(french, english));
-        self.blocks.push(Block::Heading { level, title });
+        self.passages.push(Passage::Heading { level, title });
     }
 
     fn say(&self, french: &str, english: &str, values: &[&str]) -> Prose {
@@ -56,7 +56,7 @@ impl Writer<'_> {
 
     fn paragraph(&mut self, french: &str, english: &str, values: &[&str]) {
         let prose = self.say(french, english, values);
-        self.blocks.push(Block::Paragraph(prose));
+        self.passages.push(Passage::Paragraph(prose));
     }
 
     fn word(&self, french: &str, english: &str) -> String {
@@ -85,7 +85,7 @@ impl Writer<'_> {
                 "**These figures are incomplete**: {} of the register could not be read.",
                 &[self.language.pick(&days, &days_en)],
             );
-            self.blocks.push(Block::Note(note));
+            self.passages.push(Passage::Note(note));
         }
     }
 
@@ -107,7 +107,7 @@ impl Writer<'_> {
                     &[],
                 )
             };
-            self.blocks.push(Block::Paragraph(text));
+            self.passages.push(Passage::Paragraph(text));
             return;
         };
         self.essential(&total, said.actions.iter().map(|row| row.blocked).sum());
@@ -160,7 +160,7 @@ impl Writer<'_> {
             (self.word("Octets envoyés", "Bytes sent"), wording::bytes(self.language, total.bytes_sent)),
             (self.word("Octets reçus", "Bytes received"), wording::bytes(self.language, total.bytes_received)),
         ];
-        self.blocks.push(Block::Definitions(pairs.map(|(name, value)| (name, Prose::plain(value))).into()));
+        self.passages.push(Passage::Definitions(pairs.map(|(name, value)| (name, Prose::plain(value))).into()));
     }
 
     /// A bar for each day that is told apart.
@@ -172,7 +172,7 @@ impl Writer<'_> {
         };
         let bars: Vec<Bar> = days.iter().filter(|row| !row.others).filter_map(bar).collect();
         if !bars.is_empty() {
-            self.blocks.push(Block::Chart(Chart {
+            self.passages.push(Passage::Chart(Chart {
                 shape: Shape::Lying,
                 title: self.word("Échanges par jour", "Exchanges by day"),
                 by: self.word("Jour", "Day"),
@@ -201,7 +201,7 @@ impl Writer<'_> {
         let (title, by) =
             (self.word("Refus par catégorie", "Turned back, by category"), self.word("Catégorie", "Category"));
         let of = self.word("Refus", "Turned back");
-        self.blocks.push(Block::Chart(Chart { shape: Shape::Lying, title, by, of, bars }));
+        self.passages.push(Passage::Chart(Chart { shape: Shape::Lying, title, by, of, bars }));
     }
 
     fn table(&mut self, title: Heads, of: Heads, none: Heads, rows: &[Row]) {
@@ -238,7 +238,7 @@ impl Writer<'_> {
             rows: lines,
             row_headings: true,
         };
-        self.blocks.push(Block::Table(table));
+        self.passages.push(Passage::Table(table));
     }
 
     fn name(&self, row: &Row, none: Heads) -> String {
@@ -301,7 +301,7 @@ impl Writer<'_> {
             rows: events.iter().map(row).collect(),
             row_headings: false,
         };
-        self.blocks.push(Block::Table(table));
+        self.passages.push(Passage::Table(table));
     }
 
     fn method(&mut self) {

@@ -24,7 +24,7 @@ pub(super) fn stats(config: &Config, asked: &Stats) -> Result<Answer, Wrong> {
     let period = Period::of(from, to, oldest, Timestamp::now(), &config.time_zone).map_err(Wrong)?;
     let (statistics, unread) = count(config, period)?;
     let scope = given([("from", Some(period.first.to_string())), ("to", Some(period.last.to_string()))]);
-    trace(config, "stats", None, scope, statistics.total.map_or(0, |total| total.exchanges as usize))?;
+    trace(config, "stats", None, scope, statistics.total.map_or(0, |total| total.exchanges as usize), None)?;
     let aggregates = Aggregates::of(config, period, &statistics);
     if asked.output.json {
         answer_json(&aggregates)?
