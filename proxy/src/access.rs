@@ -58,7 +58,7 @@ impl Actor {
 
     /// What the scope of an act says of the actor.
     pub(crate) fn into_scope(self, scope: &mut BTreeMap<String, String>) {
-        if let Some(role) = self.role {
+        if let Some(role) = self.role() {
             scope.insert("role".to_owned(), role.name().to_owned());
         }
         if let Some(system) = self.system {

@@ -472,6 +472,25 @@ mod tests {
             &["octroi", "audit", "--act", "serch"],
             &["octroi", "doctor", "weather"],
             &["octroi", "replay"],
+            &["octroi", "user", "role", "a.martin"],
+            &["octroi", "user", "role", "a.martin", "--add", "admin"],
+            &["octroi", "user", "link", "a.martin"],
+            &["octroi", "user", "link", "a.martin", "--account", "x", "--address", "10.0.0.1"],
+            &[
+                "octroi",
+                "scope",
+                "request",
+                "--purpose",
+                "security",
+                "--reason",
+                "x",
+                "--from",
+                "2026-11-01",
+                "--to",
+                "2026-11-02",
+            ],
+            &["octroi", "scope", "approve", "first"],
+            &["octroi", "audit", "--password-stdin"],
         ] {
             assert_eq!(Cli::try_parse_from(line).expect_err("refused").exit_code(), 2, "{line:?}");
         }

@@ -13,7 +13,7 @@ struct Page {
     fr: &'static str,
 }
 
-const PAGES: [Page; 5] = [
+const PAGES: [Page; 6] = [
     Page {
         name: "installation",
         en: include_str!("../../docs/guide/en/installation.md"),
@@ -38,6 +38,11 @@ const PAGES: [Page; 5] = [
         name: "wire",
         en: include_str!("../../docs/guide/en/wire.md"),
         fr: include_str!("../../docs/guide/fr/protocole.md"),
+    },
+    Page {
+        name: "roles",
+        en: include_str!("../../docs/guide/en/roles.md"),
+        fr: include_str!("../../docs/guide/fr/habilitations.md"),
     },
 ];
 

@@ -84,6 +84,9 @@ mod commands;
 // The register verified, its trail, its keys lost or replaced, and what the doctor says of it.
 mod register;
 
+// Who sees names: roles, scopes that two persons open, broken glass, undertakings.
+mod scopes;
+
 // Days past their term: erased, attested, never brought back.
 mod purging;
 

@@ -11,7 +11,7 @@ fn scope() -> Asked {
         kind: Kind::Scope,
         purpose: Some("security".into()),
         reason: "incident 12".into(),
-        about: vec![Subject::User("c.leroy".into())],
+        about: vec![Subject::User("j.petit".into())],
         period: Period { from: Some(0), to: Some(DAY) },
         longer: None,
         fields: BTreeMap::new(),
@@ -42,7 +42,7 @@ fn now(at: i64) -> Now {
 
 fn linked(person: &str, mark: Mark) -> People {
     let what = PeopleEvent::Linked { person: person.into(), mark, period: Period::default() };
-    People::of(&[Entry { number: 1, at: 0, who: "d.moreau".into(), what }])
+    People::of(&[Entry { number: 1, at: 0, who: "user2".into(), what }])
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn what_is_closed_or_refused_stays_so() {
     entries.push(approved(4, 2 * MINUTE, "p.dupont", LONGEST));
     assert_eq!(Approvals::of(&entries).get(1).expect("there").standing(&now(3 * MINUTE)), Standing::Closed);
     let refused = entry(2, 0, "p.dupont", Event::Refused { request: 1, reason: "no".into() });
-    let entries = [asked(1, 0, "a.martin", scope()), refused, approved(3, 0, "e.petit", LONGEST)];
+    let entries = [asked(1, 0, "a.martin", scope()), refused, approved(3, 0, "user1", LONGEST)];
     assert_eq!(Approvals::of(&entries).get(1).expect("there").standing(&now(1)), Standing::Refused);
     let over = [asked(1, 0, "a.martin", scope()), entry(2, 0, OWN, Event::Closed { request: 1 })];
     assert_eq!(Approvals::of(&over).get(1).expect("there").standing(&now(1)), Standing::Expired);
@@ -111,11 +111,11 @@ fn nobody_approves_a_request_about_themselves_by_name_alias_or_address() {
     let people = linked("p.dupont", Mark::Account("AUTOCONCEPT\\dupont".into()));
     let alias = request(Subject::User("autoconcept\\DUPONT".into()));
     assert_eq!(alias.may_decide("p.dupont", &people), Err(Refusal::About(1)));
-    assert_eq!(alias.may_decide("e.petit", &people), Ok(()));
+    assert_eq!(alias.may_decide("user1", &people), Ok(()));
     let people = linked("p.dupont", Mark::Address("10.0.0.5".parse().expect("an address")));
     let network = request(Subject::Client("10.0.0.0/24".parse().expect("a network")));
     assert_eq!(network.may_decide("p.dupont", &people), Err(Refusal::About(1)));
-    assert_eq!(network.may_decide("e.petit", &people), Ok(()));
+    assert_eq!(network.may_decide("user1", &people), Ok(()));
     assert_eq!(request(Subject::Host("a.test".into())).may_decide("p.dupont", &people), Ok(()));
 }
 
@@ -200,26 +200,26 @@ fn a_scope_covers_its_persons_addresses_hosts_and_time_and_nothing_else() {
         category: None,
         charter: "1@abc".into(),
     };
-    let people = linked("c.leroy", Mark::Account("c.leroy@AUTOCONCEPT.EXAMPLE".into()));
+    let people = linked("j.petit", Mark::Account("j.petit@AUTOCONCEPT.EXAMPLE".into()));
     let host = Subject::Host("a.test".into());
-    let narrow = Asked { about: vec![Subject::User("c.leroy".into()), host.clone()], ..scope() };
+    let narrow = Asked { about: vec![Subject::User("j.petit".into()), host.clone()], ..scope() };
     for (user, host, at, within) in [
-        ("c.leroy", "www.a.test", 0, true),
-        ("C.Leroy@autoconcept.example", "a.test", DAY - 1, true),
-        ("c.leroy", "b.test", 0, false),
-        ("c.leroy", "nota.test", 0, false),
+        ("j.petit", "www.a.test", 0, true),
+        ("J.Petit@autoconcept.example", "a.test", DAY - 1, true),
+        ("j.petit", "b.test", 0, false),
+        ("j.petit", "nota.test", 0, false),
         ("a.martin", "a.test", 0, false),
-        ("c.leroy", "a.test", DAY, false),
-        ("c.leroy", "a.test", -1, false),
+        ("j.petit", "a.test", DAY, false),
+        ("j.petit", "a.test", -1, false),
     ] {
         assert_eq!(narrow.covers(&record(user, "10.0.0.1", host, at), &people), within, "{user} {host} {at}");
     }
-    let either = vec![Subject::User("c.leroy".into()), Subject::Client("10.0.0.0/30".parse().expect("a network"))];
+    let either = vec![Subject::User("j.petit".into()), Subject::Client("10.0.0.0/30".parse().expect("a network"))];
     let either = Asked { about: either, ..scope() };
     assert!(either.covers(&record("a.martin", "10.0.0.2", "x.test", 0), &people));
     assert!(!either.covers(&record("a.martin", "10.0.0.4", "x.test", 0), &people));
     assert!(Asked { about: vec![host], ..scope() }.covers(&record("a.martin", "10.0.0.4", "a.test", 0), &people));
-    assert!(!Asked { about: vec![], ..scope() }.covers(&record("c.leroy", "10.0.0.1", "a.test", 0), &people));
+    assert!(!Asked { about: vec![], ..scope() }.covers(&record("j.petit", "10.0.0.1", "a.test", 0), &people));
 }
 
 /// An act of one of four accounts, the first two of which are one person's; some time after the one before.
@@ -232,7 +232,7 @@ struct Step {
     reboot: bool,
 }
 
-const ACCOUNTS: [&str; 4] = ["a.martin", "martin-2", "p.dupont", "c.leroy"];
+const ACCOUNTS: [&str; 4] = ["a.martin", "martin-2", "p.dupont", "j.petit"];
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = (0..4_usize, 0..5_u8, 0..12_i64, 0..12_i64, prop::bool::weighted(0.1)).prop_map(

@@ -3,13 +3,13 @@
 use super::As;
 use crate::accounts::rule::NAME_FORM;
 use crate::commands::when::FORMS;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use logstore::people::Role;
 use std::net::IpAddr;
 
 /// `octroi user role`.
 #[derive(Debug, Args)]
-#[group(id = "change", required = true, multiple = true, args = ["add", "remove"])]
+#[command(group = ArgGroup::new("change").required(true).multiple(true).args(["add", "remove"]))]
 pub(crate) struct ChangeRoles {
     /// The account.
     #[arg(help = format!("The account's name: {NAME_FORM}"))]
@@ -49,7 +49,7 @@ pub(crate) enum TextLanguage {
 
 /// What of a person is linked to them.
 #[derive(Debug, Args)]
-#[group(id = "mark", required = true, multiple = false, args = ["account", "address"])]
+#[command(group = ArgGroup::new("mark").required(true).args(["account", "address"]))]
 pub(crate) struct Marked {
     /// The person, by the account they have now
     pub(crate) person: String,

@@ -2,7 +2,7 @@
 
 use super::{As, Output};
 use crate::commands::when::FORMS;
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 /// `octroi scope`.
 #[derive(Debug, Subcommand)]
@@ -27,7 +27,7 @@ pub(crate) enum Scope {
 
 /// Whom, what and when.
 #[derive(Debug, Args)]
-#[group(id = "about", required = true, multiple = true, args = ["users", "clients", "hosts"])]
+#[command(group = ArgGroup::new("about").required(true).multiple(true).args(["users", "clients", "hosts"]))]
 pub(crate) struct Reach {
     /// A person, by the account they have now; may be repeated
     #[arg(long = "user", value_name = "U")]

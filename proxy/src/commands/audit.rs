@@ -85,7 +85,7 @@ fn visible(lines: Vec<Checked>, actor: &Actor, people: &People) -> Vec<Checked> 
     let (auditor, judicial) = (people.may_act(actor.who(), Role::Auditor), people.may_act(actor.who(), Role::Judicial));
     let may = |act: &Act| if access::is_restricted_act(act) { judicial } else { auditor };
     let seen = lines.into_iter().filter_map(|line| match &line.act {
-        Some(act) if !may(act) => line.broken.is_some().then(|| Checked { act: None, ..line }),
+        Some(act) if !may(act) => line.broken.is_some().then_some(Checked { act: None, ..line }),
         _ => Some(line),
     });
     (1..).zip(seen).map(|(number, line)| Checked { line: number, ..line }).collect()
@@ -200,6 +200,50 @@ fn local(at: Option<&str>, config: &Config) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use logstore::ledger::Entry;
+    use logstore::people::Event;
+
+    fn line(number: u64, scope: &[(&str, &str)], broken: Option<&str>) -> Checked {
+        let scope = scope.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let act = Act {
+            at: "2026-11-23T18:45:00Z".into(),
+            who: "p.dupont".into(),
+            act: "asked".into(),
+            purpose: None,
+            reason: None,
+            scope,
+            count: 0,
+        };
+        Checked { line: number, act: Some(act), broken: broken.map(str::to_owned) }
+    }
+
+    #[test]
+    fn what_is_done_for_requisitions_is_shown_to_the_desk_that_answers_them_and_to_nobody_else() {
+        let lines = || {
+            vec![
+                line(1, &[("kind", "scope")], None),
+                line(2, &[("kind", "requisition")], None),
+                line(3, &[("role", "judicial")], None),
+                line(4, &[("kind", "hold"), ("judicial", "yes")], Some("it was changed")),
+                line(5, &[("kind", "hold")], None),
+            ]
+        };
+        let seen = |roles: &[Role]| -> Vec<(u64, Option<String>)> {
+            let signed = Event::Undertaken { account: "a.martin".into(), text: String::new(), language: "fr".into() };
+            let given =
+                roles.iter().map(|role| Event::RoleGiven { account: "a.martin".into(), role: *role, approval: None });
+            let entry = |what| Entry { number: 1, at: 0, who: String::new(), what };
+            let people = People::of(&given.chain([signed]).map(entry).collect::<Vec<_>>());
+            let seen = visible(lines(), &Actor::proven("a.martin".into()), &people);
+            let kind = |act: Act| act.scope.get("kind").cloned().unwrap_or_default();
+            seen.into_iter().map(|line| (line.line, line.act.map(kind))).collect()
+        };
+        let said = |kind: &str| Some(kind.to_owned());
+        // That a line doesn't hold is told, not what it says; and no gap in the numbers tells that there is more.
+        assert_eq!(seen(&[Role::Auditor]), [(1, said("scope")), (2, None), (3, said("hold"))]);
+        assert_eq!(seen(&[Role::Judicial]), [(1, said("requisition")), (2, said("")), (3, said("hold"))]);
+        assert_eq!(seen(&[Role::Auditor, Role::Judicial]).len(), 5);
+    }
 
     #[test]
     fn hashes_are_shortened_and_nothing_else_is() {

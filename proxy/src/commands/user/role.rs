@@ -36,7 +36,7 @@ pub(super) fn role(config: &Config, asked: &ChangeRoles) -> Result<Answer, Wrong
     {
         eprintln!(
             "refused: `{name}` is no person's name (`{word}`), and {} takes an account of one's own: a shared account tells nobody \
-             who looked (CNIL, SAN-2024-021)",
+             who looked",
             role.name()
         );
         return Ok(Answer::No);
