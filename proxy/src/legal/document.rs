@@ -41,6 +41,8 @@ pub(crate) enum Passage {
         /// What it says.
         title: String,
     },
+    /// Small words below a heading, which stay with it: the article that a section answers.
+    Under(Prose),
     /// A paragraph.
     Paragraph(Prose),
     /// What must not be missed: a paragraph beside a line.

@@ -132,6 +132,11 @@ impl Page {
                 let name = ["h2", "h3", "h4", "h5", "h6"][usize::from(level.clamp(&2, &6) - 2)];
                 self.element(name, "", title);
             }
+            Passage::Under(prose) => {
+                self.open("p", "class=\"under\"");
+                self.prose(prose);
+                self.close("p");
+            }
             Passage::Paragraph(prose) => {
                 self.open("p", "");
                 self.prose(prose);

@@ -61,10 +61,8 @@ impl Correspondence {
     /// The letter around a text, the date of the request in its head.
     fn letter(&self, language: Language, object: (&str, &str), body: Writer) -> Document {
         let Correspondence { organisation, person, reference, received, issued } = self;
-        let details = vec![(
-            body.words("Votre demande reçue le", "Your request received on", &[]),
-            wording::date(language, *received),
-        )];
+        let received = body.words("reçue le {}", "received on {}", &[&wording::date(language, *received)]);
+        let details = vec![(body.words("Votre demande", "Your request", &[]), received)];
         Frame { organisation, person, reference, issued }.letter(language, object, details, body)
     }
 

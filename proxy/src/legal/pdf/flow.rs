@@ -62,6 +62,13 @@ impl<'a> Flow<'a> {
             Passage::Title { above, title } => self.title(above, title),
             Passage::Letterhead(head) => self.letterhead(head),
             Passage::Heading { level, title } => self.heading(*level, title),
+            Passage::Under(prose) => {
+                let small = Setting { size: 8.75, leading: 12.5, ink: Ink::Soft, ..BODY };
+                let group = self.tags.top(Tag::P);
+                for items in self.set(prose, small, group) {
+                    self.push(Slab { height: small.leading, keep: true, items, ..Slab::default() });
+                }
+            }
             Passage::Paragraph(prose) => {
                 let group = self.tags.top(Tag::P);
                 let lines = self.set(prose, BODY, group);

@@ -47,6 +47,7 @@ fn everything(text: &str, count: u64) -> Document {
         Passage::Title { above: text.into(), title: text.into() },
         Passage::Heading { level: 2, title: text.into() },
         Passage::Heading { level: 9, title: text.into() },
+        Passage::Under(prose.clone()),
         Passage::Paragraph(prose.clone()),
         Passage::Note(prose.clone()),
         Passage::Definitions(vec![(text.into(), prose.clone()), (String::new(), Prose::default())]),

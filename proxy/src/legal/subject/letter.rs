@@ -21,8 +21,8 @@ pub(super) fn letter(file: &SubjectFile, language: Language) -> Document {
     rights(&mut body, file);
     remedies(&mut body);
     let SubjectFile { organisation, person, reference, answered, .. } = file;
-    let received = wording::date(language, file.received);
-    let details = vec![(body.words("Votre demande reçue le", "Your request received on", &[]), received)];
+    let received = body.words("reçue le {}", "received on {}", &[&wording::date(language, file.received)]);
+    let details = vec![(body.words("Votre demande", "Your request", &[]), received)];
     let object = (
         "réponse à votre demande d'accès à vos données personnelles",
         "answer to your request for access to your personal data",
@@ -37,7 +37,7 @@ fn opening(body: &mut Writer, file: &SubjectFile) {
         "Vous nous avez demandé quelles données personnelles vous concernant sont enregistrées par le serveur mandataire par \
          lequel passent les accès à Internet de notre organisation. Nous vous répondons en application de l'{gdpr-15}.",
         "You asked us which personal data about you are recorded by the proxy server through which Internet access passes in \
-         our organisation. We answer you under {gdpr-15}.",
+         our organisation. This is our answer under {gdpr-15}.",
         &[],
     );
     if file.found() {

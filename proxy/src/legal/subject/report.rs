@@ -69,16 +69,13 @@ fn facts(body: &mut Writer, file: &SubjectFile) {
     ]);
 }
 
-/// The article that a section answers, on a line below its heading.
+/// The article that a section answers, below its heading.
 pub(super) fn article(body: &mut Writer, id: &str) {
-    let gap = format!("__{{{id}}}__");
-    let mut prose = body.say(&gap, &gap, &[]);
-    if let Some(run) = prose.runs.first_mut() {
-        let mut letters = run.text.chars();
-        let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-        run.text = first + letters.as_str();
-    }
-    body.passages.push(Passage::Paragraph(prose));
+    let gap = format!("{{{id}}}");
+    let words = body.words(&gap, &gap, &[]);
+    let mut letters = words.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    body.passages.push(Passage::Under(Prose::plain(first + letters.as_str())));
 }
 
 fn confirmation(body: &mut Writer, file: &SubjectFile) {
