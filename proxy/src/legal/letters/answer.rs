@@ -121,9 +121,9 @@ impl Answer {
             }
             Decision::Erasure => body.paragraph(
                 "Le {}, le contenu de {} a été détruit. N'en subsistent qu'une empreinte, dont rien ne permet de déduire ce contenu, et une \
-                 attestation signée qui porte la date et le motif, sans votre nom. Les copies de sauvegarde suivent.",
+                 attestation signée qui porte la date et le motif, sans votre nom. Il en va de même dans les copies de sauvegarde.",
                 "On {}, the content of {} was destroyed. All that is left is a hash, from which nothing can be inferred about that \
-                 content, and a signed certificate of date and ground, without your name. Backup copies follow.",
+                 content, and a signed certificate of date and ground, without your name. The same holds for backup copies.",
                 &[&since, &count],
             ),
             Decision::Restriction => body.paragraph(
@@ -136,10 +136,10 @@ impl Answer {
                 &[&since, &count],
             ),
             Decision::Objection => body.paragraph(
-                "À compter du {}, vos connexions sont enregistrées sans le site visité, pour tous vos accès autorisés. Les données déjà \
-                 enregistrées ({}) restent à l'abri de toute consultation jusqu'à leur destruction, au terme de leur conservation.",
-                "As from {}, your connections are recorded without the site visited, for all that is allowed. Data already recorded ({}) \
-                 stay out of reach of any look until they are destroyed, at the end of their term.",
+                "À compter du {}, vos connexions autorisées sont enregistrées sans le site visité. Les données déjà enregistrées ({}) ne \
+                 peuvent plus être consultées pour les finalités déclarées ; elles seront détruites au terme de leur conservation.",
+                "As from {}, those of your connections that are allowed are recorded without the site visited. Data already recorded \
+                 ({}) can no longer be looked at for the declared purposes; they will be destroyed at the end of their term.",
                 &[&since, &count],
             ),
         }
@@ -187,12 +187,12 @@ impl Answer {
                 &[],
             ),
             _ => body.paragraph(
-                "Vos données ont été mises à l'abri de toute consultation pendant l'examen. Au terme de celui-ci, **nous ne pouvons accueillir \
-                 votre opposition** : des motifs légitimes et impérieux prévalent sur vos intérêts, vos droits et vos libertés, ou le \
-                 traitement est nécessaire à la défense de droits en justice ({gdpr-21-1}).",
-                "While we examined it, your data were kept out of reach of any look. Having done so, **we cannot uphold your objection**: \
-                 compelling legitimate grounds override your interests, rights and freedoms, or the processing is needed for the defence of \
-                 legal claims ({gdpr-21-1}).",
+                "Pendant l'examen, vos données n'ont pu être consultées pour les finalités déclarées. Au terme de celui-ci, **nous ne pouvons \
+                 accueillir votre opposition** : des motifs légitimes et impérieux prévalent sur vos intérêts, vos droits et vos \
+                 libertés, ou le traitement est nécessaire à la défense de droits en justice ({gdpr-21-1}).",
+                "While we examined it, your data could not be looked at for the declared purposes. Having done so, **we cannot uphold your \
+                 objection**: compelling legitimate grounds override your interests, rights and freedoms, or the processing is needed \
+                 for the defence of legal claims ({gdpr-21-1}).",
                 &[],
             ),
         }

@@ -111,6 +111,9 @@ impl Fonts {
 
     /// How wide a visible text is at this size, in points.
     pub(super) fn width(&self, face: Face, size: f32, text: &str) -> f32 {
+        if text.is_empty() {
+            return 0.0;
+        }
         let file = &self.files[face.file()];
         let units: i64 = file.glyphs(face, text).glyph_positions().iter().map(|at| i64::from(at.x_advance)).sum();
         units as f32 / file.font.units_per_em() * size

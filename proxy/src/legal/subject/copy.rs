@@ -115,9 +115,46 @@ pub(super) fn action_in_words(body: &Writer, action: Action) -> String {
 pub(super) fn copy(body: &mut Writer, file: &SubjectFile) {
     body.heading(2, "10. Copie des données", "10. Copy of the data");
     article(body, "gdpr-15-3");
+    if file.found() {
+        body.paragraph(
+            "Cette copie est gratuite. Les fichiers joints la contiennent en entier, en heure locale et en temps universel ; ce rapport en \
+             donne le résumé.",
+            "This copy is free of charge. The enclosed files hold all of it, in local and universal time; this report sums it up.",
+            &[],
+        );
+    }
     files(body, file);
     records(body, file);
     beside(body, file);
+    withheld(body);
+}
+
+/// What is left out of every copy, with its reason in general words (art. 15(4)).
+fn withheld(body: &mut Writer) {
+    body.heading(3, "Ce qui n'est pas communiqué", "What is not disclosed");
+    let items = vec![
+        body.say(
+            "l'identité des personnes habilitées qui ont consulté vos données, et les données des autres personnes",
+            "who the authorised people are that consulted your data, and other people's data",
+            &[],
+        ),
+        body.say(
+            "les lignes d'adresses que plusieurs personnes partagent, dont le nombre est indiqué s'il y en a",
+            "lines of addresses that several people share; how many is told if there are any",
+            &[],
+        ),
+        body.say(
+            "les motifs rédigés librement qui désignent d'autres personnes : ils sont relus avant d'être communiqués",
+            "reasons in free text that name other people: they are reviewed before they are disclosed",
+            &[],
+        ),
+    ];
+    body.list(items);
+    body.paragraph(
+        "Ces limites protègent les droits et libertés d'autrui ({gdpr-15-4}).",
+        "These limits protect the rights and freedoms of others ({gdpr-15-4}).",
+        &[],
+    );
 }
 
 fn files(body: &mut Writer, file: &SubjectFile) {

@@ -104,6 +104,17 @@ fn lines_of_shared_addresses_are_counted_and_the_law_is_named() {
 }
 
 #[test]
+fn what_is_left_out_is_said_with_its_reason() {
+    for file in [example::file(), example::nothing()] {
+        let report = words(&report(&file, French));
+        for said in ["Ce qui n’est pas communiqué", "désignent d’autres personnes", "droits et libertés d’autrui"]
+        {
+            assert!(report.contains(said), "{said}");
+        }
+    }
+}
+
+#[test]
 fn retention_is_justified_by_what_was_written_or_is_to_be_completed() {
     let told = |days, reason: &str| {
         let mut file = example::file();
