@@ -40,9 +40,9 @@ fn made_up() -> Vec<File> {
     vec![File { path: "adult/domains".into(), source: "ut1:adult".into(), kind: Kind::Domains, text: names.into() }]
 }
 
-/// Reads all files.
-pub(crate) fn compiler(files: &[File], mut each: impl FnMut(FileReport)) -> Compiler {
-    let mut compiler = Compiler::default();
+/// Reads all files, resting by `rest`.
+pub(crate) fn compiler(files: &[File], rest: fn(), mut each: impl FnMut(FileReport)) -> Compiler {
+    let mut compiler = Compiler::at_pace(rest);
     for file in files {
         each(compiler.file(&file.source, file.kind, Format::Ut1, &file.path, &file.text));
     }

@@ -9,9 +9,26 @@ mod corpus;
 
 use policy::Index;
 use policy::lists::Progress;
+use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+thread_local! {
+    /// How long each step of compiling took.
+    static STEPS: RefCell<Vec<Duration>> = const { RefCell::new(Vec::new()) };
+    static LAST: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Rests as the gate does, and notes how long it was since the last time.
+fn note_step() {
+    let now = Instant::now();
+    if let Some(last) = LAST.get() {
+        STEPS.with_borrow_mut(|steps| steps.push(now - last));
+    }
+    std::thread::yield_now();
+    LAST.set(Some(Instant::now()));
+}
 
 fn main() {
     let files = corpus::files();
@@ -23,7 +40,7 @@ fn main() {
     );
 
     let start = Instant::now();
-    let compiler = corpus::compiler(&files, |report| {
+    let compiler = corpus::compiler(&files, note_step, |report| {
         for bad in &report.examples {
             println!("  {}:{}: {} ({})", report.file, bad.line, bad.why, bad.text);
         }
@@ -36,12 +53,23 @@ fn main() {
         .write(&mut bytes, &mut |progress| steps += usize::from(matches!(progress, Progress::Writing { .. })))
         .expect("a vector takes every byte");
     let compiled = start.elapsed();
+    let mut steps_taken = STEPS.take();
+    steps_taken.sort_unstable();
     println!("entries read {gathered}; {steps} reports of progress");
     println!(
         "compile {:.2} s: read {:.2}, sort and write {:.2}",
         seconds(compiled),
         seconds(read),
         seconds(compiled - read)
+    );
+    let step = |of: f64| seconds(steps_taken[((steps_taken.len() - 1) as f64 * of) as usize]) * 1e3;
+    println!(
+        "{} steps: median {:.3} ms, p99 {:.3}, p99.9 {:.3}, longest {:.3}",
+        steps_taken.len(),
+        step(0.5),
+        step(0.99),
+        step(0.999),
+        step(1.0)
     );
     println!("memory at its highest {:.0} MB, with the text and the index in it", peak_memory());
 

@@ -27,7 +27,7 @@ fn target(c: &mut Criterion) {
 fn lookup(c: &mut Criterion) {
     let files = corpus::files();
     let mut bytes = Vec::new();
-    corpus::compiler(&files, |_| {}).write(&mut bytes, &mut |_| {}).expect("a vector takes every byte");
+    corpus::compiler(&files, || {}, |_| {}).write(&mut bytes, &mut |_| {}).expect("a vector takes every byte");
     let index = Index::open(Arc::new(bytes)).expect("what was just written opens");
     for (name, targets) in corpus::mixes(&files) {
         let mut next = targets.iter().cycle();
@@ -46,7 +46,7 @@ fn lookup(c: &mut Criterion) {
 fn decide(c: &mut Criterion) {
     let files = corpus::files();
     let mut bytes = Vec::new();
-    corpus::compiler(&files, |_| {}).write(&mut bytes, &mut |_| {}).expect("a vector takes every byte");
+    corpus::compiler(&files, || {}, |_| {}).write(&mut bytes, &mut |_| {}).expect("a vector takes every byte");
     let index = Index::open(Arc::new(bytes)).expect("what was just written opens");
     let in_force = InForce::new(Charter::builtin(&TimeZone::UTC), index);
     for (name, targets) in corpus::mixes(&files) {

@@ -15,6 +15,7 @@ pub(crate) use build::Builder;
 pub use format::IndexError;
 
 use crate::expressions::Expressions;
+use crate::pace::Pace;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -92,7 +93,12 @@ impl Index {
     /// Opens an index: header, version, length and checksum are verified, so that a corrupt, truncated or foreign file
     /// is never half used.
     pub fn open(data: Data) -> Result<Index, IndexError> {
-        let (names, urls, contents) = format::read((*data).as_ref())?;
+        Index::open_at_pace(data, || {})
+    }
+
+    /// The same in small steps, with a `rest` between any two.
+    pub fn open_at_pace(data: Data, rest: fn()) -> Result<Index, IndexError> {
+        let (names, urls, contents) = format::read((*data).as_ref(), &Pace::new(rest))?;
         let section = |range| {
             let data = Arc::clone(&data);
             Table::open(Section { data, range }).ok_or(IndexError::Contents)

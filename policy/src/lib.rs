@@ -14,6 +14,7 @@ mod expressions;
 pub mod index;
 pub mod lists;
 mod masking;
+mod pace;
 pub mod problem;
 mod protected;
 pub mod rate;

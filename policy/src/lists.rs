@@ -13,7 +13,8 @@ mod ut1;
 pub use ut1::{Ut1File, ut1_file};
 
 use crate::index::{Builder, Kind, SourceId};
-use std::io;
+use crate::pace::{LINE, Pace};
+use std::io::{self, BufRead};
 
 /// Bad lines shown of each file.
 const EXAMPLES: usize = 5;
@@ -85,16 +86,36 @@ pub struct Compiler {
 }
 
 impl Compiler {
+    /// One that works in steps of about a tenth of a millisecond, with a `rest` between any two: its caller may give the
+    /// core to others.
+    pub fn at_pace(rest: fn()) -> Compiler {
+        let mut compiler = Compiler::default();
+        compiler.builder.pace = Pace::new(rest);
+        compiler
+    }
+
     /// Reads one file of a source. Good lines are kept, bad ones counted and reported.
     /// `file` is the name for reports. `source` is `list:category`, or the list's own name for a single-category list.
     pub fn file(&mut self, source: &str, kind: Kind, format: Format, file: &str, text: &[u8]) -> FileReport {
+        self.read_all(source, kind, format, file, text, Author::Other)
+    }
+
+    /// As [`Compiler::file`], of text that is still being read. When that fails, what came before is kept and reported.
+    pub fn stream(
+        &mut self,
+        source: &str,
+        kind: Kind,
+        format: Format,
+        file: &str,
+        text: &mut dyn BufRead,
+    ) -> (FileReport, io::Result<()>) {
         self.read(source, kind, format, file, text, Author::Other)
     }
 
     /// Reads entries that the charter states itself, one a line. As [`Compiler::file`], but a name without a dot is
     /// kept.
     pub fn own(&mut self, source: &str, kind: Kind, file: &str, text: &[u8]) -> FileReport {
-        self.read(source, kind, Format::Domains, file, text, Author::Ourselves)
+        self.read_all(source, kind, Format::Domains, file, text, Author::Ourselves)
     }
 
     /// Another name of a source. A source of that very name goes before it.
@@ -112,15 +133,28 @@ impl Compiler {
         self.builder.write(out, progress)
     }
 
+    fn read_all(
+        &mut self,
+        source: &str,
+        kind: Kind,
+        format: Format,
+        file: &str,
+        mut text: &[u8],
+        author: Author,
+    ) -> FileReport {
+        // Bytes at hand are read without fail.
+        self.read(source, kind, format, file, &mut text, author).0
+    }
+
     fn read(
         &mut self,
         source: &str,
         kind: Kind,
         format: Format,
         file: &str,
-        text: &[u8],
+        text: &mut dyn BufRead,
         author: Author,
-    ) -> FileReport {
+    ) -> (FileReport, io::Result<()>) {
         let mut report =
             FileReport { file: file.to_owned(), source: source.to_owned(), kept: 0, bad: 0, examples: Vec::new() };
         let mut entries = Entries { builder: &mut self.builder, source, sources: [None; 2], author };
@@ -132,8 +166,15 @@ impl Compiler {
             (Kind::Urls, _) => ut1::url_line,
             (Kind::Expressions, _) => ut1::expression_line,
         };
-        let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-        for (number, line) in (1..).zip(text.split(|b| *b == b'\n')) {
+        let mut bytes = Vec::new();
+        for number in 1.. {
+            bytes.clear();
+            match text.read_until(b'\n', &mut bytes) {
+                Ok(0) => break,
+                Ok(_) => entries.builder.pace.did(LINE),
+                Err(why) => return (report, Err(why)),
+            }
+            let line = if number == 1 { bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes) } else { &bytes };
             let line = line.trim_ascii();
             if line.is_empty() || line[0] == b'#' {
                 continue;
@@ -153,7 +194,7 @@ impl Compiler {
                 }
             }
         }
-        report
+        (report, Ok(()))
     }
 }
 

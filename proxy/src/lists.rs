@@ -18,6 +18,14 @@ use crate::lists::source::Found;
 use policy::{Charter, InForce, Index};
 use std::fmt;
 
+/// Between two steps of reading lists: whoever is ready to run gets the core.
+///
+/// A thread that only computes is interrupted at ticks of the clock alone (Linux with lazy preemption): up to 4 ms, however low
+/// its priority. A system call has the scheduler look around.
+pub(crate) fn rest() {
+    std::thread::yield_now();
+}
+
 /// The index of a charter's lists.
 pub(crate) struct Loaded {
     /// Ready to be asked.

@@ -126,8 +126,10 @@ pub(crate) fn listening(state: &mut State, sockets: Sockets, console: SocketAddr
     Ok(())
 }
 
-/// How much lower than the gate's the priority of reading is.
-const NICE: i32 = 10;
+/// How much lower than the gate's the priority of reading is. Whoever is ready goes before it at every rest
+/// ([`lists::rest`]), for which it pays with part of its turn: on a full core this leaves it the tenth or so that gets a reload
+/// done in half a minute. As `SCHED_IDLE` it would get next to nothing there, and a charter would wait for the evening.
+const NICE: i32 = 5;
 
 /// Does what takes seconds of a core on a thread of its own: those who serve requests come first.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {

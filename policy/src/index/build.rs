@@ -7,6 +7,7 @@ use super::table::TableWriter;
 use super::{SetId, SourceId, SourceInfo};
 use crate::expressions::Expressions;
 use crate::lists::Progress;
+use crate::pace::{CODED, Pace};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::IpAddr;
@@ -24,6 +25,7 @@ pub(crate) struct Builder {
     urls: Runs,
     expressions: BTreeMap<String, Vec<SourceId>>,
     expression_count: u64,
+    pub(crate) pace: Pace,
     /// Reused by [`Builder::name`].
     name: String,
 }
@@ -60,13 +62,13 @@ impl Builder {
         self.name.clear();
         let ip = write(&mut self.name)?;
         let mark = ip.map(|_| b'=');
-        self.names.add(mark.into_iter().chain(self.name.bytes().rev()), source);
+        self.names.add(mark.into_iter().chain(self.name.bytes().rev()), source, &self.pace);
         Ok(())
     }
 
     /// Adds a URL: host, and path and query in normal form.
     pub(crate) fn url(&mut self, source: SourceId, host: &str, locator: &str) {
-        self.urls.add(bare(host).bytes().chain(locator.bytes()), source);
+        self.urls.add(bare(host).bytes().chain(locator.bytes()), source, &self.pace);
     }
 
     /// Adds an expression that was checked.
@@ -83,7 +85,7 @@ impl Builder {
         progress(Progress::Sorting);
         let mut sets = Sets { sources: self.sources, ids: HashMap::new(), sets: Vec::new() };
         let mut report = Report { done: 0, total: self.names.count() + self.urls.count(), progress };
-        let mut sink = Sink::new(out)?;
+        let mut sink = Sink::new(out, &self.pace)?;
         let names = write_table(self.names, &mut sets, &mut report, &mut sink)?;
         let urls = write_table(self.urls, &mut sets, &mut report, &mut sink)?;
         report.end();
@@ -100,8 +102,10 @@ impl Builder {
 
 /// Sorts and writes keys with their sets, and gives the length of what was written.
 fn write_table(runs: Runs, sets: &mut Sets, report: &mut Report<'_>, sink: &mut Sink<'_>) -> io::Result<u64> {
-    let mut table = TableWriter::default();
-    runs.merge(|key, sources| {
+    let mut table = TableWriter::for_keys(runs.count());
+    let pace = sink.pace;
+    runs.merge(pace, |key, sources| {
+        pace.did(CODED);
         report.count(sources.len());
         table.add(key, sets.id(sources), sink)
     })?;

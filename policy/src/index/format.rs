@@ -11,11 +11,12 @@
 //! The trailer comes last so that the index can be written to a stream while it is being merged.
 
 use super::{SetId, SourceId, SourceInfo};
+use crate::pace::Pace;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
 use std::ops::Range;
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
+use xxhash_rust::xxh3::Xxh3Default;
 
 const MAGIC: [u8; 8] = *b"octroi\r\n";
 const END: [u8; 8] = *b"iortco\r\n";
@@ -23,7 +24,7 @@ const VERSION: u32 = 1;
 const HEADER: usize = 12;
 const TRAILER: usize = 40;
 /// Written in pieces of this many bytes.
-const BUFFER: usize = 1 << 18;
+const BUFFER: usize = 1 << 16;
 
 /// Why bytes are no index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +70,7 @@ pub(super) struct Contents {
 }
 
 /// Verifies an index and says where its names and URLs lie.
-pub(super) fn read(data: &[u8]) -> Result<(Range<usize>, Range<usize>, Contents), IndexError> {
+pub(super) fn read(data: &[u8], pace: &Pace) -> Result<(Range<usize>, Range<usize>, Contents), IndexError> {
     let mut header = Reader(data);
     if header.take(8).is_none_or(|magic| magic != MAGIC) {
         return Err(IndexError::Foreign);
@@ -85,7 +86,12 @@ pub(super) fn read(data: &[u8]) -> Result<(Range<usize>, Range<usize>, Contents)
     if reader.0 != END {
         return Err(IndexError::Truncated);
     }
-    if xxh3_64(&data[..trailer + 24]) != checksum {
+    let mut hash = Xxh3Default::new();
+    for part in data[..trailer + 24].chunks(BUFFER) {
+        hash.update(part);
+        pace.did_bytes(part.len());
+    }
+    if hash.digest() != checksum {
         return Err(IndexError::Corrupt);
     }
     let mut at = HEADER;
@@ -206,14 +212,16 @@ impl<'a> Reader<'a> {
 /// Writes an index, counting and hashing what passes.
 pub(super) struct Sink<'a> {
     out: &'a mut dyn Write,
+    /// Of whoever writes.
+    pub(super) pace: &'a Pace,
     buffer: Vec<u8>,
     hash: Xxh3Default,
 }
 
 impl<'a> Sink<'a> {
     /// Begins with the header.
-    pub(super) fn new(out: &'a mut dyn Write) -> io::Result<Sink<'a>> {
-        let mut sink = Sink { out, buffer: Vec::with_capacity(BUFFER), hash: Xxh3Default::new() };
+    pub(super) fn new(out: &'a mut dyn Write, pace: &'a Pace) -> io::Result<Sink<'a>> {
+        let mut sink = Sink { out, pace, buffer: Vec::with_capacity(BUFFER), hash: Xxh3Default::new() };
         sink.write_all(&MAGIC)?;
         sink.write_all(&VERSION.to_le_bytes())?;
         Ok(sink)
@@ -237,6 +245,7 @@ impl<'a> Sink<'a> {
     fn pass_on(&mut self) -> io::Result<()> {
         self.hash.update(&self.buffer);
         self.out.write_all(&self.buffer)?;
+        self.pace.did_bytes(self.buffer.len());
         self.buffer.clear();
         Ok(())
     }
@@ -244,6 +253,7 @@ impl<'a> Sink<'a> {
 
 impl Write for Sink<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let bytes = bytes.get(..BUFFER).unwrap_or(bytes);
         if self.buffer.len() + bytes.len() > BUFFER {
             self.pass_on()?;
         }

@@ -4,13 +4,16 @@
 
 use super::SourceId;
 use super::table::{head, shared};
-use std::cmp::Reverse;
+use crate::pace::{CODED, COMPARED, Pace};
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, binary_heap::PeekMut};
 
 /// Keys gathered before they are sorted into a run.
-const RUN: usize = 1 << 19;
+const RUN: usize = 1 << 17;
 /// Bytes of keys gathered before they are sorted into a run.
-const RUN_BYTES: usize = 32 << 20;
+const RUN_BYTES: usize = 8 << 20;
+/// A run is kept in pieces of about this many bytes: none is moved as it grows, and each is given back once it is merged.
+const PIECE: usize = 64 << 10;
 
 /// Keys with the source that holds them, gathered in any order.
 #[derive(Default)]
@@ -31,7 +34,8 @@ struct Item {
 }
 
 /// One sorted run: for each key, the bytes shared with the one before, the bytes that follow, the source, those bytes.
-struct Run(Vec<u8>);
+/// No key stands in two pieces.
+struct Run(Vec<Vec<u8>>);
 
 impl Runs {
     /// Keys added so far.
@@ -40,9 +44,9 @@ impl Runs {
     }
 
     /// Adds a key, given in parts.
-    pub(super) fn add(&mut self, key: impl Iterator<Item = u8>, source: SourceId) {
+    pub(super) fn add(&mut self, key: impl Iterator<Item = u8>, source: SourceId, pace: &Pace) {
         if self.items.len() >= RUN || self.arena.len() >= RUN_BYTES {
-            self.close();
+            self.close(pace);
         }
         let start = self.arena.len();
         self.arena.extend(key);
@@ -57,39 +61,57 @@ impl Runs {
     }
 
     /// Sorts what was gathered into a run.
-    fn close(&mut self) {
+    fn close(&mut self, pace: &Pace) {
         let arena = &self.arena;
         let key = |item: &Item| &arena[item.start as usize..][..item.length as usize];
         self.items.sort_unstable_by(|a, b| {
+            pace.did(COMPARED);
             a.prefix.cmp(&b.prefix).then_with(|| key(a).cmp(key(b))).then(a.source.cmp(&b.source))
         });
-        let mut run = Vec::with_capacity(arena.len() / 2);
+        let (mut pieces, mut piece) = (Vec::new(), Vec::with_capacity(PIECE));
         let mut previous: &[u8] = &[];
         for item in &self.items {
+            pace.did(CODED);
             let key = key(item);
             let shared = shared(previous, key);
-            push_number(shared, &mut run);
-            push_number(key.len() - shared, &mut run);
-            push_number(usize::from(item.source.0), &mut run);
-            run.extend_from_slice(&key[shared..]);
+            // Three numbers take 15 bytes at most.
+            if piece.len() + 15 + key.len() - shared > PIECE {
+                pieces.push(std::mem::replace(&mut piece, Vec::with_capacity(PIECE)));
+            }
+            push_number(shared, &mut piece);
+            push_number(key.len() - shared, &mut piece);
+            push_number(usize::from(item.source.0), &mut piece);
+            piece.extend_from_slice(&key[shared..]);
             previous = key;
         }
-        run.shrink_to_fit();
-        self.done.push(Run(run));
+        piece.shrink_to_fit();
+        pieces.push(piece);
+        self.done.push(Run(pieces));
         self.items.clear();
         self.arena.clear();
     }
 
     /// Gives every key once, in order, with its sources in order, each once; `each` may end it early.
-    pub(super) fn merge<E>(mut self, mut each: impl FnMut(&[u8], &[SourceId]) -> Result<(), E>) -> Result<(), E> {
-        self.close();
+    pub(super) fn merge<E>(
+        mut self,
+        pace: &Pace,
+        mut each: impl FnMut(&[u8], &[SourceId]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.close(pace);
         let Runs { arena, items, done, .. } = self;
         drop((arena, items));
-        let cursors = done.iter().map(|run| Cursor { key: Vec::new(), source: SourceId(0), rest: &run.0 });
-        let mut heap: BinaryHeap<Reverse<Cursor<'_>>> =
+        let cursors = done.into_iter().map(|run| Cursor {
+            key: Vec::new(),
+            source: SourceId(0),
+            at: 0,
+            piece: Vec::new(),
+            pieces: run.0.into_iter(),
+        });
+        let mut heap: BinaryHeap<Reverse<Cursor>> =
             cursors.filter_map(|mut cursor| cursor.advance().then_some(Reverse(cursor))).collect();
         let (mut key, mut sources) = (Vec::new(), Vec::new());
         while let Some(mut first) = heap.peek_mut() {
+            pace.did(CODED);
             if first.0.key != key || sources.is_empty() {
                 if !sources.is_empty() {
                     each(&key, &sources)?;
@@ -110,29 +132,53 @@ impl Runs {
 }
 
 /// A place in a run, ordered by its key and source.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Cursor<'a> {
+struct Cursor {
     key: Vec<u8>,
     source: SourceId,
-    rest: &'a [u8],
+    /// The next key's place in the piece.
+    at: usize,
+    piece: Vec<u8>,
+    pieces: std::vec::IntoIter<Vec<u8>>,
 }
 
-impl Cursor<'_> {
+impl Cursor {
     /// Goes to the next key; false at the end.
     fn advance(&mut self) -> bool {
-        if self.rest.is_empty() {
-            return false;
+        while self.at == self.piece.len() {
+            let Some(next) = self.pieces.next() else { return false };
+            (self.piece, self.at) = (next, 0);
         }
-        let shared = take_number(&mut self.rest);
-        let length = take_number(&mut self.rest);
-        self.source = SourceId(u16::try_from(take_number(&mut self.rest)).expect("it was written from a source"));
-        let (bytes, rest) = self.rest.split_at(length);
+        let mut rest = &self.piece[self.at..];
+        let shared = take_number(&mut rest);
+        let length = take_number(&mut rest);
+        self.source = SourceId(u16::try_from(take_number(&mut rest)).expect("it was written from a source"));
+        let (bytes, rest) = rest.split_at(length);
         self.key.truncate(shared);
         self.key.extend_from_slice(bytes);
-        self.rest = rest;
+        self.at = self.piece.len() - rest.len();
         true
     }
 }
+
+impl Ord for Cursor {
+    fn cmp(&self, other: &Cursor) -> Ordering {
+        self.key.cmp(&other.key).then(self.source.cmp(&other.source))
+    }
+}
+
+impl PartialOrd for Cursor {
+    fn partial_cmp(&self, other: &Cursor) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Cursor {
+    fn eq(&self, other: &Cursor) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Cursor {}
 
 /// Seven bits a byte, the lowest first; the high bit says that more follow.
 pub(super) fn push_number(mut number: usize, out: &mut Vec<u8>) {
@@ -176,16 +222,16 @@ mod tests {
             added in prop::collection::vec((key(), 0..200u16, prop::bool::weighted(0.1)), 0..200),
         ) {
             let mut expected = BTreeMap::<Vec<u8>, BTreeSet<SourceId>>::new();
-            let mut runs = Runs::default();
+            let (mut runs, pace) = (Runs::default(), Pace::default());
             for (key, source, close) in added {
-                runs.add(key.iter().copied(), SourceId(source));
+                runs.add(key.iter().copied(), SourceId(source), &pace);
                 expected.entry(key).or_default().insert(SourceId(source));
                 if close {
-                    runs.close();
+                    runs.close(&pace);
                 }
             }
             let mut merged = Vec::new();
-            let Ok(()) = runs.merge(|key, sources| {
+            let Ok(()) = runs.merge(&pace, |key, sources| {
                 merged.push((key.to_vec(), sources.to_vec()));
                 Ok::<(), Infallible>(())
             });
@@ -208,13 +254,35 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_several_pieces_come_in_order() {
+        let (mut runs, pace) = (Runs::default(), Pace::default());
+        let keys: Vec<String> =
+            (0..40_000).map(|n| format!("{:05}-{}", n * 7919 % 40_000, "x".repeat(n % 9))).collect();
+        // One that no piece has room for.
+        let long = "y".repeat(2 * PIECE);
+        for key in keys.iter().chain([&long]) {
+            runs.add(key.bytes(), SourceId(0), &pace);
+        }
+        runs.close(&pace);
+        assert!(runs.done.iter().all(|run| run.0.len() > 2));
+        let mut merged = Vec::new();
+        let Ok(()) = runs.merge(&pace, |key, _| {
+            merged.push(key.to_vec());
+            Ok::<(), Infallible>(())
+        });
+        let mut sorted: Vec<&[u8]> = keys.iter().chain([&long]).map(String::as_bytes).collect();
+        sorted.sort_unstable();
+        assert_eq!(merged, sorted);
+    }
+
+    #[test]
     fn a_merge_stops_at_the_first_failure() {
-        let mut runs = Runs::default();
+        let (mut runs, pace) = (Runs::default(), Pace::default());
         for key in [b"a", b"b", b"c"] {
-            runs.add(key.iter().copied(), SourceId(0));
+            runs.add(key.iter().copied(), SourceId(0), &pace);
         }
         let mut seen = 0;
-        let outcome = runs.merge(|key, _| {
+        let outcome = runs.merge(&pace, |key, _| {
             seen += 1;
             if key == b"b" { Err("full") } else { Ok(()) }
         });

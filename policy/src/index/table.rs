@@ -37,6 +37,16 @@ pub(super) struct TableWriter {
 }
 
 impl TableWriter {
+    /// For as many keys, or fewer: what stands behind the blocks is not moved as it grows.
+    pub(super) fn for_keys(keys: u64) -> TableWriter {
+        let blocks = usize::try_from(keys).unwrap_or_default() / BLOCK + 1;
+        TableWriter {
+            heads: Vec::with_capacity(16 * blocks),
+            offsets: Vec::with_capacity(4 * blocks),
+            ..TableWriter::default()
+        }
+    }
+
     /// Adds a key that is greater than all before.
     pub(super) fn add(&mut self, key: &[u8], set: SetId, out: &mut impl Write) -> io::Result<()> {
         let shared = shared(&self.previous, key);

@@ -243,3 +243,41 @@ fn aliases_and_categories() {
     assert_eq!(index.set(hits[0].set), [SourceId(0), SourceId(2)]);
     assert!(index.sets() >= 2);
 }
+
+#[test]
+fn work_rests_often_and_comes_out_the_same() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static RESTS: AtomicU32 = AtomicU32::new(0);
+    let rest = || {
+        RESTS.fetch_add(1, Ordering::Relaxed);
+    };
+    let rested = || RESTS.swap(0, Ordering::Relaxed);
+    let text: String = (0..20_000).map(|n| format!("name-{}.example\n", n * 7919 % 20_000)).collect();
+    let written = |mut compiler: Compiler| {
+        compiler.file("ut1:adult", Kind::Domains, Format::Ut1, "adult/domains", text.as_bytes());
+        let read = rested();
+        let mut bytes = Vec::new();
+        compiler.write(&mut bytes, &mut |_| {}).unwrap();
+        (bytes, read, rested())
+    };
+    let (bytes, read, sorted) = written(Compiler::at_pace(rest));
+    assert!(read >= 50 && sorted >= 50, "{read} and {sorted} rests");
+    assert_eq!((bytes.clone(), 0, 0), written(Compiler::default()));
+    let index = Index::open_at_pace(Arc::new(bytes), rest).unwrap();
+    assert_eq!(index.entries(), 20_000);
+}
+
+#[test]
+fn a_text_that_cannot_be_read_to_its_end_leaves_what_came_before() {
+    struct Torn;
+    impl io::Read for Torn {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("torn"))
+        }
+    }
+    let mut compiler = Compiler::default();
+    let mut text = io::BufReader::new(io::Read::chain(&b"a.example\nb.exam"[..], Torn));
+    let (report, outcome) = compiler.stream("ut1:adult", Kind::Domains, Format::Ut1, "adult/domains", &mut text);
+    assert_eq!((report.kept, report.bad), (1, 0), "half a name is none");
+    assert_eq!(outcome.unwrap_err().to_string(), "torn");
+}

@@ -7,7 +7,7 @@
 use flate2::read::MultiGzDecoder;
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Component, Path, PathBuf};
 
 /// How deep a folder is read.
@@ -17,15 +17,17 @@ const FILE_BYTES: u64 = 1 << 30;
 /// The longest archive, uncompressed: a few kilobytes can unfold into terabytes.
 const ARCHIVE_BYTES: u64 = 8 << 30;
 
+/// Bytes of a file that are held at a time.
+const HELD: usize = 64 << 10;
+
 /// One thing found in a list's material; paths are relative to it, with `/`.
-#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Entry<'a> {
     /// A file.
     File {
         /// Where it stands.
         path: &'a str,
-        /// What it holds.
-        text: &'a [u8],
+        /// What it holds, to be read.
+        text: &'a mut dyn BufRead,
     },
     /// A symbolic or hard link to another place of the same material.
     Link {
@@ -36,8 +38,8 @@ pub(crate) enum Entry<'a> {
     },
 }
 
-/// What entries are given to, with the bytes read of those there are.
-pub(crate) type Sink<'s> = &'s mut dyn FnMut(Entry<'_>, u64, u64);
+/// What entries are given to, with the bytes read of those there are. It fails as the text that it reads.
+pub(crate) type Sink<'s> = &'s mut dyn FnMut(Entry<'_>, u64, u64) -> io::Result<()>;
 
 /// Reads an archive or a single file. `sink` has seen what came before an error.
 pub(crate) fn file(path: &Path, sink: Sink<'_>) -> io::Result<()> {
@@ -58,9 +60,7 @@ fn contents(path: &Path, head: &[u8], text: impl Read, read: &Cell<u64>, total: 
         return tar(text, read, total, sink);
     }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let text = whole(text)?;
-    sink(Entry::File { path: &name, text: &text }, read.get(), total);
-    Ok(())
+    give(&name, text, sink, read.get(), total)
 }
 
 /// What servers send in place of a list, and archives of other kinds.
@@ -92,15 +92,14 @@ fn tar(stream: impl Read, read: &Cell<u64>, total: u64, sink: Sink<'_>) -> io::R
         let Some(path) = inside(&entry.path()?) else { continue };
         let kind = entry.header().entry_type();
         if kind.is_file() {
-            let text = whole(&mut entry)?;
-            sink(Entry::File { path: &path, text: &text }, read.get(), total);
+            give(&path, &mut entry, sink, read.get(), total)?;
         } else if kind.is_symlink() || kind.is_hard_link() {
             let Some(target) = entry.link_name()? else { continue };
             // A symbolic link starts from its folder, a hard link from the archive's top.
             let base =
                 if kind.is_symlink() { Path::new(&path).parent().unwrap_or(Path::new("")) } else { Path::new("") };
             if let Some(target) = inside(&base.join(target)) {
-                sink(Entry::Link { path: &path, target: &target }, read.get(), total);
+                sink(Entry::Link { path: &path, target: &target }, read.get(), total)?;
             }
         }
     }
@@ -118,13 +117,12 @@ pub(crate) fn folder(root: &Path, sink: Sink<'_>) -> io::Result<()> {
         if let (true, Ok(target)) = (path.is_symlink(), std::fs::read_link(path)) {
             let from = Path::new(&name).parent().unwrap_or(Path::new(""));
             if let Some(target) = (!target.is_absolute()).then(|| inside(&from.join(&target))).flatten() {
-                sink(Entry::Link { path: &name, target: &target }, done, total);
+                sink(Entry::Link { path: &name, target: &target }, done, total)?;
                 continue;
             }
         }
         if path.is_file() {
-            let text = whole(File::open(path)?)?;
-            sink(Entry::File { path: &name, text: &text }, done, total);
+            give(&name, File::open(path)?, sink, done, total)?;
         }
     }
     Ok(())
@@ -157,13 +155,15 @@ fn inside(path: &Path) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
-fn whole(stream: impl Read) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    stream.take(FILE_BYTES + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > FILE_BYTES {
+/// Gives a file to the sink, and reads what that leaves of it: that a file is whole shows at its end.
+fn give(path: &str, stream: impl Read, sink: Sink<'_>, done: u64, total: u64) -> io::Result<()> {
+    let mut text = BufReader::with_capacity(HELD, stream.take(FILE_BYTES + 1));
+    sink(Entry::File { path, text: &mut text }, done, total)?;
+    io::copy(&mut text, &mut io::sink())?;
+    if text.get_ref().limit() == 0 {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "a file of it is longer than 1 GiB"));
     }
-    Ok(text)
+    Ok(())
 }
 
 /// The first bytes of a stream, enough to tell what it is, and the stream as if nothing had been read.
@@ -197,9 +197,10 @@ mod tests {
         read(&mut |entry, done, total| {
             assert!(done <= total);
             seen.push(match entry {
-                Entry::File { path, text } => format!("{path}: {}", String::from_utf8_lossy(text)),
+                Entry::File { path, text } => format!("{path}: {}", io::read_to_string(text)?),
                 Entry::Link { path, target } => format!("{path} -> {target}"),
             });
+            Ok(())
         })
         .expect("read");
         seen
@@ -241,7 +242,7 @@ mod tests {
         // Cut short, it is an error and no list that ends early.
         let half = std::fs::read(&packed).expect("read");
         std::fs::write(&packed, &half[..half.len() / 2]).expect("written");
-        assert!(file(&packed, &mut |_, _, _| {}).is_err());
+        assert!(file(&packed, &mut |_, _, _| Ok(())).is_err());
     }
 
     #[test]
@@ -258,7 +259,7 @@ mod tests {
             (b"", "empty"),
         ] {
             std::fs::write(&path, stranger).expect("written");
-            let refused = file(&path, &mut |_, _, _| {}).expect_err("refused").to_string();
+            let refused = file(&path, &mut |_, _, _| Ok(())).expect_err("refused").to_string();
             assert!(refused.contains(why), "{refused}");
         }
     }

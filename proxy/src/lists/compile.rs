@@ -3,14 +3,14 @@
 use super::archive::{self, Entry};
 use super::progress::Progress;
 use super::source::{Found, Material, fingerprint};
-use super::{ListsError, Missing};
+use super::{ListsError, Missing, rest};
 use jiff::Timestamp;
 use policy::Index;
 use policy::index::Kind;
 use policy::lists::{Compiler, Format, Progress as Step, ut1_file};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -87,7 +87,7 @@ pub(crate) fn write(found: &[Found], out: &mut dyn Write, progress: &mut Progres
     let began = Instant::now();
     // Before reading, so that a list that changes meanwhile is seen to have changed.
     let fingerprint = fingerprint(found);
-    let mut compiler = Compiler::default();
+    let mut compiler = Compiler::at_pace(rest);
     let lists: Vec<ListReport> = found.iter().map(|found| list(found, &mut compiler, progress)).collect();
     compiler.write(out, &mut |step| match step {
         Step::Sorting => progress.step("sorting", 0, 0),
@@ -132,14 +132,12 @@ fn list(found: &Found, compiler: &mut Compiler, progress: &mut Progress) -> List
     let step = format!("reading {name}");
     let mut sink = |entry: Entry<'_>, done: u64, total: u64| {
         progress.step(&step, done, total);
-        reading.entry(entry);
+        reading.entry(entry)
     };
     let outcome = match &found.material {
         Material::Builtin => {
-            for (path, text) in policy::charter::starter() {
-                sink(Entry::File { path, text: text.as_bytes() }, 0, 0);
-            }
-            Ok(())
+            let mut texts = policy::charter::starter().iter();
+            texts.try_for_each(|(path, text)| sink(Entry::File { path, text: &mut text.as_bytes() }, 0, 0))
         }
         Material::File(path) => archive::file(path, &mut sink),
         Material::Folder(path) => archive::folder(path, &mut sink),
@@ -172,18 +170,18 @@ struct Reading<'r> {
 }
 
 impl Reading<'_> {
-    fn entry(&mut self, entry: Entry<'_>) {
+    fn entry(&mut self, entry: Entry<'_>) -> io::Result<()> {
         match (entry, self.format) {
             (Entry::File { path, text }, Format::Ut1) => {
                 if let Some(file) = ut1_file(path)
                     && let Some(kind) = file.kind
                 {
                     let source = format!("{}:{}", self.list, file.folder);
-                    self.file(source, kind, path, text);
+                    self.file(source, kind, path, text)?;
                 }
             }
             (Entry::File { path, text }, Format::Domains | Format::Hosts) => {
-                self.file(self.list.to_owned(), Kind::Domains, path, text);
+                self.file(self.list.to_owned(), Kind::Domains, path, text)?;
             }
             (Entry::Link { path, target }, Format::Ut1) => {
                 // A folder beside its target is another name of the category. A link to a single file is not.
@@ -195,10 +193,11 @@ impl Reading<'_> {
             }
             (Entry::Link { .. }, Format::Domains | Format::Hosts) => {}
         }
+        Ok(())
     }
 
-    fn file(&mut self, source: String, kind: Kind, path: &str, text: &[u8]) {
-        let file = self.compiler.file(&source, kind, self.format, path, text);
+    fn file(&mut self, source: String, kind: Kind, path: &str, text: &mut dyn BufRead) -> io::Result<()> {
+        let (file, outcome) = self.compiler.stream(&source, kind, self.format, path, text);
         let report = &mut self.report;
         report.entries += file.kept;
         report.bad += file.bad;
@@ -210,6 +209,7 @@ impl Reading<'_> {
             why: bad.why,
             text: bad.text,
         }));
+        outcome
     }
 
     fn aliases(&mut self) {

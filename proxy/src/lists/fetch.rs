@@ -149,6 +149,7 @@ fn judge(path: &Path, format: Format) -> Result<(), String> {
         {
             lists += 1;
         }
+        Ok(())
     };
     archive::file(path, &mut count).map_err(|why| why.to_string())?;
     if lists == 0 {

@@ -46,7 +46,7 @@ impl Store {
         let said = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
         let file = File::open(&path).map_err(|why| said(&why))?;
         let bytes = map(&file).map_err(|why| said(&why))?;
-        Index::open(Arc::new(bytes)).map_err(|why| said(&why))
+        Index::open_at_pace(Arc::new(bytes), super::rest).map_err(|why| said(&why))
     }
 
     /// Compiles the lists and puts the index in the place of the one before. Two commands at once wait for each other.
