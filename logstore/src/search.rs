@@ -22,6 +22,8 @@ use std::path::Path;
 pub struct Search {
     /// This account.
     pub user: Option<String>,
+    /// Whether the account is meant whatever the case of its letters: directories don't mind it.
+    pub any_case: bool,
     /// This address (`IpNet::from(address)`), or an address of this network.
     pub client: Option<IpNet>,
     /// This host, as the name asked for or as the name in the ClientHello.
@@ -158,42 +160,49 @@ pub(crate) async fn search_open(reader: &mut Reader, queries: &[Search]) -> Resu
     Ok(found)
 }
 
-/// What is left to look for in a sealed day, and the place of the account that is looked for in its list; `None` when
+/// What is left to look for in a sealed day, for each account that is meant with its place in the day's list; nothing when
 /// nothing of it can be found there.
-pub(crate) async fn within(reader: &mut Reader, query: &Search) -> Result<Option<(Search, Option<usize>)>, Malformed> {
+pub(crate) async fn within(reader: &mut Reader, query: &Search) -> Result<Vec<(Search, Option<usize>)>, Malformed> {
     if let Some(id) = query.id
         && !(reader.number("first_id")?..=reader.number("last_id")?).contains(&id)
     {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let mut query = query.clone();
     // What holds of the whole day is not asked of each record.
     let opened = reader.number("first_opened").and_then(|first| Ok(first..=reader.number("last_opened")?));
     if let Ok(opened) = opened {
         if query.from.is_some_and(|from| from > *opened.end()) || query.to.is_some_and(|to| to <= *opened.start()) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         query.from = query.from.filter(|from| from > opened.start());
         query.to = query.to.filter(|to| to <= opened.end());
     }
-    let Some(user) = &query.user else { return Ok(Some((query, None))) };
+    let Some(user) = &query.user else { return Ok(vec![(query, None)]) };
     let users = reader.users().await?;
-    let place = users.binary_search_by(|known| known.as_ref().cmp(&Some(user))).ok();
-    Ok(place.map(|place| (query, Some(place))))
+    if !query.any_case {
+        let place = users.binary_search_by(|known| known.as_ref().cmp(&Some(user))).ok();
+        return Ok(place.map(|place| (query, Some(place))).into_iter().collect());
+    }
+    let meant = (0..).zip(users).filter_map(|(place, known)| Some((place, known.filter(|known| query.means(known))?)));
+    let exactly = |known: String| Search { user: Some(known), any_case: false, ..query.clone() };
+    Ok(meant.map(|(place, known)| (exactly(known), Some(place))).collect())
 }
 
 async fn search_sealed(reader: &mut Reader, query: &Search) -> Result<Vec<Record>, Malformed> {
     let mut found = Vec::new();
-    let Some((query, user)) = within(reader, query).await? else { return Ok(found) };
-    let mut after = None;
-    loop {
-        let blocks = reader.blocks_after(after, user).await?;
-        let Some((last, _)) = blocks.last() else { return Ok(found) };
-        after = Some(*last);
-        for (_, block) in &blocks {
-            matching(block, std::slice::from_ref(&query), &mut found)?;
+    for (query, user) in within(reader, query).await? {
+        let mut after = None;
+        loop {
+            let blocks = reader.blocks_after(after, user).await?;
+            let Some((last, _)) = blocks.last() else { break };
+            after = Some(*last);
+            for (_, block) in &blocks {
+                matching(block, std::slice::from_ref(&query), &mut found)?;
+            }
         }
     }
+    Ok(found)
 }
 
 /// Adds the records of a block that any of the queries looks for.
@@ -242,8 +251,8 @@ fn rows_of_one(block: &Block, query: &Search) -> Result<Vec<usize>, Malformed> {
         rows.retain(|row| columns.iter().any(|(texts, held)| held.get(texts.place(*row)).copied().unwrap_or(false)));
         Ok::<_, Malformed>(())
     };
-    if let Some(user) = &query.user {
-        keep(&mut rows, &[columns::USER], &|value| value == user)?;
+    if query.user.is_some() {
+        keep(&mut rows, &[columns::USER], &|value| query.means(value))?;
     }
     if let Some(network) = query.client.filter(|_| !rows.is_empty()) {
         keep(&mut rows, &[columns::CLIENT_IP], &|value| value.parse::<IpAddr>().is_ok_and(|ip| network.contains(&ip)))?;
@@ -278,13 +287,21 @@ impl Search {
         self.from.is_none_or(|from| day >= Day::of(from)) && self.to.is_none_or(|to| day <= Day::of(to).after(1))
     }
 
+    /// Whether this account is the one that is looked for.
+    fn means(&self, account: &str) -> bool {
+        let same = |user: &String| {
+            user == account || (self.any_case && user.to_lowercase() == account.to_lowercase())
+        };
+        self.user.as_ref().is_some_and(same)
+    }
+
     /// Whether a record is looked for: what the statement says, said again for the records of a live view.
     pub fn covers(&self, record: &Record) -> bool {
         let named = |filter: &HostFilter| {
             [&record.host, &record.tls_name].into_iter().flatten().any(|name| filter.covers(name))
         };
         self.id.is_none_or(|id| record.id == id)
-            && self.user.as_ref().is_none_or(|user| record.user.as_ref() == Some(user))
+            && (self.user.is_none() || record.user.as_ref().is_some_and(|user| self.means(user)))
             && self.client.is_none_or(|network| network.contains(&record.client_ip))
             && self.host.as_ref().is_none_or(named)
             && self.from.is_none_or(|from| record.opened_at >= from)
@@ -351,10 +368,11 @@ mod tests {
             (instant(), instant()),
             proptest::option::weighted(0.2, 1..40_i64),
             proptest::option::of(0..10_u64),
-            any::<bool>(),
+            (any::<bool>(), any::<bool>()),
         )
-            .prop_map(|(user, client, host, (from, to), id, limit, newest_first)| Search {
+            .prop_map(|(user, client, host, (from, to), id, limit, (newest_first, any_case))| Search {
                 user: user.map(|user| USERS[user].into()),
+                any_case,
                 client: client.map(|client| NETWORKS[client].parse().unwrap()),
                 host: host.map(|host| match host % 2 {
                     0 => HostFilter::Exactly(HOSTS[host / 2].into()),
