@@ -3,8 +3,9 @@
 //! The shipped list of protected names ([`crate::protected`]) always holds. The charter's `[masking]` adds to it and
 //! takes nothing away. What a list of malware holds is told whoever asks for it: only so can it be found and cleaned.
 use crate::categories::Categories;
-use crate::who::{Asker, Who};
+use crate::who::{Asker, Name, Who};
 use ipnet::IpNet;
+use std::net::IpAddr;
 
 /// Why a destination is withheld from the register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,6 +36,10 @@ pub(crate) struct Masking {
     pub(crate) categories: Categories,
     /// Protected persons; nobody when it names nobody.
     pub(crate) persons: Who,
+    /// Accounts that are protected beside those of the charter.
+    pub(crate) also_users: Vec<Name>,
+    /// Addresses that are.
+    pub(crate) also_clients: Vec<IpAddr>,
     /// Networks of guests.
     pub(crate) guests: Vec<IpNet>,
     /// Sources of the charter's own index whose names are protected.
@@ -51,10 +56,16 @@ impl Masking {
     pub(crate) fn withholds(&self, asker: &Asker<'_>, groups: &[usize], is_protected: bool) -> Option<Withheld> {
         if asker.is_within(&self.guests) {
             Some(Withheld::Guest)
-        } else if !self.persons.is_everyone() && self.persons.holds(asker, groups) {
+        } else if self.is_protected(asker, groups) {
             Some(Withheld::Person)
         } else {
             is_protected.then_some(Withheld::Category)
         }
+    }
+
+    fn is_protected(&self, asker: &Asker<'_>, groups: &[usize]) -> bool {
+        !self.persons.is_everyone() && self.persons.holds(asker, groups)
+            || asker.is_any(&self.also_users)
+            || self.also_clients.contains(&asker.client)
     }
 }

@@ -17,7 +17,7 @@ use crate::masking::Withheld;
 use crate::problem::nearest;
 use crate::rate::Rate;
 use crate::shortlist::Shortlist;
-use crate::who::Asker;
+use crate::who::{Asker, Name};
 use crate::{Charter, Index, Target};
 use jiff::Timestamp;
 use std::net::IpAddr;
@@ -144,6 +144,18 @@ impl InForce {
         let (own, listed) = (own.coverage(), listed.coverage());
         let shortlist = Shortlist::new(&charter.rules, &charter.groups);
         InForce { charter, index, own, listed, harmful, shortlist }
+    }
+
+    /// The same, with more protected persons than the charter names: those whose objection was upheld (RGPD art. 21).
+    pub fn protecting<'n>(
+        mut self,
+        users: impl IntoIterator<Item = &'n str>,
+        clients: impl IntoIterator<Item = IpAddr>,
+    ) -> InForce {
+        let masking = &mut self.charter.masking;
+        masking.also_users = users.into_iter().map(Name::new).collect();
+        masking.also_clients = clients.into_iter().map(|client| client.to_canonical()).collect();
+        self
     }
 
     /// The charter.

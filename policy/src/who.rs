@@ -67,7 +67,7 @@ impl<'a> Asker<'a> {
         }
     }
 
-    fn is_any(&self, names: &[Name]) -> bool {
+    pub(crate) fn is_any(&self, names: &[Name]) -> bool {
         self.user.as_deref().is_some_and(|user| names.iter().any(|name| name.0 == user))
     }
 

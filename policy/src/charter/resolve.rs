@@ -257,6 +257,8 @@ impl Names<'_> {
         let many: Vec<&str> = many.map(|list| list.name.value).collect();
         let of_each = |folder: &str| many.iter().map(|list| format!("{list}:{folder}")).collect::<Vec<_>>();
         Masking {
+            also_users: Vec::new(),
+            also_clients: Vec::new(),
             categories: numbers(&find(&self.categories, &file.categories, "category")),
             persons: Who {
                 users: file.users,
