@@ -123,7 +123,8 @@ pub(crate) async fn erase_pending(dir: &Path, node: &str, keys: &Keys, now: i64)
 }
 
 fn say(dir: &Path, keys: &Keys, entry: &Entry<Statement>, says: Says) -> Result<(), Unsaid> {
-    let statement = Statement { says, text: String::new(), reference: entry.what.reference.clone() };
+    let records = if let Says::Erased { count, .. } = says { count } else { 0 };
+    let statement = Statement { says, text: String::new(), reference: entry.what.reference.clone(), records };
     statements::add(dir, keys, OWN, &statement).map(drop)
 }
 
@@ -173,8 +174,8 @@ async fn erase_concerned(
     let file = day.file(dir);
     let query = match concerns {
         Concerns::Client(client, _) => Search { client: Some((*client).into()), ..Search::default() },
-        // Names compare whatever their case, which the search does not.
-        Concerns::User(..) | Concerns::Records(_) => Search::default(),
+        Concerns::User(user, _) => Search { user: Some(user.clone()), any_case: true, ..Search::default() },
+        Concerns::Records(_) => Search::default(),
     };
     let found = search_day(&file, day, keys, &query).await;
     let (records, _) = found.map_err(|error| SealError::Day(crate::error::words(&file, &error)))?;

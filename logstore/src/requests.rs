@@ -5,6 +5,7 @@
 //! entries in order; nothing is ever changed.
 
 mod desk;
+mod extract;
 
 use crate::deadline::{self, Standing};
 use crate::keys::Keys;
@@ -17,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use desk::{Desk, Refusal};
+pub use extract::{Extract, ExtractError, extracted};
 
 /// A request is forgotten so many years after it ended.
 const KEPT_YEARS: i32 = 5;
@@ -136,6 +138,15 @@ pub enum Step {
         /// Why.
         reason: String,
     },
+    /// What would be gone before it is answered was taken out.
+    Extracted {
+        /// The UTC days.
+        days: Vec<String>,
+        /// How many records.
+        records: u64,
+        /// SHA-256 of what is hidden.
+        sha256: String,
+    },
     /// What answers it was made.
     Bundled {
         /// SHA-256 of the file, in hexadecimal digits.
@@ -147,6 +158,9 @@ pub enum Step {
         answered: Date,
         /// How.
         delivery: Delivery,
+        /// Why what was asked for was not done, when it was not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_done: Option<String>,
     },
     /// It was answered with a refusal.
     Refused {
@@ -176,6 +190,8 @@ pub enum End {
         on: Date,
         /// How.
         delivery: Delivery,
+        /// Why what was asked for was not done, when it was not.
+        not_done: Option<String>,
     },
     /// It was refused.
     Refused {
@@ -216,6 +232,8 @@ pub struct Request {
     pub extended: Option<String>,
     /// SHA-256 of what answers it.
     pub bundle: Option<String>,
+    /// What would have been gone before it is answered, taken out of the register.
+    pub extracts: Vec<Extract>,
     /// How it ended.
     pub end: Option<End>,
     /// Its entries in the ledger.
@@ -224,7 +242,7 @@ pub struct Request {
 }
 
 impl Request {
-    fn take(&mut self, step: Step) {
+    fn take(&mut self, number: u64, step: Step) {
         match step {
             Step::Opened(_) => {}
             Step::Identified { how, papers_deleted } => self.identity = Some((how, papers_deleted)),
@@ -232,8 +250,13 @@ impl Request {
                 self.due = deadline::extended(self.opening.received);
                 self.extended = Some(reason);
             }
+            Step::Extracted { days, records, sha256 } => {
+                self.extracts.push(Extract { entry: number, days, records, sha256 });
+            }
             Step::Bundled { sha256 } => self.bundle = Some(sha256),
-            Step::Closed { answered, delivery } => self.end = Some(End::Answered { on: answered, delivery }),
+            Step::Closed { answered, delivery, not_done } => {
+                self.end = Some(End::Answered { on: answered, delivery, not_done });
+            }
             Step::Refused { answered, ground, why } => self.end = Some(End::Refused { on: answered, ground, why }),
         }
     }
@@ -248,9 +271,15 @@ impl Request {
         self.end.as_ref().map(|end| end.on().saturating_add(COPY_DAYS.days()))
     }
 
-    /// The first day on which nothing of it may be there any more.
-    fn forgotten_from(&self) -> Option<Date> {
-        self.end.as_ref().map(|end| end.on().saturating_add(KEPT_YEARS.years()).saturating_add(1.day()))
+    /// The entries of what was taken out for it and may not be there any more: thirty days after the answer.
+    fn forgettable_extracts(&self, today: Date) -> impl Iterator<Item = u64> {
+        let is_over = self.copy_until().is_some_and(|until| until < today);
+        self.extracts.iter().filter(move |_| is_over).map(|extract| extract.entry)
+    }
+
+    /// Whether nothing of it may be there any more.
+    fn is_forgettable(&self, today: Date) -> bool {
+        self.end.as_ref().is_some_and(|end| end.on().saturating_add(KEPT_YEARS.years()) < today)
     }
 }
 
@@ -272,13 +301,13 @@ impl Requests {
             match (places.get(&reference), step) {
                 (Some(place), step) => {
                     all[*place].entries.push(number);
-                    all[*place].take(step);
+                    all[*place].take(number, step);
                 }
                 (None, Step::Opened(opening)) => {
                     places.insert(reference.clone(), all.len());
                     let due = deadline::due(opening.received);
                     let (identity, extended, bundle, end) = (None, None, None, None);
-                    let entries = vec![number];
+                    let (entries, extracts) = (vec![number], Vec::new());
                     all.push(Request {
                         reference,
                         opened_at: at,
@@ -287,6 +316,7 @@ impl Requests {
                         due,
                         extended,
                         bundle,
+                        extracts,
                         end,
                         entries,
                     });
@@ -315,6 +345,13 @@ impl Requests {
         let mut pressing: Vec<(&Request, Standing)> = self.all.iter().filter_map(standing).filter(due).collect();
         pressing.sort_by_key(|(request, _)| request.due);
         pressing
+    }
+
+    /// Whether something of them must go: one ended more than five years ago, or what was taken out for it is past its term.
+    pub fn has_forgettable(&self, today: Date) -> bool {
+        self.all
+            .iter()
+            .any(|request| request.is_forgettable(today) || request.forgettable_extracts(today).next().is_some())
     }
 
     /// `DD-2026-0001`: the reference of the next request of that year.

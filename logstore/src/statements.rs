@@ -241,6 +241,9 @@ pub struct Statement {
     pub text: String,
     /// The reference of the request it answers.
     pub reference: String,
+    /// How many records it concerned when it was made.
+    #[serde(default)]
+    pub records: u64,
 }
 
 /// All statements, as the ledger tells them, and where they stand.

@@ -58,7 +58,8 @@ fn decide(dir: &Path, concerns: Concerns) -> u64 {
     let Settings { dir, keys, .. } = settings(dir);
     let keys = Keys::open(&keys, &dir).unwrap();
     let says = Says::Erasure { concerns, ground: ErasureGround::Unlawful, approval: None, recipients: vec![] };
-    statements::add(&dir, &keys, "dpo", &Statement { says, text: "t".into(), reference: "r".into() }).unwrap()
+    statements::add(&dir, &keys, "dpo", &Statement { says, text: "t".into(), reference: "r".into(), records: 1 })
+        .unwrap()
 }
 
 async fn users(dir: &Path) -> Vec<String> {

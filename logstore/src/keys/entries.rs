@@ -73,6 +73,13 @@ impl Keys {
         })
     }
 
+    /// The key that an entry has: what is hidden under it beside the ledger goes when the entry does.
+    pub(crate) fn entry_of(&self, ledger: &str, number: u64) -> Result<Cipher, KeyError> {
+        let whose = self.entries()?.into_iter().find(|whose| whose.ledger == ledger && whose.number == number);
+        let whose = whose.ok_or_else(|| KeyError(format!("the key of entry {number} of {ledger} is not there")))?;
+        self.entry(ledger, number, &whose.name)
+    }
+
     fn read_entry(&self, whose: &Whose) -> Result<Cipher, KeyError> {
         let file = whose.file(self);
         let bytes = std::fs::read(&file).map_err(|error| KeyError(words(&file, &error)))?;

@@ -11,7 +11,7 @@ use crate::ledger::{Ledger, LedgerError, OpenLedger};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Something that cannot be done to a request, or to the register of requests.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +89,8 @@ pub enum Refusal {
 
 /// The register of requests held for writing.
 pub struct Desk<'k> {
+    pub(super) dir: PathBuf,
+    pub(super) keys: &'k Keys,
     ledger: OpenLedger<'k>,
     requests: Requests,
     zone: TimeZone,
@@ -99,7 +101,7 @@ impl<'k> Desk<'k> {
     pub fn open(dir: &Path, keys: &'k Keys, zone: &TimeZone) -> Result<Desk<'k>, LedgerError> {
         let ledger = OpenLedger::open(dir, keys, Ledger::Requests)?;
         let requests = Requests::of(ledger.read()?);
-        Ok(Desk { ledger, requests, zone: zone.clone() })
+        Ok(Desk { dir: dir.to_path_buf(), keys, ledger, requests, zone: zone.clone() })
     }
 
     /// What it says now.
@@ -165,13 +167,15 @@ impl<'k> Desk<'k> {
         self.write(who, reference, Step::Bundled { sha256 })
     }
 
-    /// Closes it: answered that day, and how. Access needs a bundle; who asked must have been identified.
+    /// Closes it: answered that day, and how. Access needs a bundle; who asked must have been identified. `not_done`: why what
+    /// was asked for was not done.
     pub fn close(
         &mut self,
         who: &str,
         reference: &str,
         answered: Date,
         delivery: Delivery,
+        not_done: Option<String>,
     ) -> Result<Request, Refusal> {
         let request = self.waiting(reference)?;
         self.within("answered", answered, request.opening.received)?;
@@ -183,7 +187,7 @@ impl<'k> Desk<'k> {
         if request.opening.right == Right::Access && request.bundle.is_none() {
             return Err(Refusal::NoBundle(reference.to_owned()));
         }
-        self.write(who, reference, Step::Closed { answered, delivery })
+        self.write(who, reference, Step::Closed { answered, delivery, not_done })
     }
 
     /// Refuses it: unfounded or excessive, with the reasons that the letter gives.
@@ -203,20 +207,26 @@ impl<'k> Desk<'k> {
         self.write(who, reference, Step::Refused { answered, ground, why })
     }
 
-    /// Erases the requests that ended more than five years ago. How many.
+    /// Erases the requests that ended more than five years ago, and what was taken out for those that were answered more than
+    /// thirty days ago. How many requests.
     pub fn forget(&mut self) -> Result<usize, LedgerError> {
         let today = self.today();
-        let over = |request: &&Request| request.forgotten_from().is_some_and(|day| day <= today);
-        let (numbers, count) = {
-            let over: Vec<&Request> = self.requests.all.iter().filter(over).collect();
-            (over.iter().flat_map(|request| request.entries.iter().copied()).collect::<Vec<_>>(), over.len())
-        };
+        let over: Vec<&Request> = self.requests.all.iter().filter(|request| request.is_forgettable(today)).collect();
+        let numbers: Vec<u64> = over.iter().flat_map(|request| request.entries.iter().copied()).collect();
+        let count = over.len();
+        let extracts = self.requests.all.iter().filter(|request| !request.is_forgettable(today));
+        let extracts: Vec<u64> = extracts.flat_map(|request| request.forgettable_extracts(today)).collect();
+        self.ledger.erase(&extracts, "what was taken out for a request is kept thirty days after its answer")?;
         self.ledger.erase(&numbers, "requests are kept five years after they ended")?;
         self.requests = Requests::of(self.ledger.read()?);
+        if let Err(error) = self.sweep() {
+            // Their key is gone: nothing opens them. The next time does it.
+            tracing::warn!(%error, "files of what was taken out for requests cannot be deleted");
+        }
         Ok(count)
     }
 
-    fn waiting(&self, reference: &str) -> Result<Request, Refusal> {
+    pub(super) fn waiting(&self, reference: &str) -> Result<Request, Refusal> {
         let request = self.requests.get(reference).ok_or_else(|| Refusal::Unknown(reference.to_owned()))?;
         match &request.end {
             Some(end) => Err(Refusal::Ended(reference.to_owned(), end.on())),

@@ -51,21 +51,21 @@ fn a_request_goes_from_its_receipt_to_its_end_law_9() {
     let reference = opened.reference.clone();
     assert_eq!(reference, format!("DD-{:04}-0001", today.year()));
     assert_eq!((opened.due, opened.standing(today)), (deadline::due(today), Some(Standing::Open)));
-    assert!(no(desk.close("dpo", &reference, today, Delivery::InHand)).contains("identity"));
+    assert!(no(desk.close("dpo", &reference, today, Delivery::InHand, None)).contains("identity"));
     desk.identify("dpo", &reference, Identity::Papers, None).unwrap();
-    assert!(no(desk.close("dpo", &reference, today, Delivery::InHand)).contains("papers"));
+    assert!(no(desk.close("dpo", &reference, today, Delivery::InHand, None)).contains("papers"));
     assert!(no(desk.refuse("dpo", &reference, today, Unfollowed::Excessive, "x".into())).contains("papers"));
     desk.identify("dpo", &reference, Identity::Papers, Some(today)).unwrap();
-    assert!(no(desk.close("dpo", &reference, today, Delivery::Encrypted)).contains("bundle"));
+    assert!(no(desk.close("dpo", &reference, today, Delivery::Encrypted, None)).contains("bundle"));
     desk.bundled("dpo", &reference, "ab".repeat(32)).unwrap();
     let extended = desk.extend("dpo", &reference, "many records".into()).unwrap();
     assert_eq!((extended.due, extended.extended.as_deref()), (deadline::extended(today), Some("many records")));
     assert!(no(desk.extend("dpo", &reference, "again".into())).contains("only once"));
-    let closed = desk.close("dpo", &reference, today, Delivery::Encrypted).unwrap();
-    assert_eq!(closed.end, Some(End::Answered { on: today, delivery: Delivery::Encrypted }));
+    let closed = desk.close("dpo", &reference, today, Delivery::Encrypted, None).unwrap();
+    assert_eq!(closed.end, Some(End::Answered { on: today, delivery: Delivery::Encrypted, not_done: None }));
     assert_eq!(closed.copy_until().map(|until| days_left(today, until)), Some(30));
     for done in [
-        desk.close("dpo", &reference, today, Delivery::InHand),
+        desk.close("dpo", &reference, today, Delivery::InHand, None),
         desk.extend("dpo", &reference, "x".into()),
         desk.identify("dpo", &reference, Identity::Known, None),
         desk.bundled("dpo", &reference, "x".into()),
@@ -117,8 +117,8 @@ fn an_extension_comes_within_the_first_month_and_days_are_days_that_were_law_9()
     assert!(no(desk.receive("dpo", None, asked(before(6 * 366), Right::Access))).contains("longer ago"));
     desk.receive("dpo", Some("days"), asked(before(3), Right::Objection)).unwrap();
     desk.identify("dpo", "days", Identity::Session, None).unwrap();
-    assert!(no(desk.close("dpo", "days", before(4), Delivery::InHand)).contains("received later"));
-    assert!(no(desk.close("dpo", "days", before(-1), Delivery::InHand)).contains("has not come"));
+    assert!(no(desk.close("dpo", "days", before(4), Delivery::InHand, None)).contains("received later"));
+    assert!(no(desk.close("dpo", "days", before(-1), Delivery::InHand, None)).contains("has not come"));
     assert!(no(desk.identify("dpo", "days", Identity::Papers, Some(before(4)))).contains("received later"));
 }
 
@@ -149,13 +149,90 @@ fn a_request_is_forgotten_five_years_after_it_ended_law_4_and_9() {
     // Written by a register that was begun then; `receive` takes nothing so old.
     for (reference, day) in [("old", old), ("young", young)] {
         desk.write("dpo", reference, Step::Opened(asked(day, Right::Access))).unwrap();
-        desk.write("dpo", reference, Step::Closed { answered: day, delivery: Delivery::InHand }).unwrap();
+        desk.write("dpo", reference, Step::Closed { answered: day, delivery: Delivery::InHand, not_done: None })
+            .unwrap();
     }
     desk.write("dpo", "open", Step::Opened(asked(old, Right::Access))).unwrap();
     assert_eq!(desk.forget().unwrap(), 1);
     assert_eq!(desk.forget().unwrap(), 0);
     let left: Vec<&str> = desk.requests().all().iter().map(|request| request.reference.as_str()).collect();
     assert_eq!(left, ["young", "open"]);
+}
+
+fn visit(at: i64, user: &str) -> crate::Record {
+    crate::Record {
+        id: 0,
+        node: "squid".into(),
+        opened_at: at,
+        closed_at: Some(at + 5),
+        user: Some(user.into()),
+        auth: crate::Auth::Basic,
+        client_ip: [10, 0, 0, 1].into(),
+        method: "GET".into(),
+        scheme: "http".into(),
+        host: Some("a.example".into()),
+        port: 80,
+        tls_name: None,
+        masked: None,
+        path: None,
+        destination_ip: None,
+        status: Some(200),
+        bytes_sent: 0,
+        bytes_received: 9,
+        action: crate::Action::Allow,
+        outcome: Some(crate::Outcome::Completed),
+        rule: None,
+        article: None,
+        category: None,
+        charter: "import".into(),
+    }
+}
+
+#[tokio::test]
+async fn what_would_be_gone_is_taken_out_proved_and_destroyed_thirty_days_after_the_answer_law_9() {
+    let World { dir, keys } = World::new();
+    let register = dir.path().join("register");
+    let (node, durability) = ("gate".to_owned(), crate::Durability::Process);
+    let settings = crate::Settings { dir: register.clone(), keys: dir.path().join("keys"), node, durability };
+    crate::announce(&register, &keys, 30).unwrap();
+    let ago = |days: i64| crate::clock::now() - days * 86_400_000_000;
+    let mut importer = crate::Importer::begin(&settings).await.unwrap();
+    for (age, user) in [(29, "a.martin"), (29, "p.dupont"), (3, "a.martin")] {
+        importer.take(vec![visit(ago(age), user)]).await.unwrap();
+    }
+    importer.finish().await.unwrap();
+    let mut desk = Desk::open(&register, &keys, &TimeZone::UTC).unwrap();
+    let today = desk.today();
+    let theirs = [crate::Search { user: Some("a.martin".into()), ..crate::Search::default() }];
+    let request = desk.receive("dpo", Some("R"), asked(today, Right::Access)).unwrap();
+    let extract = desk.extract("dpo", "R", &theirs).await.unwrap().unwrap();
+    assert_eq!((extract.days.len(), extract.records), (2, 2), "due before the answer, and theirs alone");
+    assert_eq!(desk.extract("dpo", "R", &theirs).await.unwrap(), None, "once");
+    assert_eq!(request.extracts, []);
+    let request = desk.requests().get("R").unwrap().clone();
+    let days = extracted(&register, &keys, &request).unwrap();
+    let users: Vec<_> = days.iter().flat_map(|day| &day.records).map(|found| found.record.user.as_deref()).collect();
+    assert_eq!(users, [Some("a.martin"), Some("a.martin")]);
+    let file = std::fs::read_dir(register.join("extracts")).unwrap().next().unwrap().unwrap().path();
+    let whole = std::fs::read(&file).unwrap();
+    assert!(!String::from_utf8_lossy(&whole).contains("a.example"));
+    let mut changed = whole.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, &changed).unwrap();
+    assert!(extracted(&register, &keys, &request).is_err(), "a byte that was changed is found");
+    std::fs::write(&file, &whole).unwrap();
+
+    let answered = |days: i64| today.saturating_sub(days.days());
+    let closed = |answered| Step::Closed { answered, delivery: Delivery::InHand, not_done: None };
+    desk.write("dpo", "R", closed(answered(30))).unwrap();
+    assert!(!desk.requests().has_forgettable(today));
+    desk.forget().unwrap();
+    assert!(file.exists(), "thirty days, the last included");
+    desk.write("dpo", "R", closed(answered(31))).unwrap();
+    assert!(desk.requests().has_forgettable(today));
+    assert_eq!(desk.forget().unwrap(), 0, "the request itself is kept for five years");
+    assert!(!file.exists() && desk.requests().get("R").unwrap().extracts.is_empty());
+    assert!(extracted(&register, &keys, &request).is_err(), "nothing brings it back");
 }
 
 #[test]

@@ -20,7 +20,8 @@ impl World {
     }
 
     fn say(&self, says: Says) -> Result<u64, Unsaid> {
-        let statement = Statement { says, text: "as the person says".into(), reference: "DD-2026-0001".into() };
+        let statement =
+            Statement { says, text: "as the person says".into(), reference: "DD-2026-0001".into(), records: 1 };
         add(&self.dir.path().join("register"), &self.keys, "dpo", &statement)
     }
 
@@ -168,7 +169,7 @@ proptest! {
                 true => Says::Objection { concerns },
                 false => Says::Rectification { concerns, recipients: vec![] },
             };
-            Entry { number, at: 0, who: "dpo".into(), what: Statement { says, text: "t".into(), reference: "r".into() } }
+            Entry { number, at: 0, who: "dpo".into(), what: Statement { says, text: "t".into(), reference: "r".into(), records: 1 } }
         });
         let read = Statements::of_entries(entries.collect());
         let plain: Vec<u64> = read.all().iter()
@@ -182,7 +183,7 @@ proptest! {
     #[test]
     fn a_statement_is_read_back_as_it_was_written(concerns in concerns()) {
         let says = Says::Erasure { concerns, ground: ErasureGround::NotNeeded, approval: Some(3), recipients: vec!["x".into()] };
-        let statement = Statement { says, text: "=cmd|' /C calc'!A0 \"\u{e9}\u{2019}/".into(), reference: "r".into() };
+        let statement = Statement { says, text: "=cmd|' /C calc'!A0 \"\u{e9}\u{2019}/".into(), reference: "r".into(), records: 1 };
         let text = serde_json::to_string(&statement).unwrap();
         prop_assert_eq!(serde_json::from_str::<Statement>(&text).unwrap(), statement);
     }
