@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and nothing of what it does.
 
 mod people;
+pub(crate) mod rights;
 mod scope;
 
 pub(crate) use people::{ChangeRoles, Link, Marked, TextLanguage, Undertake, Unlink};
@@ -60,6 +61,23 @@ pub(crate) enum Command {
     /// Take the logs of another proxy into the register
     #[command(subcommand)]
     Import(Import),
+    /// The register of rights requests and its deadlines
+    #[command(subcommand)]
+    Requests(rights::Requests),
+    /// Attach to records what is right of them (RGPD art. 16)
+    Rectify(rights::Rectify),
+    /// Keep records from being shown (RGPD art. 18)
+    #[command(subcommand)]
+    Restrict(rights::Restrict),
+    /// Objections, and what is decided on them (RGPD art. 21)
+    #[command(subcommand)]
+    Object(rights::Object),
+    /// Erase records before their day (RGPD art. 17)
+    #[command(subcommand)]
+    Erase(rights::Erase),
+    /// All that was said of records, and who is still to be told (RGPD art. 19)
+    #[command(subcommand)]
+    Statements(rights::Statements),
     /// Say who did what with the register, when and why
     Audit(Audit),
     /// Report on a month: figures about nobody, and what happened to the register
@@ -376,6 +394,8 @@ pub(crate) enum Part {
     Register,
     /// Who opens names, who approves, what was not signed, recorded, reviewed
     Roles,
+    /// Requests of persons, erasures that wait, recipients to be told
+    Rights,
 }
 
 /// `octroi import`.

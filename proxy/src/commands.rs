@@ -14,6 +14,7 @@ pub(crate) mod pac;
 pub(crate) mod reload;
 pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod rights;
 pub(crate) mod run;
 pub(crate) mod scope;
 pub(crate) mod status;
@@ -148,7 +149,7 @@ fn columns_from<const N: usize>(rows: &[[String; N]], least: [usize; N]) -> Stri
     text
 }
 
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

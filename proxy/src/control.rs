@@ -47,6 +47,8 @@ pub(crate) enum Request {
     Flush,
     /// Erase the days that are past their term.
     Purge,
+    /// Carry out the erasures that were decided, and look again at what waits for an answer.
+    Rights,
     /// Tell of records as they are filed: [`Answer::Following`], then [`Answer::Filed`] and [`Answer::Missed`] as it
     /// comes, and [`Answer::Stopped`] in the end.
     Follow(Watch),
@@ -93,6 +95,8 @@ pub(crate) enum Answer {
         /// What is attested; none when nothing was due.
         certificate: Option<Box<Attested>>,
     },
+    /// What rights ask for is done, as far as it can be now.
+    Kept,
     /// What is filed from here on is told.
     Following,
     /// A record, under pseudonyms: a live view knows no names.
@@ -145,6 +149,9 @@ pub(crate) struct Status {
     pub(crate) ready: bool,
     /// Why not, and what is missing although it is ready; a sentence each.
     pub(crate) notes: Vec<String>,
+    /// Requests of persons that are due soon or overdue, a sentence each, by their references.
+    #[serde(default)]
+    pub(crate) requests: Vec<String>,
     /// The charter in force.
     pub(crate) charter: CharterStatus,
     /// The lists in force.

@@ -42,7 +42,8 @@ pub(crate) async fn follow(gate: &Gate, watch: Watch, teller: &mut Teller) -> Op
         Err(why) => return failed(why),
     };
     let search = Search { host, ..Search::default() };
-    let mut follower = Follower { records: gate.register.follow(), search, watch, pseudonyms, teller };
+    let mut follower =
+        Follower { records: gate.register.follow(), search, watch, pseudonyms, gate: Some(gate), teller };
     follower.teller.tell(&Answer::Following, PATIENCE).await.ok()?;
     follower.tell_until(&gate.closed).await.ok()?;
     let rest = async {
@@ -60,6 +61,8 @@ struct Follower<'t> {
     search: Search,
     watch: Watch,
     pseudonyms: Pseudonyms,
+    /// Whose statements say what may not be shown.
+    gate: Option<&'t Gate>,
     teller: &'t mut Teller,
 }
 
@@ -108,7 +111,10 @@ impl Follower<'_> {
 
     /// What is told of a record: nothing, when it is not looked for.
     fn answer(&self, record: &Record) -> Option<Answer> {
-        if !self.search.covers(record) {
+        let restricted = |gate: &Gate| {
+            gate.upkeep.statements.load().as_ref().is_some_and(|statements| statements.restricts(record).is_some())
+        };
+        if !self.search.covers(record) || self.gate.is_some_and(restricted) {
             return None;
         }
         let shown = Shown::new(record.clone(), Some(&self.pseudonyms));
@@ -134,7 +140,7 @@ mod tests {
 
     fn follower<'t>(dir: &std::path::Path, records: Receiver<Arc<Record>>, teller: &'t mut Teller) -> Follower<'t> {
         let pseudonyms = Pseudonyms::open(&dir.join("keys/pseudonyms")).expect("made");
-        Follower { records, search: Search::default(), watch: Watch::default(), pseudonyms, teller }
+        Follower { records, search: Search::default(), watch: Watch::default(), pseudonyms, gate: None, teller }
     }
 
     fn numbered(id: i64) -> Arc<Record> {

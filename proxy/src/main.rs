@@ -33,6 +33,7 @@ mod refuse;
 mod register;
 mod reload;
 mod replay;
+mod rights;
 mod secure;
 mod service;
 mod share;
@@ -71,6 +72,12 @@ fn main() -> ExitCode {
         Command::Pac => commands::pac::pac(config),
         Command::Log(command) => commands::log::log(config, &command),
         Command::Import(command) => commands::import::import(config, &command),
+        Command::Requests(command) => commands::rights::requests(config, &command),
+        Command::Rectify(asked) => commands::rights::rectify(config, &asked),
+        Command::Restrict(command) => commands::rights::restrict(config, &command),
+        Command::Object(command) => commands::rights::object(config, &command),
+        Command::Erase(command) => commands::rights::erase(config, &command),
+        Command::Statements(command) => commands::rights::statements(config, &command),
         Command::Audit(asked) => commands::audit::audit(config, &asked),
         Command::Report(asked) => commands::report::report(config, &asked),
         Command::Replay(asked) => commands::replay::replay(config, &asked),

@@ -6,7 +6,7 @@ use crate::gate::{Gate, State};
 use crate::listen::Sockets;
 use crate::secure::Certificates;
 use crate::upstream::Upstream;
-use crate::{access, console, follow, lists, pages, register, secure, service};
+use crate::{access, console, follow, lists, pages, register, rights, secure, service};
 use jiff::Timestamp;
 use policy::InForce;
 use std::net::SocketAddr;
@@ -62,7 +62,8 @@ pub(crate) fn state(config: Config, before: Option<&State>) -> Result<State, Ref
     let mut notes: Vec<String> = loaded.missing.iter().map(ToString::to_string).collect();
     notes.extend(doubts.iter().map(ToString::to_string));
     let mut missing: Vec<String> = loaded.missing.into_iter().map(|missing| missing.list).collect();
-    let in_force = InForce::new(charter.charter, loaded.index);
+    let statements = rights::statements(&config).map_err(Refused)?;
+    let in_force = rights::protecting(InForce::new(charter.charter, loaded.index), &statements);
     let disappointed = in_force.expectations();
     if !disappointed.is_empty() {
         let report = charter.source.report(&disappointed);
@@ -232,6 +233,10 @@ pub(crate) async fn command(gate: Arc<Gate>, config_path: Option<PathBuf>, reque
             Ok(purged) => Answer::Purged { certificate: purged.map(Attested::from).map(Box::new) },
             Err(why) => Answer::Failed { why: format!("days past their term are not erased: {why}") },
         },
+        Request::Rights => {
+            rights::keep(&gate).await;
+            Answer::Kept
+        }
         Request::Follow(watch) => match follow::follow(&gate, watch, &mut teller).await {
             Some(answer) => answer,
             None => return,
@@ -271,6 +276,7 @@ fn status(gate: &Gate) -> Status {
             .chain(state.upstream.note())
             .chain(state.notes.iter().cloned())
             .collect(),
+        requests: gate.upkeep.pressing.load().as_deref().map(|pressing| pressing.sentences.clone()).unwrap_or_default(),
         charter: CharterStatus {
             title: state.in_force.charter().title().to_owned(),
             identity: state.charter.to_string(),

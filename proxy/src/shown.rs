@@ -1,13 +1,15 @@
 //! A record as it is shown: by its names, or by pseudonyms.
 
 use jiff::Timestamp;
+use logstore::ledger::Entry;
 use logstore::pseudonym::Pseudonyms;
+use logstore::statements::{Statement, Statements};
 use logstore::{Action, Auth, Outcome, Record};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The fields of a record, in the order in which they are shown.
-pub(crate) const FIELDS: [&str; 25] = [
+pub(crate) const FIELDS: [&str; 26] = [
     "id",
     "node",
     "opened_at",
@@ -33,6 +35,7 @@ pub(crate) const FIELDS: [&str; 25] = [
     "category",
     "charter",
     "pseudonyms",
+    "statements",
 ];
 
 /// A record as it is shown; written as JSON it has the fields of [`FIELDS`], in that order.
@@ -71,6 +74,41 @@ pub(crate) struct Shown {
     pub(crate) charter: String,
     /// Whether account and address are pseudonyms.
     pub(crate) pseudonyms: bool,
+    /// What was said of it since.
+    #[serde(default)]
+    pub(crate) statements: Vec<Stated>,
+}
+
+/// A statement beside a record. Under pseudonyms its kind alone: the rest may name somebody, or join two months.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stated {
+    /// `rectification`, `restriction`, `lifted`, `objection`, `decided`.
+    pub(crate) kind: String,
+    /// Its number.
+    pub(crate) number: Option<u64>,
+    #[serde(with = "instant::optional")]
+    pub(crate) at: Option<i64>,
+    /// Who wrote it.
+    pub(crate) who: Option<String>,
+    /// The request it answers.
+    pub(crate) reference: Option<String>,
+    /// What it says.
+    pub(crate) text: Option<String>,
+}
+
+impl Stated {
+    fn of(entry: &Entry<Statement>, is_open: bool) -> Stated {
+        let Entry { number, at, who, what } = entry;
+        let named = |text: &String| is_open.then(|| text.clone());
+        Stated {
+            kind: what.says.kind().to_owned(),
+            number: is_open.then_some(*number),
+            at: is_open.then_some(*at),
+            who: named(who),
+            reference: named(&what.reference),
+            text: named(&what.text),
+        }
+    }
 }
 
 impl Shown {
@@ -107,7 +145,15 @@ impl Shown {
             category: record.category,
             charter: record.charter,
             pseudonyms: month.is_some(),
+            statements: Vec::new(),
         }
+    }
+
+    /// The same, with what was said of it.
+    pub(crate) fn stated(record: Record, pseudonyms: Option<&Pseudonyms>, statements: &Statements) -> Shown {
+        let of = statements.of(&record).into_iter().map(|entry| Stated::of(entry, pseudonyms.is_none()));
+        let statements = of.collect();
+        Shown { statements, ..Shown::new(record, pseudonyms) }
     }
 }
 
@@ -190,6 +236,7 @@ pub(crate) mod tests {
         let text = serde_json::to_string(&shown).expect("written");
         let Value::Object(mut stored) = serde_json::to_value(tunnel()).expect("written") else { unreachable!() };
         stored.insert("pseudonyms".to_owned(), false.into());
+        stored.insert("statements".to_owned(), Value::Array(Vec::new()));
         assert_eq!(serde_json::from_str::<Value>(&text).expect("JSON"), Value::Object(stored));
         let places: Vec<usize> =
             FIELDS.iter().map(|name| text.find(&format!("\"{name}\":")).expect("a field")).collect();

@@ -5,10 +5,11 @@ use crate::access::{self, Broken};
 use crate::anchor::{self, SealNotice, Way};
 use crate::gate::Gate;
 use crate::register::OWN;
-use crate::{forward, register};
+use crate::{forward, register, rights};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use logstore::audit::{self, Act};
+use logstore::statements::Statements;
 use logstore::{Condition, Purged, Recovery, Sealed};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -41,6 +42,10 @@ pub(crate) struct Upkeep {
     pub(crate) purge_trouble: ArcSwapOption<String>,
     /// Glass that was broken and waits for its review.
     pub(crate) broken: ArcSwap<Vec<Broken>>,
+    /// What was said of records, as when last looked at.
+    pub(crate) statements: ArcSwapOption<Statements>,
+    /// Requests of persons that press, as when last looked at.
+    pub(crate) pressing: ArcSwapOption<rights::Pressing>,
     /// Records forwarded to the receiver of syslog messages.
     pub(crate) syslog: Option<Arc<forward::Counts>>,
     /// Records forwarded to files.
@@ -102,12 +107,13 @@ pub(crate) fn note_stop(gate: &Gate, unfiled: u64) {
     register::note_own(gate.register.dir(), gate.register.keys(), "stop", scope, 0);
 }
 
-/// Erases what is due, about every hour; sooner when it failed.
+/// Erases what is due, and does what rights ask for, about every hour; sooner when a purge failed.
 pub(crate) async fn purge_hourly(gate: Arc<Gate>) {
     let mut pause = jittered();
     while gate.stopping.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
         // Said in the log, and told to whoever asks how the gate is doing.
         let _ = purge(&gate).await;
+        rights::keep(&gate).await;
         pause = if gate.upkeep.purge_trouble.load().is_some() { RETRY } else { jittered() };
     }
 }

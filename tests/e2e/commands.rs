@@ -94,11 +94,27 @@ pub(crate) fn commands_of(document: &str) -> Vec<Vec<String>> {
         if let Some(language) = line.strip_prefix("```") {
             in_shell = language == "sh";
         } else if let Some(rest) = line.strip_prefix("octroi ").filter(|_| in_shell) {
-            let words = rest.split('#').next().unwrap_or("").split_whitespace();
-            commands.push(words.map(str::to_owned).collect());
+            commands.push(words(rest));
         }
     }
     commands
+}
+
+/// The words of a line of shell, to its comment; what stands between double quotes is one word.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (place, piece) in line.split('"').enumerate() {
+        if place % 2 == 1 {
+            words.push(piece.to_owned());
+            continue;
+        }
+        let (piece, is_over) = piece.split_once('#').map_or((piece, false), |(piece, _)| (piece, true));
+        words.extend(piece.split_whitespace().map(str::to_owned));
+        if is_over {
+            break;
+        }
+    }
+    words
 }
 
 #[test]

@@ -98,6 +98,8 @@ mod stats;
 
 // What a draft of the charter would have changed on past traffic, without names.
 mod replay;
+// Rights of persons: requests and their deadlines, statements beside records, what restricts, masks and erases.
+mod rights;
 
 // The register followed live, by several, slow ones among them; never by name.
 mod tail;

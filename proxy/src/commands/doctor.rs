@@ -3,6 +3,7 @@
 //! One file for each part of the set-up, and one line in [`examine`]. A part looks and says; it changes nothing.
 
 mod register;
+mod rights;
 mod roles;
 mod sheet;
 
@@ -28,7 +29,7 @@ struct Examined {
 /// Looks at one part, or at all there are. Something bad is a no.
 pub(crate) fn doctor(path: Option<&Path>, asked: &Doctor) -> Result<Answer, Wrong> {
     let config = configuration_with_warnings(path)?;
-    let parts = asked.part.map_or_else(|| vec![Part::Register, Part::Roles], |part| vec![part]);
+    let parts = asked.part.map_or_else(|| vec![Part::Register, Part::Rights, Part::Roles], |part| vec![part]);
     let examined: Vec<Examined> = parts.into_iter().map(|part| examine(&config, part)).collect();
     if asked.output.json {
         answer_json(&examined)?;
@@ -51,6 +52,10 @@ fn examine(config: &Config, part: Part) -> Examined {
             roles::examine(config, &mut sheet);
             "roles"
         }
+        Part::Rights => {
+            rights::examine(config, &mut sheet);
+            "rights"
+        }
     };
     Examined { part, findings: sheet.findings() }
 }
@@ -64,6 +69,7 @@ fn text(language: Language, examined: &[Examined], width: Option<usize>) -> Stri
         let part = match *part {
             "register" => language.pick("registre", "register"),
             "roles" => language.pick("habilitations", "roles"),
+            "rights" => language.pick("droits", "rights"),
             other => other,
         };
         text.push_str(&format!("{part}\n"));

@@ -5,7 +5,7 @@
 //! take place.
 
 mod find;
-pub(super) mod format;
+pub(in crate::commands) mod format;
 mod names;
 mod purge;
 mod rekey;
@@ -60,8 +60,10 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
     let keys = register::keys(config).map_err(Wrong::because)?;
     // One more than is shown, to know whether there are more.
     let limit = asked.limit.saturating_add(1);
-    let found = runtime.block_on(find::newest(&config.register_dir(), &keys, &filter, &pseudonyms, limit));
-    let (mut records, unread) = found.map_err(Wrong::because)?;
+    let statements = crate::rights::statements(config).map_err(Wrong)?;
+    let dir = config.register_dir();
+    let found = find::newest(&dir, &keys, &filter, &pseudonyms, &statements, limit);
+    let find::Found { mut records, unread, restricted } = runtime.block_on(found).map_err(Wrong::because)?;
     let cut = records.len() > asked.limit;
     if cut {
         // They come oldest first.
@@ -77,12 +79,16 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
         trace(config, "search", None, scope, records.len(), None)?;
     }
     let names = opening.is_none().then_some(&pseudonyms);
-    let shown: Vec<Shown> = records.into_iter().map(|record| Shown::new(record, names)).collect();
+    let shown: Vec<Shown> = records.into_iter().map(|record| Shown::stated(record, names, &statements)).collect();
     let format = if asked.json { Format::Json } else { asked.format };
     answer(&format::all(format, &shown, &config.time_zone).map_err(Wrong::because)?)?;
     if cut {
         let newest = plural(asked.limit as u64, "record", "records");
         eprintln!("there are more: only the newest {newest} shown (--limit)");
+    }
+    if restricted > 0 {
+        let records = if restricted == 1 { "1 record is" } else { &format!("{restricted} records are") };
+        eprintln!("{records} restricted, and not shown (octroi restrict list)");
     }
     for day in &unread {
         eprintln!("not searched: {day}");

@@ -6,7 +6,7 @@ use crate::listen::{self, Doors, Given};
 use crate::reload::{self, Refused};
 use crate::shutdown::{self, Stop};
 use crate::upkeep::{self, Upkeep};
-use crate::{console, control, files, forward, register, service, telemetry};
+use crate::{console, control, files, forward, register, rights, service, telemetry};
 use logstore::{Recovery, Register};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -108,6 +108,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize, mut give
     // What came back from a backup, or lay here while no gate ran, is erased before anything is served.
     // A failure is said in the log and in the status; the gate runs all the same.
     let _ = upkeep::purge(&gate).await;
+    rights::keep(&gate).await;
     upkeep::look(&gate).await;
     upkeep::note_start(&gate, recovery);
     print!("{}", greeting(&gate, recovery));
@@ -184,6 +185,9 @@ fn greeting(gate: &Gate, recovery: Recovery) -> String {
     }
     for note in &state.notes {
         line("note", note.clone());
+    }
+    for sentence in gate.upkeep.pressing.load().iter().flat_map(|pressing| &pressing.sentences) {
+        line("request", sentence.clone());
     }
     if !state.missing.is_empty() {
         line("next", "octroi lists update    # the full lists of Université Toulouse Capitole".into());

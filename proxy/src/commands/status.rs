@@ -87,6 +87,7 @@ fn text(status: &Status) -> String {
     rows.extend(status.register.troubles.iter().map(|trouble| ("trouble", trouble.clone())));
     rows.extend(status.register.incidents.iter().map(|incident| ("incident", incident.clone())));
     rows.extend(status.lists.missing.iter().map(|missing| ("missing", missing.clone())));
+    rows.extend(status.requests.iter().map(|request| ("request", request.clone())));
     rows.extend(status.notes.iter().map(|note| ("note", note.clone())));
     columns(&rows.into_iter().map(|(name, value)| [name.to_owned(), value]).collect::<Vec<_>>())
 }

@@ -3,29 +3,45 @@
 
 use super::Filter;
 use logstore::pseudonym::Pseudonyms;
+use logstore::statements::Statements;
 use logstore::{Keys, Record, Search, SearchError};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// The newest records that are looked for, at most `limit`, oldest first; and the days that could not be read.
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The records, oldest first.
+    pub(super) records: Vec<Record>,
+    /// Days that could not be read.
+    pub(super) unread: Vec<SearchError>,
+    /// Records that would have been, and may not be shown.
+    pub(super) restricted: u64,
+}
+
+/// The newest records that are looked for, at most `limit`; those that are restricted (RGPD art. 18) are only counted.
 pub(super) async fn newest(
     register: &Path,
     keys: &Keys,
     filter: &Filter,
     pseudonyms: &Pseudonyms,
+    statements: &Statements,
     limit: usize,
-) -> Result<(Vec<Record>, Vec<SearchError>), SearchError> {
+) -> Result<Found, SearchError> {
     let query = Search { newest_first: true, ..filter.search.clone() };
-    let mut found = Vec::new();
+    let mut found = Found::default();
     let visited = logstore::visit(register, keys, &query, |record| {
         if matches(filter, &record, pseudonyms) {
-            found.push(record);
+            match statements.restricts(&record) {
+                Some(_) => found.restricted += 1,
+                None => found.records.push(record),
+            }
         }
-        if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if found.records.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
-    let unread = visited.await?;
-    found.reverse();
-    Ok((found, unread))
+    found.unread = visited.await?;
+    found.records.reverse();
+    Ok(found)
 }
 
 fn matches(filter: &Filter, record: &Record, pseudonyms: &Pseudonyms) -> bool {
@@ -86,19 +102,20 @@ mod tests {
         let pseudonyms = Pseudonyms::open(&dir.path().join("keys/pseudonyms")).expect("made");
         let all = Filter { search: Search::default(), user: None, client: None, within: None };
         let keys = Keys::open(&dir.path().join("keys"), dir.path()).expect("opened");
-        let everybody = newest(dir.path(), &keys, &all, &pseudonyms, 100).await.expect("searched").0;
+        let none = Statements::default();
+        let everybody = newest(dir.path(), &keys, &all, &pseudonyms, &none, 100).await.expect("searched").records;
         assert_eq!(everybody.len(), 9);
         let shown: Vec<Shown> = everybody.into_iter().map(|record| Shown::new(record, Some(&pseudonyms))).collect();
         let one = Filter { search: Search::default(), user: shown[1].user.clone(), client: None, within: None };
-        let found = newest(dir.path(), &keys, &one, &pseudonyms, 100).await.expect("searched").0;
+        let found = newest(dir.path(), &keys, &one, &pseudonyms, &none, 100).await.expect("searched").records;
         assert_eq!(hosts(found), ["n1.test", "n4.test", "n7.test"]);
-        let found = newest(dir.path(), &keys, &one, &pseudonyms, 2).await.expect("searched").0;
+        let found = newest(dir.path(), &keys, &one, &pseudonyms, &none, 2).await.expect("searched").records;
         assert_eq!(hosts(found), ["n4.test", "n7.test"]);
         let client = Some(shown[0].client_ip.clone());
         let nobody = Some("p-0000000000".to_owned());
         for (user, client, count) in [(None, client, 9), (nobody, None, 0)] {
             let filter = Filter { search: Search::default(), user, client, within: None };
-            let found = newest(dir.path(), &keys, &filter, &pseudonyms, 100).await.expect("searched").0;
+            let found = newest(dir.path(), &keys, &filter, &pseudonyms, &none, 100).await.expect("searched").records;
             assert_eq!(found.len(), count);
         }
     }

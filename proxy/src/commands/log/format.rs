@@ -1,8 +1,8 @@
 //! The four forms in which records are shown: all at once, or one after the other.
 
 use crate::cli::Format;
-use crate::commands::{columns, columns_from};
-use crate::shown::{FIELDS, Shown};
+use crate::commands::{columns, columns_from, visible};
+use crate::shown::{FIELDS, Shown, Stated};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use logstore::Outcome;
@@ -11,7 +11,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 
 /// All at once, in that form; times of a table in the configuration's zone.
-pub(super) fn all(format: Format, all: &[Shown], zone: &TimeZone) -> serde_json::Result<String> {
+pub(in crate::commands) fn all(format: Format, all: &[Shown], zone: &TimeZone) -> serde_json::Result<String> {
     Ok(match format {
         Format::Table => table(all, zone),
         Format::Json => json(all)?,
@@ -35,7 +35,7 @@ pub(in crate::commands) fn one(format: Format, shown: &Shown, zone: &TimeZone) -
         Format::Table => {
             let mut rows = [row(shown, zone)];
             fitted(&mut rows, WIDTHS, width());
-            columns_from(&rows, widths(width()))
+            columns_from(&rows, widths(width())) + &stated(shown, zone)
         }
         Format::Json => format!("{}\n", serde_json::to_string(shown)?),
         Format::Csv => csv_line(shown),
@@ -58,8 +58,32 @@ fn csv(all: &[Shown]) -> String {
 
 fn csv_line(shown: &Shown) -> String {
     let fields = serde_json::to_value(shown).unwrap_or_default();
-    let cells: Vec<String> = FIELDS.iter().map(|name| cell(&fields[*name])).collect();
-    format!("{}\r\n", cells.join(","))
+    let said = shown.statements.iter().map(|stated| words(stated, None)).collect::<Vec<_>>().join(" | ");
+    let cells = FIELDS.iter().map(|name| match *name {
+        "statements" => cell(&said.as_str().into()),
+        name => cell(&fields[name]),
+    });
+    format!("{}\r\n", cells.collect::<Vec<_>>().join(","))
+}
+
+/// A statement in one line; its time in that zone, or as it is kept.
+fn words(stated: &Stated, zone: Option<&TimeZone>) -> String {
+    let Stated { kind, number, at, who, reference, text } = stated;
+    let Some((at, number)) = at.zip(*number) else { return kind.clone() };
+    let at = Timestamp::from_microsecond(at).unwrap_or_default();
+    let at = match zone {
+        Some(zone) => at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d").to_string(),
+        None => format!("{at:.0}"),
+    };
+    let (who, reference) = (who.as_deref().unwrap_or_default(), reference.as_deref().unwrap_or_default());
+    let said = text.as_deref().filter(|text| !text.is_empty()).map(|text| format!(": {text}")).unwrap_or_default();
+    format!("{kind} {number}, {at}, {who}, {reference}{said}")
+}
+
+/// Lines below a record's: what was said of it.
+fn stated(shown: &Shown, zone: &TimeZone) -> String {
+    let line = |stated| format!("    ↳ {}\n", visible(&words(stated, Some(zone))));
+    shown.statements.iter().map(line).collect()
 }
 
 /// A cell of RFC 4180.
@@ -124,7 +148,11 @@ fn table(all: &[Shown], zone: &TimeZone) -> String {
     let header = [HEADER.map(str::to_owned)];
     let mut rows: Vec<[String; 9]> = header.into_iter().chain(all.iter().map(|shown| row(shown, zone))).collect();
     fitted(&mut rows, [0; 9], width());
-    columns(&rows)
+    let lines = columns(&rows);
+    // A row is a line: nothing in a cell can end one.
+    let mut lines = lines.split_inclusive('\n');
+    let heading = lines.next().unwrap_or_default().to_owned();
+    lines.zip(all).fold(heading, |text, (line, shown)| text + line + &stated(shown, zone))
 }
 
 fn row(shown: &Shown, zone: &TimeZone) -> [String; 9] {

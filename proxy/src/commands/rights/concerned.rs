@@ -1,0 +1,111 @@
+//! Which records a statement concerns: found before anything is written, so that a slip of the pen concerns nobody.
+
+use super::super::when::{Day, instant};
+use super::super::{Wrong, runtime};
+use super::Office;
+use crate::cli::rights::Which;
+use crate::commands::log::bring_up_to_date;
+use logstore::statements::{Concerns, Place, Span};
+use logstore::{Record, Search};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+/// Which bounds a time must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bounds {
+    /// None: what is to come is meant too.
+    None,
+    /// Both: what is meant is what there is.
+    Both,
+}
+
+/// What was found.
+pub(super) struct Concerned {
+    pub(super) concerns: Concerns,
+    /// How many records there are now.
+    pub(super) count: u64,
+}
+
+/// The records there are; `None` when there are none, which was said.
+pub(super) fn concerned(office: &Office, which: &Which, bounds: Bounds) -> Result<Option<Concerned>, Wrong> {
+    let zone = &office.config.time_zone;
+    let from = which.from.as_deref().map(|text| instant("--from", text, zone, Day::Begins)).transpose()?;
+    let to = which.to.as_deref().map(|text| instant("--to", text, zone, Day::Ends)).transpose()?;
+    if from.zip(to).is_some_and(|(from, to)| from >= to) {
+        return Err(Wrong("--from is later than --to".to_owned()));
+    }
+    if bounds == Bounds::Both && which.ids.is_empty() && (from.is_none() || to.is_none()) {
+        return Err(Wrong("of which time? give --from and --to".to_owned()));
+    }
+    let runtime = runtime()?;
+    bring_up_to_date(&office.config, &runtime)?;
+    let span = Span { from: from.map(|at| at.as_microsecond()), to: to.map(|at| at.as_microsecond()) };
+    let concerns = match (&which.user, which.client) {
+        (Some(user), _) => Concerns::User(user.clone(), span),
+        (None, Some(client)) => Concerns::Client(client.to_canonical(), span),
+        (None, None) => {
+            let mut places = Vec::new();
+            for id in which.ids.iter().copied().collect::<BTreeSet<_>>() {
+                let mut found = None;
+                visit(office, &runtime, &Search { id: Some(id), ..Search::default() }, |record| {
+                    found = Some(Place { day: day(record), id });
+                })?;
+                let Some(place) = found else {
+                    eprintln!("there is no record {id}");
+                    return Ok(None);
+                };
+                places.push(place);
+            }
+            let count = places.len() as u64;
+            return Ok(Some(Concerned { concerns: Concerns::Records(places), count }));
+        }
+    };
+    let count = count(office, &runtime, &concerns, span)?;
+    if count == 0 && !(bounds == Bounds::None && has_account(office, which)?) {
+        eprintln!("nothing found: no record in this register is concerned, and nothing is written");
+        return Ok(None);
+    }
+    Ok(Some(Concerned { concerns, count }))
+}
+
+/// How many records there are now.
+fn count(office: &Office, runtime: &tokio::runtime::Runtime, concerns: &Concerns, span: Span) -> Result<u64, Wrong> {
+    let mut count = 0;
+    let mut query = Search { from: span.from, to: span.to, ..Search::default() };
+    match concerns {
+        Concerns::User(user, _) => (query.user, query.any_case) = (Some(user.clone()), true),
+        Concerns::Client(client, _) => query.client = Some((*client).into()),
+        Concerns::Records(_) => {}
+    }
+    visit(office, runtime, &query, |record| count += u64::from(concerns.covers(record)))?;
+    Ok(count)
+}
+
+/// Whether the account is one of the gate's, which may have no record yet.
+fn has_account(office: &Office, which: &Which) -> Result<bool, Wrong> {
+    use crate::accounts::file;
+    let Some(user) = &which.user else { return Ok(false) };
+    let table = file::read(&file::path(&office.config.data_dir)).map_err(Wrong::because)?;
+    Ok(table.accounts.contains_key(&user.to_lowercase()))
+}
+
+/// Shows each record; a day that cannot be read is an error here: what it holds may be concerned.
+pub(super) fn visit(
+    office: &Office,
+    runtime: &tokio::runtime::Runtime,
+    query: &Search,
+    mut each: impl FnMut(&Record),
+) -> Result<(), Wrong> {
+    let dir = office.dir();
+    let visited = logstore::visit(&dir, &office.keys, query, |record| {
+        each(&record);
+        ControlFlow::Continue(())
+    });
+    let unread = runtime.block_on(visited).map_err(Wrong::because)?;
+    unread.into_iter().next().map_or(Ok(()), |unread| Err(Wrong::because(unread)))
+}
+
+/// The UTC day of a record.
+fn day(record: &Record) -> String {
+    super::instant(record.opened_at).get(..10).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,599 @@
+//! Rights of the persons concerned: the register of requests and its deadlines, and the other rights as statements beside
+//! records. Each line of what the law asks has a test that names it.
+use crate::identity::{PASSWORD, with_password};
+use crate::imports::{bring, line};
+use harness::{Curl, Gate, Setup};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use serde_json::Value;
+use std::fs;
+use std::process::Output;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("not JSON: {error}\n{text}"))
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// What a command that is answered no, or is wrong, says.
+fn refused(gate: &Gate, args: &[&str], code: i32) -> String {
+    let output = gate.octroi(args);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(code), "octroi {}: {said}", args.join(" "));
+    said
+}
+
+fn listed(gate: &Gate, args: &[&str]) -> Vec<Value> {
+    json(&gate.say(&[args, &["--json"]].concat())).as_array().expect("a list").clone()
+}
+
+/// Today in the zone of the gates under test.
+pub(crate) fn today() -> Date {
+    let zone = TimeZone::get("Europe/Paris").expect("the zones are built in");
+    Timestamp::now().to_zoned_datetime(zone).date()
+}
+
+/// A day so many days ago.
+fn days_ago(days: i64) -> String {
+    today().saturating_sub(days.days()).to_string()
+}
+
+/// A letter, as its page reads; the same is beside it as PDF.
+fn letter(gate: &Gate, name: &str) -> String {
+    let pdf = fs::read(gate.path(&format!("letters/{name}.pdf"))).expect("a letter to send");
+    assert!(pdf.starts_with(b"%PDF-"), "{name}");
+    let page = fs::read_to_string(gate.path(&format!("letters/{name}.html"))).expect("a letter to read");
+    page.replace("&nbsp;", " ").replace("&#8239;", " ").replace(['\u{a0}', '\u{202f}'], " ")
+}
+
+/// A register of sealed days in which a.martin made `count` visits, one a day, the last three days ago.
+fn register(count: u64) -> Gate {
+    let gate = Setup::new().prepare();
+    let lines: String = (3..3 + count).rev().map(|age| line(age, &format!("h{age}.test"), "/")).collect();
+    bring(&gate, &lines);
+    gate
+}
+
+fn open(gate: &Gate, more: &[&str]) -> Value {
+    let args = ["requests", "open", "--channel", "mailbox", "--json"];
+    json(&gate.say(&[&args[..], more].concat()))
+}
+
+fn search(gate: &Gate, more: &[&str]) -> (Vec<Value>, String) {
+    let output = gate.octroi(&[&["log", "search", "--json"], more].concat());
+    let found = json(&String::from_utf8_lossy(&output.stdout));
+    (found.as_array().expect("a list").clone(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+const OPEN: [&str; 4] = ["--purpose", "security", "--reason", "test"];
+
+#[test]
+fn a_request_of_access_from_receipt_to_closing_law_9_register() {
+    let gate = register(3);
+    let opened = open(&gate, &["--right", "access", "--user", "a.martin", "--who", "Alice Martin", "--out", "letters"]);
+    let reference = opened["reference"].as_str().expect("a reference").to_owned();
+    assert!(reference.starts_with("DD-") && reference.ends_with("-0001"), "{opened}");
+    let receipt = letter(&gate, &format!("{reference}-receipt"));
+    for part in
+        ["Société Exemple", "Alice Martin", "article 15", "mises de côté", "au plus tard le", reference.as_str()]
+    {
+        assert!(receipt.contains(part), "at once, dated: {part}: {receipt}");
+    }
+    assert!(
+        receipt.contains("Une pièce d’identité n’est nécessaire qu’à défaut"),
+        "who asks is not known yet: {receipt}"
+    );
+    let close = ["requests", "close", &reference, "--delivery", "in-hand"];
+    assert!(refused(&gate, &close, 1).contains("identity"), "who asks is checked first");
+    gate.say(&["requests", "identify", &reference, "--how", "papers"]);
+    assert!(refused(&gate, &close, 1).contains("papers"), "papers are deleted as soon as checked");
+    let today = days_ago(0);
+    gate.say(&["requests", "identify", &reference, "--how", "papers", "--papers-deleted", &today]);
+    assert!(refused(&gate, &close, 1).contains("bundle"), "access is answered by a bundle");
+    for plain in ["mail", "post", "email"] {
+        let plain = ["requests", "close", &reference, "--delivery", plain];
+        assert!(refused(&gate, &plain, 2).contains("never by plain mail"), "law 9, delivery");
+    }
+    gate.write("bundle.zip", "abc");
+    gate.say(&[&close[..], &["--bundle", "bundle.zip", "--out", "letters"]].concat());
+    let shown = json(&gate.say(&["requests", "show", &reference, "--json"]));
+    assert_eq!(shown["bundle"], "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_eq!((&shown["state"], &shown["end"]["delivery"]), (&"answered".into(), &"in-hand".into()), "{shown}");
+    assert!(!gate.path(&format!("letters/{reference}-answer.pdf")).exists(), "the bundle has the letter");
+    assert!(refused(&gate, &["requests", "extend", &reference, "--reason", "x"], 1).contains("has ended"));
+    assert_eq!(listed(&gate, &["requests", "list"]), Vec::<Value>::new());
+    assert_eq!(listed(&gate, &["requests", "list", "--all"]).len(), 1);
+    let trail = gate.say(&["audit", "--act", "request", "--format", "csv"]);
+    assert!(!trail.contains("martin") && !trail.contains("Martin") && trail.contains(&reference), "{trail}");
+    gate.say(&["log", "verify"]);
+}
+
+#[test]
+fn nothing_of_a_request_is_on_the_disk_in_the_clear() {
+    let gate = register(1);
+    open(&gate, &["--right", "access", "--who", "temoin-zx81", "--user", "temoin-zx81", "--out", "letters"]);
+    let found = crate::masking::holding_the_marker(&gate.path("data"));
+    assert_eq!(found, Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn due_dates_reminders_and_what_is_overdue_law_9_deadline() {
+    let mut gate = register(1);
+    for (reference, age) in [("new", 0), ("soon", 20), ("late", 40)] {
+        open(&gate, &["--right", "objection", "--who", "x", "--reference", reference, "--received", &days_ago(age)]);
+    }
+    let output = gate.octroi(&["requests", "list", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "one is overdue: the answer is no");
+    let listed = json(&String::from_utf8_lossy(&output.stdout));
+    let states: Vec<&str> = listed.as_array().expect("a list").iter().filter_map(|one| one["state"].as_str()).collect();
+    assert_eq!(states, ["overdue", "soon", "open"], "{listed}");
+    assert!(said(&output).contains("the request late is overdue"), "{}", said(&output));
+    let extend = refused(&gate, &["requests", "extend", "late", "--reason", "holidays"], 1);
+    assert!(extend.contains("can no longer be extended"), "only within the first month: {extend}");
+    gate.say(&["requests", "extend", "soon", "--reason", "many records", "--out", "letters"]);
+    let told = letter(&gate, "soon-extension");
+    assert!(told.contains("many records") && told.contains("deux mois"), "{told}");
+    assert!(refused(&gate, &["requests", "extend", "soon", "--reason", "x"], 1).contains("only once"));
+
+    // The gate says it at its start, in its status, to the doctor; by the reference alone.
+    gate.start();
+    harness::wait::until("the note of the start", harness::LIMIT, || {
+        gate.printed().contains("request    the request late is overdue").then_some(())
+    });
+    assert!(gate.say(&["status"]).contains("the request late is overdue"));
+    let doctor = refused(&gate, &["doctor", "rights"], 1);
+    assert!(doctor.contains("dont 1 en retard"), "{doctor}");
+    gate.say(&["requests", "refuse", "late", "--ground", "excessive", "--reason", "the twelfth", "--out", "letters"]);
+    let told = letter(&gate, "late-refusal");
+    for part in ["excessive", "the twelfth", "CNIL", "recours juridictionnel"] {
+        assert!(told.contains(part), "law 9, refusal: {part}: {told}");
+    }
+    assert!(!gate.say(&["status"]).contains("the request late"), "the gate is told at once");
+    gate.say(&["doctor", "rights"]);
+}
+
+#[test]
+fn a_clock_that_is_set_back_gives_no_time_law_9_deadline() {
+    let gate = register(1);
+    open(&gate, &["--right", "access", "--who", "x", "--reference", "late", "--received", &days_ago(40)]);
+    let mut command = gate.command(&["requests", "extend", "late", "--reason", "a month ago it was in time"]);
+    command.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1").env("FAKETIME", "-30d");
+    let output = command.output().expect("the binary can be started");
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("can no longer be extended"), "{}", said(&output));
+}
+
+#[test]
+fn what_is_no_request_is_refused_and_says_why_law_9_register() {
+    let gate = register(1);
+    let base = ["requests", "open", "--right", "access", "--channel", "mailbox"];
+    let with = |more: &[&str], code| refused(&gate, &[&base[..], more].concat(), code);
+    open(&gate, &["--right", "access", "--who", "x", "--reference", "once"]);
+    assert!(with(&["--who", "y", "--reference", "once"], 1).contains("is used"), "a reference used twice");
+    for wrong in ["a/b", "../x", "\u{202e}x", "=cmd|' /C calc'!A0"] {
+        assert!(with(&["--who", "x", "--reference", wrong], 2).contains("is no reference"), "{wrong}");
+    }
+    assert!(with(&["--who", &"x".repeat(300)], 2).contains("300 characters; 200 at most"));
+    assert!(with(&["--who", "a\u{202e}b"], 2).contains("U+202E"), "what turns the line around it is not taken");
+    assert!(with(&["--who", "x", "--received", &days_ago(-2)], 1).contains("has not come"));
+    assert!(with(&["--who", "x", "--received", "2026-02-30"], 2).contains("2026-02-30"));
+    assert!(with(&["--who", "x", "--received", "2001-01-01"], 1).contains("longer ago"));
+    assert!(with(&[], 2).contains("--who"));
+    for good in ["=cmd|' /C calc'!A0", "\"O'Brien\" / fils", "nobody.known"] {
+        let opened = open(&gate, &["--right", "access", "--who", good]);
+        assert_eq!(opened["who"], good, "a request is one whoever asks: also when nothing is recorded of them");
+    }
+    let list = gate.say(&["requests", "list"]);
+    assert!(list.contains("=cmd|' /C calc'!A0"), "{list}");
+    assert!(refused(&gate, &["requests", "show", "gone"], 1).contains("no request has the reference"));
+}
+
+#[test]
+fn portability_is_answered_not_applicable_and_why_law_10_portability() {
+    let gate = register(1);
+    for (language, words) in [("fr", "ne s’y applique pas"), ("en", "does not apply")] {
+        let asked = ["--right", "portability", "--who", "x", "--identity", "session", "--reference", language];
+        open(&gate, &[&asked[..], &["--language", language, "--out", "letters"]].concat());
+        gate.say(&["requests", "close", language, "--delivery", "in-hand", "--out", "letters"]);
+        let told = letter(&gate, &format!("{language}-answer"));
+        assert!(
+            told.contains(words) && (told.contains("intérêt légitime") || told.contains("legitimate interest")),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_rectification_is_shown_with_its_records_in_every_form_law_10_rectification() {
+    let gate = register(3);
+    let text = "poste partagé : =cmd|' /C calc'!A0 \"c’était p.dupont\"";
+    let said_so = gate.say(&["rectify", "--id", "1", "--id", "2", "--text", text, "--reference", "DD-2026-0001"]);
+    assert!(said_so.contains("rectification 1: 2 records"), "{said_so}");
+    let (from, to) = (days_ago(4), days_ago(1));
+    let period = ["--user", "A.MARTIN", "--from", &from, "--to", &to, "--text", "again", "--reference", "DD-2026-0001"];
+    gate.say(&[&["rectify"], &period[..]].concat());
+    let (open, _) = search(&gate, &OPEN);
+    let texts = |record: &Value| -> Vec<String> {
+        let statements = record["statements"].as_array().expect("an array").iter();
+        statements.map(|one| one["text"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(open.iter().map(&texts).collect::<Vec<_>>(), [vec![text], vec![text, "again"], vec!["again"]]);
+    assert_eq!(open[0]["statements"][0]["reference"], "DD-2026-0001");
+    let (closed, _) = search(&gate, &[]);
+    assert_eq!(closed[0]["statements"][0]["kind"], "rectification");
+    assert_eq!(closed[0]["statements"][0]["text"], Value::Null, "a text may name somebody: names are closed");
+    let table = gate.say(&[&["log", "search"], &OPEN[..]].concat());
+    assert!(table.contains("↳ rectification 1, ") && table.contains("c’était p.dupont"), "{table}");
+    let csv = gate.say(&[&["log", "search", "--format", "csv"], &OPEN[..]].concat());
+    let first = csv.lines().nth(1).expect("a record");
+    assert!(csv.lines().next().is_some_and(|line| line.ends_with(",statements")), "{csv}");
+    assert!(first.contains("poste partagé") && first.ends_with("\"\"\""), "{first}");
+    let squid = gate.say(&[&["log", "search", "--format", "squid"], &OPEN[..]].concat());
+    assert!(!squid.contains("rectification"), "that form has no place for it: {squid}");
+    gate.say(&["log", "verify"]);
+}
+
+#[test]
+fn an_answer_says_what_was_done_or_why_not_law_10() {
+    let gate = register(2);
+    let asked = |right: &str, reference: &str| {
+        open(
+            &gate,
+            &["--right", right, "--who", "x", "--identity", "known", "--reference", reference, "--out", "letters"],
+        );
+    };
+    let close = |reference: &'static str| ["requests", "close", reference, "--delivery", "in-hand", "--out", "letters"];
+    asked("rectification", "R-1");
+    assert!(refused(&gate, &close("R-1"), 1).contains("nothing was done"), "no answer without an act, or a reason");
+    gate.say(&[
+        "rectify",
+        "--id",
+        "1",
+        "--text",
+        "shared computer",
+        "--reference",
+        "R-1",
+        "--recipient",
+        "Infogérance",
+    ]);
+    gate.say(&["statements", "told", "1", "--recipient", "Infogérance"]);
+    gate.say(&close("R-1"));
+    let told = letter(&gate, "R-1-answer");
+    for part in ["fait droit", "shared computer", "1 enregistrement", "Infogérance"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    asked("rectification", "R-2");
+    gate.say(&[&close("R-2")[..], &["--not-done", "the badge readers say otherwise"]].concat());
+    let told = letter(&gate, "R-2-answer");
+    assert!(told.contains("the badge readers say otherwise") && told.contains("CNIL"), "{told}");
+    asked("objection", "R-3");
+    gate.say(&["object", "add", "--user", "a.martin", "--text", "t", "--reference", "R-3"]);
+    assert!(refused(&gate, &close("R-3"), 1).contains("waits for its decision"));
+    let decide = [
+        "object",
+        "decide",
+        "3",
+        "--compelling",
+        "--told",
+        &days_ago(0),
+        "--text",
+        "an incident",
+        "--reference",
+        "R-3",
+    ];
+    gate.say(&decide);
+    gate.say(&close("R-3"));
+    assert!(letter(&gate, "R-3-answer").contains("an incident"));
+    asked("restriction", "R-4");
+    gate.say(&["restrict", "add", "--id", "1", "--ground", "claim", "--text", "t", "--reference", "R-4"]);
+    gate.say(&[
+        "restrict",
+        "notice",
+        "5",
+        "--on",
+        &days_ago(-7),
+        "--reason",
+        "the claim is settled",
+        "--out",
+        "letters",
+    ]);
+    let told = letter(&gate, "R-4-lifting");
+    assert!(
+        told.contains("sera levée le") && told.contains("the claim is settled"),
+        "told before it is lifted: {told}"
+    );
+    gate.say(&close("R-4"));
+}
+
+#[test]
+fn a_statement_about_nothing_is_not_written_law_10() {
+    let gate = register(2);
+    let said = ["--text", "x", "--reference", "r"];
+    let rectify = |more: &[&str], code| refused(&gate, &[&["rectify"], more, &said[..]].concat(), code);
+    let (from, to) = (days_ago(30), days_ago(0));
+    let period = ["--from", &from, "--to", &to];
+    for nobody in ["nobody", "=cmd|' /C calc'!A0", "a'b\"c/d", "ильин"] {
+        assert!(rectify(&[&["--user", nobody], &period[..]].concat(), 1).contains("nothing is written"), "{nobody}");
+    }
+    assert!(rectify(&["--id", "99"], 1).contains("there is no record 99"));
+    assert!(rectify(&["--id", "1", "--id", "99"], 1).contains("99"), "all of them, or none");
+    assert!(rectify(&["--user", "a.martin", "--from", &to, "--to", &from], 2).contains("later than"));
+    assert!(rectify(&["--user", "a.martin", "--from", "2001-01-01", "--to", "2001-12-31"], 1).contains("nothing"));
+    assert!(rectify(&["--user", "a.martin"], 2).contains("--from and --to"));
+    assert!(rectify(&["--user", "a\u{202e}b", "--from", &from, "--to", &to], 2).contains("U+202E"));
+    assert!(rectify(&[&["--user", &"x".repeat(300)], &period[..]].concat(), 2).contains("at most"));
+    assert!(rectify(&[], 2).contains("--id"));
+    assert!(refused(&gate, &["rectify", "--id", "1", "--text", " ", "--reference", "r"], 2).contains("empty"));
+    assert_eq!(listed(&gate, &["statements", "list"]), Vec::<Value>::new());
+}
+
+#[test]
+fn restricted_records_are_hidden_and_counted_until_the_person_was_told_law_10_restriction() {
+    let gate = register(3);
+    let said = ["--text", "contests the attribution", "--reference", "DD-2026-0002"];
+    let user = ["restrict", "add", "--user", "a.martin", "--ground", "accuracy"];
+    assert!(gate.say(&[&user[..], &said].concat()).contains("restriction 1: 3 records"));
+    for args in [&[][..], &OPEN] {
+        let (found, told) = search(&gate, args);
+        assert!(found.is_empty() && told.contains("3 records are restricted"), "{found:?} {told}");
+    }
+    let (found, told) = search(&gate, &["--id", "1"]);
+    assert!(found.is_empty() && told.contains("1 record is restricted"), "by its number as well: {told}");
+    let read = json(&gate.say(&["restrict", "read", "1", "--reason", "to answer DD-2026-0002", "--json"]));
+    assert_eq!(read.as_array().expect("a list").len(), 3);
+    let trail = gate.say(&["audit", "--act", "read restricted", "--format", "csv"]);
+    assert!(trail.contains("to answer DD-2026-0002"), "the look is noted: {trail}");
+    let lift = ["restrict", "lift", "1", "--text", "it was right", "--reference", "DD-2026-0002"];
+    assert!(refused(&gate, &lift, 2).contains("--told"), "only after the person was told (18(3))");
+    let future = days_ago(-2);
+    assert!(refused(&gate, &[&lift[..], &["--told", &future]].concat(), 2).contains("has not come"));
+    gate.say(&[&lift[..], &["--told", &days_ago(0)]].concat());
+    let (found, _) = search(&gate, &OPEN);
+    let kinds: Vec<&str> =
+        found[0]["statements"].as_array().expect("some").iter().filter_map(|one| one["kind"].as_str()).collect();
+    assert_eq!((found.len(), kinds), (3, vec!["restriction", "lifted"]));
+    assert!(refused(&gate, &["restrict", "read", "1", "--reason", "x"], 1).contains("restricts nothing"));
+    let objection = ["restrict", "add", "--user", "a.martin", "--ground", "objection"];
+    assert!(refused(&gate, &[&objection[..], &said].concat(), 2).contains("octroi object add"));
+}
+
+#[test]
+fn recipients_are_listed_to_be_told_and_ticked_off_law_10_notification() {
+    let gate = Setup::new().config("[log.forward]\njson = true").prepare();
+    bring(&gate, &line(3, "h.test", "/"));
+    let rectify = ["rectify", "--id", "1", "--text", "x", "--reference", "r", "--recipient", "the facility manager"];
+    let output = gate.octroi(&rectify);
+    assert!(output.status.success() && said(&output).contains("to be told"), "{}", said(&output));
+    let untold = |gate: &Gate| listed(gate, &["statements", "list"])[0]["untold"].clone();
+    assert_eq!(untold(&gate), serde_json::json!(["the facility manager", "log.forward json"]));
+    assert!(gate.say(&["doctor", "rights"]).contains("1 déclaration"), "the doctor says so");
+    gate.say(&["statements", "told", "1", "--recipient", "the facility manager", "--on", &days_ago(0)]);
+    assert_eq!(untold(&gate), serde_json::json!(["log.forward json"]));
+    let again = refused(&gate, &["statements", "told", "1", "--recipient", "the facility manager"], 1);
+    assert!(again.contains("waits for: log.forward json"), "{again}");
+}
+
+/// A gate with accounts that the tests' people use, that asks for them.
+fn with_accounts() -> Gate {
+    let mut gate = Setup::new().config("[identity]\nmethods = [\"basic\"]").prepare();
+    for name in ["a.martin", "p.dupont"] {
+        let added = with_password(&gate, &["user", "add", name, "--password-stdin"], PASSWORD);
+        assert!(added.status.success(), "{added:?}");
+    }
+    gate.start();
+    gate
+}
+
+#[test]
+fn an_objection_restricts_at_once_and_upheld_masks_from_then_on_law_10_objection() {
+    let mut gate = with_accounts();
+    let visit = |gate: &Gate, who: &str| Curl::through(gate).as_user(who, PASSWORD).get("http://blocked.test/");
+    visit(&gate, "a.martin");
+    visit(&gate, "p.dupont");
+    gate.log_of(2);
+    let said = ["--text", "her situation", "--reference", "DD-2026-0003"];
+    gate.say(&[&["object", "add", "--user", "a.martin"], &said[..]].concat());
+    let (found, told) = search(&gate, &OPEN);
+    assert!(found.len() == 1 && told.contains("1 record is restricted"), "at once, while it is looked into: {told}");
+    visit(&gate, "a.martin");
+    harness::wait::until("what is recorded since is restricted too", harness::LIMIT, || {
+        search(&gate, &OPEN).1.contains("2 records are restricted").then_some(())
+    });
+    let decide = ["object", "decide", "1", "--upheld"];
+    assert!(refused(&gate, &[&decide[..], &said].concat(), 2).contains("--told"));
+    let today = days_ago(0);
+    gate.say(&[&decide[..], &["--told", &today], &said].concat());
+    assert!(refused(&gate, &[&decide[..], &["--told", &today], &said].concat(), 1).contains("is over already"));
+
+    let masked = |gate: &Gate| {
+        let read = json(&gate.say(&["restrict", "read", "1", "--reason", "test", "--json"]));
+        let read = read.as_array().expect("a list").clone();
+        read.iter().map(|record| record["masked"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let person = || Some("person".to_owned());
+    visit(&gate, "A.Martin");
+    harness::wait::until("a masked visit", harness::LIMIT, || (masked(&gate) == [None, None, person()]).then_some(()));
+    // A gate that is started again knows it from the ledger.
+    gate.terminate();
+    gate.wait();
+    gate.start();
+    visit(&gate, "a.martin");
+    visit(&gate, "p.dupont");
+    harness::wait::until("another", harness::LIMIT, || {
+        (masked(&gate) == [None, None, person(), person()]).then_some(())
+    });
+    let (found, _) = search(&gate, &OPEN);
+    assert!(found.len() == 2 && found.iter().all(|record| record["masked"] == Value::Null), "nobody else: {found:?}");
+}
+
+#[test]
+fn compelling_grounds_end_the_restriction_of_an_objection_law_10_objection() {
+    let gate = register(2);
+    let said = ["--text", "a security incident", "--reference", "DD-2026-0004"];
+    gate.say(&[&["object", "add", "--user", "a.martin"], &said[..]].concat());
+    assert!(search(&gate, &OPEN).0.is_empty());
+    let today = days_ago(0);
+    gate.say(&[&["object", "decide", "1", "--compelling", "--told", &today], &said[..]].concat());
+    assert_eq!(search(&gate, &OPEN).0.len(), 2);
+    assert_eq!(listed(&gate, &["object", "list"])[0]["state"], "compelling grounds");
+    assert!(refused(&gate, &[&["object", "add", "--id", "1"], &said[..]].concat(), 2).contains("person"));
+}
+
+#[test]
+fn what_is_erased_is_gone_its_leaf_stays_and_it_is_said_law_10_erasure() {
+    let gate = register(3);
+    let (from, to) = (days_ago(6), days_ago(4));
+    let which = ["erase", "add", "--user", "a.martin", "--from", &from, "--to", &to, "--ground", "unlawful"];
+    let said = ["--text", "recorded by mistake", "--reference", "DD-2026-0005"];
+    let before = json(&gate.say(&["log", "verify", "--json"]));
+    gate.say(&[&which[..], &said].concat());
+    let (found, told) = search(&gate, &OPEN);
+    assert!(found.len() == 1 && !told.contains("restricted"), "{told}");
+    let after = json(&gate.say(&["log", "verify", "--json"]));
+    assert_eq!((&after["holds"], &after["records"]), (&Value::Bool(true), &before["records"]), "their leaves stay");
+    let listed = listed(&gate, &["erase", "list"]);
+    assert!(listed[0]["state"].as_str().is_some_and(|state| state.starts_with("done, 2 records")), "{listed:?}");
+    assert_eq!(gate.say(&["audit", "--act", "erase", "--format", "csv"]).lines().count(), 3);
+    let tomorrow = days_ago(-2);
+    let future = ["erase", "add", "--user", "a.martin", "--from", &from, "--to", &tomorrow, "--ground", "law"];
+    assert!(refused(&gate, &[&future[..], &said].concat(), 2).contains("cannot be erased"));
+}
+
+/// Says a command as the holder of an account.
+fn done_as(gate: &Gate, who: &str, args: &[&str]) -> Output {
+    with_password(gate, &[args, &["--as", who, "--password-stdin"]].concat(), PASSWORD)
+}
+
+/// What a command by an account is refused with.
+fn no(gate: &Gate, who: &str, args: &[&str]) -> String {
+    let output = done_as(gate, who, args);
+    assert_eq!(output.status.code(), Some(1), "octroi {} by {who}: {}", args.join(" "), said(&output));
+    said(&output)
+}
+
+/// The same, done.
+fn yes(gate: &Gate, who: &str, args: &[&str]) -> String {
+    let output = done_as(gate, who, args);
+    assert!(output.status.success(), "octroi {} by {who}: {}", args.join(" "), said(&output));
+    said(&output)
+}
+
+/// A register with a rights desk, an investigator, and a second person.
+fn with_roles() -> Gate {
+    let gate = register(3);
+    for (name, role) in [("r.rights", "rights"), ("j.petit", "investigator"), ("p.dupont", "approver")] {
+        let added = with_password(&gate, &["user", "add", name, "--password-stdin"], PASSWORD);
+        assert!(added.status.success(), "{}", said(&added));
+        gate.say(&["user", "role", name, "--add", role]);
+        let signed = with_password(&gate, &["user", "undertake", name, "--password-stdin"], PASSWORD);
+        assert!(signed.status.success(), "{}", said(&signed));
+    }
+    gate
+}
+
+#[test]
+fn the_rights_desk_alone_does_all_this_and_erasing_takes_a_second_person_law_8_and_10() {
+    let gate = with_roles();
+    let request = ["requests", "open", "--right", "erasure", "--who", "x", "--channel", "c", "--reference", "R-1"];
+    assert!(refused(&gate, &request, 1).contains("--as ACCOUNT"), "no shell is enough");
+    assert!(no(&gate, "j.petit", &request).contains("takes the role rights"));
+    yes(&gate, "r.rights", &request);
+    assert!(no(&gate, "p.dupont", &["requests", "list"]).contains("takes the role rights"));
+
+    let words = ["--text", "recorded by mistake", "--reference", "R-1"];
+    let erase = [&["erase", "add", "--id", "1", "--ground", "unlawful"], &words[..]].concat();
+    assert!(no(&gate, "r.rights", &erase).contains("octroi scope approve"), "it is asked for");
+    assert!(no(&gate, "r.rights", &["scope", "approve", "1"]).contains("approver"), "nobody approves their own");
+    assert!(no(&gate, "r.rights", &erase).contains("waits"));
+    yes(&gate, "p.dupont", &["scope", "approve", "1"]);
+    let other = [&["erase", "add", "--id", "2", "--ground", "unlawful"], &words[..]].concat();
+    assert!(no(&gate, "r.rights", &other).contains("octroi scope approve"), "what was approved, and nothing else");
+    yes(&gate, "r.rights", &erase);
+    assert!(no(&gate, "r.rights", &erase).contains("there is no record 1"), "once");
+    let list = yes(&gate, "r.rights", &["statements", "list", "--json"]);
+    assert!(list.contains("\"r.rights\""), "who decided is said: {list}");
+
+    let restrict = [&["restrict", "add", "--user", "a.martin", "--ground", "claim"], &words[..]].concat();
+    yes(&gate, "r.rights", &restrict);
+    let (from, to) = (days_ago(10), days_ago(0));
+    let scope = ["scope", "request", "--purpose", "security", "--reason", "incident", "--user", "a.martin"];
+    let asked = yes(&gate, "j.petit", &[&scope[..], &["--from", &from, "--to", &to]].concat());
+    let number = asked.split_whitespace().next().expect("a number").to_owned();
+    yes(&gate, "p.dupont", &["scope", "approve", &number]);
+    let found = no(&gate, "j.petit", &["log", "search", "--purpose", "security", "--reason", "incident"]);
+    assert!(found.contains("2 records are restricted"), "hidden from every scope: {found}");
+    let list = yes(&gate, "r.rights", &["restrict", "list", "--json"]);
+    let list = json(list.lines().take_while(|line| *line != "]").chain(["]"]).collect::<Vec<_>>().join("\n").as_str());
+    let restriction = list[0]["number"].to_string();
+    let read = ["restrict", "read", &restriction, "--reason", "the person asked me to"];
+    assert!(no(&gate, "j.petit", &read).contains("takes the role rights"));
+    let today = days_ago(0);
+    let consented = [&read[..], &["--consented", &today]].concat();
+    assert!(yes(&gate, "j.petit", &consented).contains("2 records read"), "with the person's consent (18(2))");
+    gate.say(&["log", "verify"]);
+}
+
+#[test]
+fn what_would_be_purged_before_the_answer_is_taken_out_at_receipt_law_9_extraction() {
+    let config = "[log]\nretention_days = 30";
+    let mut gate = Setup::new().config(config).prepare();
+    let of = |user: &str, age: u64, host: &str| line(age, host, "/").replace("a.martin", user);
+    // A clock that nothing keeps is believed when the register was written on the days before.
+    let others = [5, 4, 3].map(|age| of("p.dupont", age, "other.test")).concat();
+    let log = [of("a.martin", 29, "temoin-zx81.test"), of("p.dupont", 29, "other.test"), others];
+    bring(&gate, &(log.concat() + &of("a.martin", 2, "late.test")));
+    // What people are told of how long records are kept is noted when a gate starts.
+    gate.start();
+    gate.terminate();
+    gate.wait();
+    let args = ["requests", "open", "--right", "access", "--who", "Alice Martin", "--user", "A.Martin"];
+    let output = gate.octroi(&[&args[..], &["--channel", "c", "--reference", "R-1", "--identity", "known"]].concat());
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("2 records of 2 days"), "theirs only: {}", said(&output));
+    let folder = gate.path("data/register/extracts");
+    let files = || fs::read_dir(&folder).map_or(0, |files| files.count());
+    assert_eq!(files(), 1);
+    assert_eq!(crate::masking::holding_the_marker(&gate.path("data")), Vec::<std::path::PathBuf>::new());
+    let shown = json(&gate.say(&["requests", "show", "R-1", "--json"]));
+    assert_eq!(shown["extracts"][0]["records"], 2, "{shown}");
+    gate.say(&["log", "verify"]);
+
+    // Two days later the day is gone: the purge did not wait.
+    let purged = {
+        let mut command = gate.command(&["log", "purge"]);
+        command.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1").env("FAKETIME", "+2d");
+        command.output().expect("the binary can be started")
+    };
+    assert!(purged.status.success(), "{}", said(&purged));
+    assert_eq!(gate.log().len(), 4, "{}", said(&purged));
+    assert_eq!(files(), 1, "what was taken out stays");
+
+    gate.write("bundle.zip", "x");
+    gate.say(&["requests", "close", "R-1", "--delivery", "in-hand", "--bundle", "bundle.zip"]);
+    gate.start();
+    assert_eq!(files(), 1, "kept for thirty days after the answer");
+    gate.terminate();
+    gate.wait();
+}
+
+#[test]
+fn a_running_gate_erases_what_is_sealed_and_says_of_the_rest_when_law_10_erasure() {
+    let mut gate = register(2);
+    gate.start();
+    Curl::through(&gate).get("http://blocked.test/");
+    let record = gate.log_of(3).pop().expect("a record of today");
+    let said = ["--ground", "not-needed", "--text", "x", "--reference", "DD-2026-0006"];
+    gate.say(&[&["erase", "add", "--id", "1"], &said[..]].concat());
+    assert!(search(&gate, &["--id", "1"]).0.is_empty());
+    gate.say(&["log", "verify"]);
+    let id = record.id.to_string();
+    let output = gate.octroi(&[&["erase", "add", "--id", &id], &said[..]].concat());
+    assert!(output.status.success() && self::said(&output).contains("once each day is sealed"), "{output:?}");
+    let (found, told) = search(&gate, &["--id", &id]);
+    assert!(found.is_empty() && told.contains("restricted"), "restricted until then: {told}");
+    assert!(refused(&gate, &["erase", "run"], 1).contains("erasure 4"), "it waits");
+    assert!(gate.say(&["doctor", "rights"]).contains("attendent que leurs journées soient scellées"));
+}
