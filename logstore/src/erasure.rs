@@ -8,9 +8,11 @@ use crate::audit::{self, Act};
 use crate::columns;
 use crate::day::Day;
 use crate::dayfile::{Reader, State, state_of};
+use crate::hold::{Hold, Holds, Terms};
 use crate::journal::segment;
 use crate::keys::Keys;
 use crate::ledger::Entry;
+use crate::people::{self, People};
 use crate::row::Malformed;
 use crate::seal::{seal_again, seals};
 use crate::search::search_day;
@@ -55,7 +57,7 @@ pub struct Erased {
     pub days: Vec<(u64, String, u64)>,
     /// The erasures that are done now.
     pub done: Vec<u64>,
-    /// What waits for its day to be sealed: number of the erasure, day.
+    /// What waits for its day to be sealed, or for a hold to be over: number of the erasure, day.
     pub waiting: Vec<(u64, String)>,
 }
 
@@ -95,6 +97,10 @@ async fn take(settings: &Settings) -> Result<Keys, EraseError> {
 pub(crate) async fn erase_pending(dir: &Path, node: &str, keys: &Keys, now: i64) -> Result<Erased, EraseError> {
     let statements = Statements::read(dir, keys)?;
     let mut erased = Erased::default();
+    if statements.pending().is_empty() {
+        return Ok(erased);
+    }
+    let (holds, people) = (Holds::read(dir, keys)?, people::read(dir, keys)?);
     for entry in statements.pending() {
         let Some(concerns) = entry.what.says.concerns() else { continue };
         let before = statements.erased(entry.number);
@@ -105,6 +111,12 @@ pub(crate) async fn erase_pending(dir: &Path, node: &str, keys: &Keys, now: i64)
                 continue;
             }
             if !is_ready(dir, day).await? {
+                erased.waiting.push((entry.number, name));
+                is_done = false;
+                continue;
+            }
+            // What is held may have to be shown: it goes when the hold is over (art. 17(3)).
+            if is_held(dir, day, keys, concerns, (&holds, &people)).await? {
                 erased.waiting.push((entry.number, name));
                 is_done = false;
                 continue;
@@ -149,6 +161,27 @@ fn days(dir: &Path, concerns: &Concerns, at: i64) -> Result<Vec<Day>, SealError>
         }
     }
     Ok(days)
+}
+
+/// Whether a hold keeps any record of a day that an erasure concerns.
+async fn is_held(
+    dir: &Path,
+    day: Day,
+    keys: &Keys,
+    concerns: &Concerns,
+    (holds, people): (&Holds, &People),
+) -> Result<bool, SealError> {
+    let is_near = |hold: &Hold| {
+        let Terms { from, to, .. } = hold.terms;
+        Day::of(from) <= day && day <= Day::of(to).after(1)
+    };
+    if !holds.kept().any(is_near) {
+        return Ok(false);
+    }
+    let file = day.file(dir);
+    let found = search_day(&file, day, keys, &Search::default()).await;
+    let (records, _) = found.map_err(|error| SealError::Day(crate::error::words(&file, &error)))?;
+    Ok(records.iter().any(|record| concerns.covers(record) && holds.keeps(record, people)))
 }
 
 /// Whether a day can be written again: it is sealed, and nothing in the journal is hidden under its key.

@@ -204,6 +204,20 @@ impl Keys {
         self.file(day, name).exists()
     }
 
+    /// Whether no key of a day opens anything any more: each is gone, or was written over when a crash came.
+    pub(crate) fn are_destroyed(&self, day: Day) -> Result<bool, KeyError> {
+        for name in self.names_of(day)? {
+            let file = self.file(day, &name);
+            match std::fs::read(&file) {
+                Ok(bytes) if bytes.iter().all(|byte| *byte == 0) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(KeyError(words(&file, &error))),
+                Ok(_) => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
     /// The names of the keys that a day has.
     pub(crate) fn names_of(&self, day: Day) -> Result<Vec<KeyName>, KeyError> {
         Ok(self.all()?.into_iter().filter(|(of, _)| *of == day).map(|(_, name)| name).collect())
@@ -468,7 +482,7 @@ pub(crate) fn write_new(file: &Path, bytes: &[u8], replace: bool) -> io::Result<
 }
 
 /// Deletes what a crash left of [`write_new`].
-fn delete_drafts(folder: &Path) -> io::Result<()> {
+pub(crate) fn delete_drafts(folder: &Path) -> io::Result<()> {
     let listing = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         listing => listing?,

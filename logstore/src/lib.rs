@@ -27,6 +27,7 @@ pub mod error;
 mod faults;
 pub mod fields;
 mod filing;
+pub mod hold;
 pub mod import;
 mod journal;
 mod keeper;

@@ -10,8 +10,10 @@ use crate::cipher::{Hash, PublicKey, hex};
 use crate::clock::{self, ClockState};
 use crate::day::Day;
 use crate::error::words;
+use crate::hold::extract::Keeper;
 use crate::journal::segment;
 use crate::keys::{KeyError, Keys, write_new};
+use crate::ledger::LedgerError;
 use crate::{crash, seal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -64,6 +66,17 @@ pub enum PurgeError {
         /// The newest day.
         newest: String,
     },
+    /// Holds cannot be read: nobody knows what must stay.
+    #[error("nothing is erased: what is held cannot be read: {0}")]
+    Holds(LedgerError),
+    /// What is held of a day cannot be taken out of it.
+    #[error("{day} is not erased: what is held of it cannot be taken out first: {why}")]
+    Held {
+        /// The day.
+        day: String,
+        /// Why not.
+        why: String,
+    },
     /// The keeper has stopped.
     #[error("the register has stopped")]
     Stopped,
@@ -95,8 +108,14 @@ pub struct Certificate {
     pub acts: Option<ErasedActs>,
     /// Where it was erased.
     pub stores: Vec<String>,
-    /// How many legal holds had records extracted before.
+    /// How many legal holds had records extracted before; of judicial ones nothing is said.
     pub holds: u64,
+    /// Their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hold_numbers: Vec<u64>,
+    /// The hold whose extracts were destroyed, when that is attested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released: Option<ReleasedHold>,
     /// RFC 3339, UTC.
     pub began: String,
     /// RFC 3339, UTC.
@@ -135,6 +154,17 @@ pub struct ErasedActs {
     pub acts: u64,
     /// All of them were before this instant (RFC 3339, UTC).
     pub before: String,
+}
+
+/// A hold that is over, and what was destroyed of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleasedHold {
+    /// Its number.
+    pub hold: u64,
+    /// Of how many days there were extracts.
+    pub days: u64,
+    /// How many records these had.
+    pub records: u64,
 }
 
 /// What a purge has done.
@@ -346,14 +376,24 @@ fn begun(keys: &Keys) -> Result<Option<Certificate>, PurgeError> {
 /// Destroys the days of a certificate and adds it, with those that could be, to the chain.
 fn carry_out(dir: &Path, keys: &Keys, mut certificate: Certificate, mut late: Vec<String>) -> Outcome {
     crash::point("purge noted");
-    let mut failed = None;
+    // From here on nobody adds a hold: it would come too late for some of what is due.
+    let (mut holds, mut failed) = match Keeper::begin(dir, keys, &certificate.node) {
+        Ok(holds) => (Some(holds), None),
+        Err(error) => (None, Some(PurgeError::Holds(error))),
+    };
     certificate.days.retain(|erased| {
-        let destroyed = Day::parse(&erased.day).map_or(Ok(()), |day| destroy(dir, keys, day));
+        let Some(holds) = &mut holds else { return false };
+        let destroyed = Day::parse(&erased.day).map_or(Ok(()), |day| {
+            holds.take_out(day).map_err(|why| PurgeError::Held { day: erased.day.clone(), why })?;
+            destroy(dir, keys, day)
+        });
         let done = destroyed.is_ok();
         failed = failed.take().or(destroyed.err());
         done
     });
     late.retain(|late| certificate.days.iter().any(|day| day.day == *late));
+    certificate.hold_numbers = holds.map(|holds| holds.extracted(&certificate.days)).unwrap_or_default();
+    certificate.holds = certificate.hold_numbers.len() as u64;
     crash::point("before the certificate");
     match attest(dir, keys, &mut certificate) {
         Ok(None) => (None, failed),
@@ -366,9 +406,10 @@ fn carry_out(dir: &Path, keys: &Keys, mut certificate: Certificate, mut late: Ve
 fn attest(dir: &Path, keys: &Keys, certificate: &mut Certificate) -> Result<Option<Hash>, PurgeError> {
     let file = certificates_file(dir);
     let text = chain::text(&file)?;
-    let last = chain::entries::<Certificate>(&text, CERTIFICATE, &keys.public()).pop();
-    let hash = match last {
-        Some((hash, link)) if link.body.began == certificate.began => Some(hash),
+    let before = chain::entries::<Certificate>(&text, CERTIFICATE, &keys.public());
+    let is_it = |body: &Certificate| body.began == certificate.began && body.trigger == certificate.trigger;
+    let hash = match before.into_iter().rev().find(|(_, link)| is_it(&link.body)) {
+        Some((hash, _)) => Some(hash),
         _ if certificate.days.is_empty() => None,
         _ => {
             certificate.ended = clock::rfc3339(clock::now());

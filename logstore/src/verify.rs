@@ -12,6 +12,7 @@ use crate::columns::Block;
 use crate::day::Day;
 use crate::dayfile::open::{CHECKPOINT, Checkpoint};
 use crate::dayfile::{Reader, State};
+use crate::hold::{Holds, extract};
 use crate::keys::Keys;
 use crate::ledger::{self, Ledger};
 use crate::retention::{self, CERTIFICATE, Certificate, TERM};
@@ -32,6 +33,8 @@ pub struct Report {
     pub records: u64,
     /// Records proved by a checkpoint alone, their day not being sealed yet.
     pub open_records: u64,
+    /// Records proved that holds keep beyond their days, but for judicial holds.
+    pub held_records: u64,
     /// Checkpoints proved.
     pub checkpoints: u64,
     /// Entries of the chains proved: seals, certificates, terms, acts, ledgers.
@@ -77,6 +80,8 @@ pub async fn verify(
         }
     }
 
+    report.extracts(dir, keys, &seals);
+
     let erased: BTreeSet<&str> =
         certificates.iter().flat_map(|(_, certificate)| certificate.days.iter().map(|day| day.day.as_str())).collect();
     let mut in_force: BTreeMap<&str, (&Hash, &Seal)> = BTreeMap::new();
@@ -119,6 +124,16 @@ pub async fn verify(
 impl Report {
     fn find(&mut self, what: String, why: String) {
         self.findings.push(Finding { what, why });
+    }
+
+    /// Proves what holds keep of days that are gone, by the seals that outlive these.
+    fn extracts(&mut self, dir: &Path, keys: &Keys, seals: &[(Hash, Seal)]) {
+        // A ledger that cannot be read was named already.
+        let Ok(holds) = Holds::read(dir, keys) else { return };
+        let known: BTreeSet<String> = seals.iter().map(|(hash, _)| hex(hash)).collect();
+        let checked = extract::check(dir, keys, &holds, |seal| known.contains(seal));
+        self.held_records = checked.records;
+        checked.broken.into_iter().for_each(|(what, why)| self.find(what, why));
     }
 
     /// Checks a chain and reads its entries.

@@ -6,7 +6,7 @@ use serde_json::json;
 use std::os::unix::process::ExitStatusExt;
 
 /// Has a child play `script` and die at a passing of a point. Whether it came there.
-fn dies(world: &World, script: &str, point: &str, passing: u64) -> bool {
+pub(super) fn dies(world: &World, script: &str, point: &str, passing: u64) -> bool {
     let part = json!({ "dir": world.dir, "now": world.now(), "script": script, "point": point, "passing": passing });
     let ended = start_child(&part, None).wait_with_output().unwrap();
     if ended.status.signal() == Some(9) {

@@ -16,6 +16,7 @@ pub(super) async fn play(part: &Value) {
         "import" => import(&world, 40).await,
         "erase" => erase(&world).await,
         "bundle" => drop(super::bundle::make(&world).await.unwrap()),
+        "release" => release(&world),
         "large" => super::large::play(&world, part["count"].as_i64().unwrap()).await,
         "master" => drop(world.keys().replace_master().unwrap()),
         other => panic!("{other} is no part"),
@@ -85,6 +86,16 @@ async fn busy(world: &World, seed: u64) {
         std::task::Poll::<()>::Pending
     })
     .await;
+}
+
+/// Releases the hold there is.
+fn release(world: &World) {
+    let keys = world.keys();
+    let mut desk = crate::hold::Desk::open(&world.register(), &keys).unwrap();
+    let number = desk.holds().kept().next().unwrap().number;
+    desk.release(number, "dpo", "settled out of court", None).unwrap();
+    drop(desk);
+    crate::hold::settle(&world.register(), &keys, "PME", "gate").unwrap();
 }
 
 pub(super) fn settings(world: &World) -> Settings {
