@@ -4,6 +4,10 @@
 //! value a number of their own, once a block; what has the same numbers in all fields that are asked for is alike, and is
 //! told once, with how many there are. A page of blocks is held at a time, whatever the period.
 
+mod hash;
+
+pub(crate) use hash::Numbered;
+
 use crate::SearchError;
 use crate::columns::{self, Block, FIELDS};
 use crate::day::Day;
@@ -11,7 +15,7 @@ use crate::dayfile::{Reader, State};
 use crate::keys::Keys;
 use crate::row::{Malformed, Row};
 use flate2::Compression;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -264,7 +268,7 @@ fn volume(name: &str) -> usize {
 
 /// Numbers as they come, from 0, and how many different ones there are.
 fn renumbered(values: &[u32]) -> (Vec<u32>, usize) {
-    let mut known: HashMap<u32, u32> = HashMap::with_capacity(values.len());
+    let mut known: Numbered<u32, u32> = Numbered::with_capacity_and_hasher(values.len(), Default::default());
     let places = values.iter().map(|value| {
         let next = known.len() as u32;
         *known.entry(*value).or_insert(next)
@@ -284,7 +288,7 @@ struct Groups {
 impl Groups {
     /// Those that have the same class.
     fn new(classes: &[u32]) -> Groups {
-        let mut known = HashMap::new();
+        let mut known = Numbered::default();
         let (mut of, mut first) = (Vec::with_capacity(classes.len()), Vec::new());
         let mut last = (OUT, OUT);
         for (row, class) in (0..).zip(classes) {
@@ -323,7 +327,8 @@ impl Groups {
                 *group = *known;
             }
         } else {
-            let mut known: HashMap<(u32, u32), u32> = HashMap::with_capacity(self.of.len() / 2);
+            let mut known: Numbered<(u32, u32), u32> =
+                Numbered::with_capacity_and_hasher(self.of.len() / 2, Default::default());
             let mut last = ((OUT, OUT), OUT);
             for (row, group) in self.of.iter_mut().enumerate().filter(|(_, group)| **group != OUT) {
                 let key = (*group, place(row));

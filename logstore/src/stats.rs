@@ -11,7 +11,7 @@ mod threshold;
 pub use persons::{Few, Persons};
 pub use service::service;
 
-use crate::alike::{self, Alike, Counter, Field};
+use crate::alike::{self, Alike, Counter, Field, Numbered};
 use crate::keys::Keys;
 use crate::{Action, SearchError};
 use serde::Serialize;
@@ -121,11 +121,11 @@ struct Tally<'c> {
     persons: Persons,
     words: [Words; Tally::FIELDS.len()],
     /// Action, article, rule, category, service.
-    decisions: HashMap<[u32; 5], (Figures, Few)>,
+    decisions: Numbered<[u32; 5], (Figures, Few)>,
     /// Action, day.
-    days: HashMap<[u32; 2], (Figures, Few)>,
+    days: Numbered<[u32; 2], (Figures, Few)>,
     /// Action, outcome.
-    outcomes: HashMap<[u32; 2], (Figures, Few)>,
+    outcomes: Numbered<[u32; 2], (Figures, Few)>,
 }
 
 impl Counter for Tally<'_> {
@@ -189,9 +189,9 @@ impl<'c> Tally<'c> {
             last: 0,
             persons: Persons::default(),
             words: Default::default(),
-            decisions: HashMap::new(),
-            days: HashMap::new(),
-            outcomes: HashMap::new(),
+            decisions: Numbered::default(),
+            days: Numbered::default(),
+            outcomes: Numbered::default(),
         }
     }
 
@@ -271,7 +271,7 @@ impl<'c> Tally<'c> {
     }
 }
 
-fn cells(of: &HashMap<[u32; 2], (Figures, Few)>, within: impl Fn(u32) -> bool) -> Vec<Cell<1>> {
+fn cells(of: &Numbered<[u32; 2], (Figures, Few)>, within: impl Fn(u32) -> bool) -> Vec<Cell<1>> {
     let cells = of.iter().filter(|(path, _)| within(path[0]));
     cells.map(|(path, cell)| Cell { path: [path[1]], figures: cell.0, people: cell.1 }).collect()
 }

@@ -7,7 +7,7 @@ use crate::dayfile::open::OpenDay;
 use crate::record::{Action, Auth, Entry, Outcome, Verdict};
 use crate::{Durability, Search, seal, search};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 const DAY: i64 = 86_400_000_000;
