@@ -41,6 +41,7 @@ pub mod pseudonym;
 pub mod record;
 mod recovery;
 pub mod requests;
+pub mod requisitions;
 pub mod retention;
 mod row;
 pub mod seal;

@@ -78,6 +78,11 @@ pub(crate) fn chain_file(dir: &Path) -> PathBuf {
     dir.join("seals.jsonl")
 }
 
+/// What a line of the chain of seals says. Nothing is checked.
+pub fn said(line: &str) -> Option<Seal> {
+    chain::Line::of(line)?.read::<Seal>().filter(|link| link.kind == SEAL).map(|link| link.body)
+}
+
 /// The seals in force, by day: the last of each. Nothing is checked.
 pub(crate) fn seals(dir: &Path, public: &PublicKey) -> Result<BTreeMap<String, (Hash, Seal)>, SealError> {
     let text = chain::text(&chain_file(dir))?;
