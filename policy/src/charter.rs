@@ -157,6 +157,22 @@ impl Charter {
         refused
     }
 
+    /// The label of a category; none of the names that a rule lists itself, nor of what is no category of this charter.
+    pub fn label(&self, category: &str) -> Option<&Text> {
+        self.categories.iter().find(|known| known.id == category)?.label.as_ref()
+    }
+
+    /// The labels of the categories that `[masking]` protects, beside those that always are.
+    pub fn masked_categories(&self) -> Vec<&Text> {
+        let places = self.masking.categories.iter();
+        places.filter_map(|place| self.categories.get(usize::from(place))?.label.as_ref()).collect()
+    }
+
+    /// Whether `[masking]` protects any person.
+    pub fn masks_persons(&self) -> bool {
+        !self.masking.persons.is_everyone()
+    }
+
     /// Whether it speaks of a group of that name: its own, or one of a directory.
     pub fn knows_group(&self, name: &str) -> bool {
         self.groups.iter().any(|group| {
