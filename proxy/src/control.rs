@@ -418,7 +418,7 @@ mod tests {
         match request {
             Request::Flush => Answer::Flushed,
             Request::Reload => Answer::Refused { problems: "two\nlines".into() },
-            Request::Status | Request::Purge => Answer::Failed { why: "é".into() },
+            Request::Status | Request::Purge | Request::Rights => Answer::Failed { why: "é".into() },
             Request::Follow(_) => Answer::Stopped,
         }
     }

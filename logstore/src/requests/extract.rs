@@ -69,7 +69,7 @@ impl From<LedgerError> for ExtractError {
 #[serde(untagged)]
 enum Line {
     Day { seal: String, day: DayProof },
-    Record { proof: Spot, record: Record },
+    Record { proof: Spot, record: Box<Record> },
 }
 
 pub(super) fn folder(dir: &Path) -> PathBuf {
@@ -182,7 +182,7 @@ fn pack(days: &[ProvenDay]) -> io::Result<Vec<u8>> {
         line(&Line::Day { seal, day: day.proof() })?;
         for ProvenRecord { record, spot } in &day.records {
             let proof = spot.clone().ok_or_else(unsealed)?;
-            line(&Line::Record { proof, record: record.clone() })?;
+            line(&Line::Record { proof, record: Box::new(record.clone()) })?;
         }
     }
     packed.finish()
@@ -200,6 +200,9 @@ pub fn extracted(dir: &Path, keys: &Keys, request: &Request) -> Result<Vec<Prove
     Ok(days)
 }
 
+/// A day as it is read: the line of its seal, its proof, its records.
+type Read = (String, DayProof, Vec<ProvenRecord>);
+
 fn open(file: &Path, keys: &Keys, reference: &str, extract: &Extract) -> Result<Vec<ProvenDay>, String> {
     let bytes = std::fs::read(file).map_err(|error| error.to_string())?;
     let hidden = bytes.strip_prefix(&MAGIC).ok_or("it is no extract")?.to_vec();
@@ -208,13 +211,13 @@ fn open(file: &Path, keys: &Keys, reference: &str, extract: &Extract) -> Result<
     if hex(&sha256(&packed)) != extract.sha256 {
         return Err("it is not what was taken out".to_owned());
     }
-    let (mut read, mut days): (Vec<(String, DayProof, Vec<ProvenRecord>)>, Vec<ProvenDay>) = (Vec::new(), Vec::new());
+    let (mut read, mut days): (Vec<Read>, Vec<ProvenDay>) = (Vec::new(), Vec::new());
     for line in BufReader::new(ZlibDecoder::new(packed.as_slice())).lines() {
         let line = line.map_err(|error| error.to_string())?;
         match (serde_json::from_str(&line).map_err(|error| error.to_string())?, read.last_mut()) {
             (Line::Day { seal, day }, _) => read.push((seal, day, Vec::new())),
             (Line::Record { proof, record }, Some((.., records))) => {
-                records.push(ProvenRecord { record, spot: Some(proof) });
+                records.push(ProvenRecord { record: *record, spot: Some(proof) });
             }
             (Line::Record { .. }, None) => return Err("a record of no day".to_owned()),
         }

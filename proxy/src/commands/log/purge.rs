@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::control::{self, AskError, Attested, Request};
 use crate::{forward, register};
 use logstore::Keys;
-use logstore::retention::{self, Certificate, ErasedActs, ErasedDay};
+use logstore::retention::{self, Certificate, ErasedActs, ErasedDay, ReleasedHold};
 use std::fmt::Write as _;
 
 /// Erases what is due. That nothing is due is good.
@@ -102,7 +102,8 @@ pub(super) fn certificates(config: &Config, output: Output) -> Result<Answer, Wr
 }
 
 fn text(Attested { certificate, hash }: &Attested) -> String {
-    let Certificate { organisation, node, days, acts, stores, holds, began, ended, trigger, program } = certificate;
+    let Certificate { organisation, node, days, acts, stores, hold_numbers, released, began, ended, trigger, program, .. } =
+        certificate;
     let mut text = String::new();
     let mut row = |name: &str, what: String| {
         // Writing into a String does not fail.
@@ -120,8 +121,13 @@ fn text(Attested { certificate, hash }: &Attested) -> String {
         let root = root.as_ref().map(|root| format!(", root {root}")).unwrap_or_default();
         row("", format!("{day}: {records}, term {term_days} days, to {kept_until}{root}"));
     }
-    if *holds > 0 {
-        row("holds", holds.to_string());
+    if let Some(ReleasedHold { hold, days, records }) = released {
+        let days = plural(*days, "day", "days");
+        row("", format!("what hold {hold} kept: {} of {days}", plural(*records, "record", "records")));
+    }
+    if !hold_numbers.is_empty() {
+        let numbers: Vec<String> = hold_numbers.iter().map(u64::to_string).collect();
+        row("holds", format!("{}, which had records taken out first", numbers.join(", ")));
     }
     row("when", format!("{began} to {ended}"));
     row("because of", format!("{trigger}, by octroi {program}"));
