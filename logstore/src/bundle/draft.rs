@@ -44,7 +44,8 @@ impl Draft {
             Err(error) => return Err(BundleError::io(&draft, error)),
         };
         // Somebody who tidies up may have come before the lock.
-        if file.try_lock().is_err() || file.metadata().map_or(0, |data| data.nlink()) == 0 {
+        let held = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        if held || file.metadata().map_or(0, |data| data.nlink()) == 0 {
             return Err(BundleError::Busy(path.to_path_buf()));
         }
         Ok(Draft { path: path.to_path_buf(), draft, folder, file: Some(file), spools: 0 })
@@ -111,7 +112,7 @@ fn tidy(folder: &Path) -> io::Result<()> {
             continue;
         }
         let Ok(left) = File::open(entry.path()) else { continue };
-        if !matches!(left.try_lock(), Err(TryLockError::WouldBlock)) {
+        if left.try_lock().is_ok() {
             match std::fs::remove_file(entry.path()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
