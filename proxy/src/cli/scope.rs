@@ -142,3 +142,31 @@ pub(crate) struct Review {
     #[command(flatten)]
     pub(crate) acting: As,
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::Cli;
+    use clap::Parser;
+
+    #[test]
+    fn what_is_not_whole_is_wrong_usage() {
+        let request = "octroi scope request --purpose security --reason x --from 2026-11-01 --to 2026-11-02";
+        for line in [
+            "octroi user role a.martin",
+            "octroi user role a.martin --add admin",
+            "octroi user link a.martin",
+            "octroi user link a.martin --account x --address 10.0.0.1",
+            request,
+            "octroi scope approve first",
+            "octroi scope refuse 1",
+            "octroi scope review 1",
+            "octroi audit --password-stdin",
+        ] {
+            let refused = Cli::try_parse_from(line.split(' ')).expect_err("refused");
+            assert_eq!(refused.exit_code(), 2, "{line}");
+        }
+        for about in ["--user a", "--client 10.0.0.1 --host a.test", "--user a --user b"] {
+            assert!(Cli::try_parse_from(format!("{request} {about}").split(' ')).is_ok(), "{about}");
+        }
+    }
+}
