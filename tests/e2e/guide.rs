@@ -4,7 +4,7 @@
 //! `: refused` behind the name the file is a mistake, and the `text` block that follows is what `octroi check` says of it.
 use crate::commands::commands_of;
 use crate::imports::{bring, line};
-use crate::rights::today;
+use crate::requests::today;
 use harness::{Authority, Setup};
 use jiff::ToSpan;
 use jiff::civil::Date;

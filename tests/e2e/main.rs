@@ -98,7 +98,10 @@ mod stats;
 
 // What a draft of the charter would have changed on past traffic, without names.
 mod replay;
-// Rights of persons: requests and their deadlines, statements beside records, what restricts, masks and erases.
+// Requests of persons: receipt, deadlines, letters, what is taken out for them.
+mod requests;
+
+// Their other rights: statements beside records, what restricts, masks and erases.
 mod rights;
 
 // The register followed live, by several, slow ones among them; never by name.

@@ -286,9 +286,8 @@ fn done_with(
         None => answer(&format!("{} {step}, to be answered by {}\n", request.reference, request.due))?,
         Some(end) => answer(&format!("{} {step}, on {}\n", request.reference, end.on()))?,
     }
-    if let Some((letter, folder)) = letter
-        && let Some(path) = letters::write(office, &letter, &request, folder)?
-    {
+    let Some((letter, folder)) = letter else { return Ok(Answer::Done) };
+    if let Some(path) = letters::write(office, &letter, &request, folder)? {
         eprintln!("letter: {}", path.display());
     }
     Ok(Answer::Done)
