@@ -1,3 +1,5 @@
+//! Approvals: who decides, what opens, for how long, whatever the clock does.
+
 use super::*;
 use crate::people::{Event as PeopleEvent, Mark, Period};
 use crate::record::{Action, Auth, Outcome, Record};

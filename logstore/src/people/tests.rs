@@ -1,3 +1,5 @@
+//! People: roles, whose a name or an address was, and who is one person.
+
 use super::*;
 use proptest::prelude::*;
 
