@@ -13,12 +13,14 @@
 //! records of that day. A day's key is drawn by lot: no other key gives it back.
 
 mod entries;
+mod master;
 
 use crate::chain::Head;
-use crate::cipher::{Cipher, KEY, Keyed, PublicKey, Signer, hex, random, sha256};
+use crate::cipher::{Cipher, KEY, Keyed, PublicKey, Signer, hex, random};
 use crate::day::Day;
 use crate::error::words;
 use crate::{StartError, crash};
+use master::{Master, name, place};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -371,37 +373,6 @@ const FIRST_FORM: &str = "first-form";
 
 /// The public key, beside the private one and in the register.
 const PUBLIC: &str = "seal.pub";
-
-/// A master key.
-struct Master {
-    name: [u8; NAME],
-    cipher: Cipher,
-}
-
-impl Master {
-    fn new(key: [u8; KEY]) -> Master {
-        Master { name: name(&key), cipher: Cipher::new(&key) }
-    }
-
-    /// `place`: what the key is bound to.
-    fn wrap(&self, place: &str, key: &[u8; KEY]) -> Vec<u8> {
-        [&MAGIC[..], &self.name, &self.cipher.hide(place, key)].concat()
-    }
-
-    fn unwrap(&self, place: &str, bytes: &[u8]) -> Option<[u8; KEY]> {
-        let hidden = bytes.strip_prefix(&MAGIC)?.strip_prefix(&self.name)?;
-        self.cipher.open(place, &mut hidden.to_vec()).ok()?.try_into().ok()
-    }
-}
-
-fn place(day: Day) -> String {
-    format!("octroi day key {day}")
-}
-
-fn name(key: &[u8; KEY]) -> [u8; NAME] {
-    let [a, b, c, d, e, f, g, h, ..] = sha256(&[&b"octroi key name "[..], key].concat());
-    [a, b, c, d, e, f, g, h]
-}
 
 impl KeyName {
     fn of(key: &[u8; KEY]) -> KeyName {

@@ -72,15 +72,8 @@ pub struct Produced {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "lowercase")]
 enum Step {
-    Received {
-        on: Date,
-        act: Box<Act>,
-        required: Required,
-    },
-    Answered {
-        on: Date,
-        produced: Produced,
-    },
+    Received { on: Date, act: Box<Act>, required: Required },
+    Answered { on: Date, produced: Produced },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -217,9 +210,7 @@ impl<'k> Desk<'k> {
     ) -> Result<bool, Refusal> {
         match self.requisitions.get(reference) {
             Some(known) => match &known.answered {
-                Some((on, produced)) => {
-                    Err(Refusal::Answered(reference.to_owned(), *on, produced.sha256.clone()))
-                }
+                Some((on, produced)) => Err(Refusal::Answered(reference.to_owned(), *on, produced.sha256.clone())),
                 None if known.required != required => Err(Refusal::Used(reference.to_owned())),
                 None => Ok(true),
             },

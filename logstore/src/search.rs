@@ -289,9 +289,7 @@ impl Search {
 
     /// Whether this account is the one that is looked for.
     fn means(&self, account: &str) -> bool {
-        let same = |user: &String| {
-            user == account || (self.any_case && user.to_lowercase() == account.to_lowercase())
-        };
+        let same = |user: &String| user == account || (self.any_case && user.to_lowercase() == account.to_lowercase());
         self.user.as_ref().is_some_and(same)
     }
 

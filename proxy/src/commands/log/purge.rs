@@ -102,8 +102,20 @@ pub(super) fn certificates(config: &Config, output: Output) -> Result<Answer, Wr
 }
 
 fn text(Attested { certificate, hash }: &Attested) -> String {
-    let Certificate { organisation, node, days, acts, stores, hold_numbers, released, began, ended, trigger, program, .. } =
-        certificate;
+    let Certificate {
+        organisation,
+        node,
+        days,
+        acts,
+        stores,
+        hold_numbers,
+        released,
+        began,
+        ended,
+        trigger,
+        program,
+        ..
+    } = certificate;
     let mut text = String::new();
     let mut row = |name: &str, what: String| {
         // Writing into a String does not fail.
