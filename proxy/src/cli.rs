@@ -1,9 +1,13 @@
 //! The command line: what can be typed, and nothing of what it does.
 
+mod hold;
 mod people;
 pub(crate) mod rights;
 mod scope;
 
+pub(crate) use hold::{
+    AddHold, ExtendHold, GroundName, Hold, HoldRecords, ListHolds, ReleaseHold, ReviewHold, ShowHold,
+};
 pub(crate) use people::{ChangeRoles, Link, Marked, TextLanguage, Undertake, Unlink};
 pub(crate) use scope::{BreakGlass, Decide, ListScopes, Reach, Refuse, RequestScope, Review, Scope, ShowScope};
 
@@ -53,6 +57,9 @@ pub(crate) enum Command {
     /// Acts that two persons decide: ask, approve, refuse, list, close
     #[command(subcommand)]
     Scope(Scope),
+    /// Legal holds: records kept beyond their term, on a ground, of a bounded scope
+    #[command(subcommand)]
+    Hold(Hold),
     /// Print the PAC file that browsers are given
     Pac,
     /// The register

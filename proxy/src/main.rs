@@ -18,6 +18,7 @@ mod files;
 mod follow;
 mod forward;
 mod gate;
+mod held;
 mod hops;
 mod http2;
 mod identify;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         Command::Lists(command) => commands::lists::lists(config, &command),
         Command::User(command) => commands::user::user(config, &command),
         Command::Scope(command) => commands::scope::scope(config, &command),
+        Command::Hold(command) => commands::hold::hold(config, &command),
         Command::Pac => commands::pac::pac(config),
         Command::Log(command) => commands::log::log(config, &command),
         Command::Import(command) => commands::import::import(config, &command),

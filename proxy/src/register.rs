@@ -184,6 +184,7 @@ pub(crate) const ACTS: &[&str] = &[
     "request",
     "statement",
     "read restricted",
+    "hold",
     "rekey",
     "start",
     "stop",

@@ -273,6 +273,7 @@ fn status(gate: &Gate) -> Status {
         notes: why
             .into_iter()
             .chain(gate.upkeep.broken.load().iter().map(|broken| broken.told(gate.now())))
+            .chain(gate.upkeep.holds.load().iter().cloned())
             .chain(state.upstream.note())
             .chain(state.notes.iter().cloned())
             .collect(),

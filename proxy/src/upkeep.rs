@@ -5,7 +5,7 @@ use crate::access::{self, Broken};
 use crate::anchor::{self, SealNotice, Way};
 use crate::gate::Gate;
 use crate::register::OWN;
-use crate::{forward, register, rights};
+use crate::{forward, held, register, rights};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use logstore::audit::{self, Act};
@@ -42,6 +42,8 @@ pub(crate) struct Upkeep {
     pub(crate) purge_trouble: ArcSwapOption<String>,
     /// Glass that was broken and waits for its review.
     pub(crate) broken: ArcSwap<Vec<Broken>>,
+    /// Holds whose review is overdue, or whose end is near: a sentence each.
+    pub(crate) holds: ArcSwap<Vec<String>>,
     /// What was said of records, as when last looked at.
     pub(crate) statements: ArcSwapOption<Statements>,
     /// Requests of persons that press, as when last looked at.
@@ -113,6 +115,7 @@ pub(crate) async fn purge_hourly(gate: Arc<Gate>) {
     while gate.stopping.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
         // Said in the log, and told to whoever asks how the gate is doing.
         let _ = purge(&gate).await;
+        held::settle(&gate).await;
         rights::keep(&gate).await;
         pause = if gate.upkeep.purge_trouble.load().is_some() { RETRY } else { jittered() };
     }
@@ -160,14 +163,21 @@ pub(crate) async fn look(gate: &Gate) {
     let (register, now) = (gate.register.clone(), gate.now().as_microsecond());
     let looked = move || {
         let condition = logstore::condition(register.dir(), register.keys(), now);
-        (condition, access::broken(register.dir(), register.keys()))
+        let holds = held::reminders(register.dir(), register.keys());
+        (condition, access::broken(register.dir(), register.keys()), holds)
     };
     match tokio::task::spawn_blocking(looked).await {
-        Ok((condition, broken)) => {
+        Ok((condition, broken, holds)) => {
             match condition {
                 Ok(condition) => gate.upkeep.condition.store(Some(Arc::new(condition))),
                 Err(error) => tracing::warn!(%error, "the register cannot be looked at"),
             }
+            remind(
+                gate,
+                holds.unwrap_or_else(|why| {
+                    vec![format!("what is held cannot be read, so that no day is erased: {why}")]
+                }),
+            );
             match broken {
                 Ok(broken) => alarm(gate, broken),
                 Err(error) => {
@@ -177,6 +187,13 @@ pub(crate) async fn look(gate: &Gate) {
         }
         Err(panic) => tracing::warn!(%panic, "the register cannot be looked at"),
     }
+}
+
+/// Says what is to be done about holds, once.
+fn remind(gate: &Gate, holds: Vec<String>) {
+    let before = gate.upkeep.holds.load();
+    holds.iter().filter(|new| !before.contains(new)).for_each(|new| tracing::warn!("{new}"));
+    gate.upkeep.holds.store(Arc::new(holds));
 }
 
 /// Says at once, and at each start, that names were opened without a second person; nobody's name.

@@ -19,6 +19,7 @@ use crate::access::Actor;
 use crate::cli::{Format, Log, Search};
 use crate::config::Config;
 use crate::control::{self, AskError, Request};
+use crate::held::Held;
 use crate::register;
 use crate::shown::Shown;
 use ipnet::IpNet;
@@ -54,6 +55,7 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
     if let Some(opening) = &opening {
         opening.cut(&mut filter);
     }
+    filter.held = Some(Held::read(config)?);
     let pseudonyms = register::pseudonyms(config).map_err(Wrong::because)?;
     let runtime = super::runtime()?;
     bring_up_to_date(config, &runtime)?;
@@ -89,6 +91,10 @@ fn search(config: &Config, asked: &Search) -> Result<Answer, Wrong> {
     if restricted > 0 {
         let records = if restricted == 1 { "1 record is" } else { &format!("{restricted} records are") };
         eprintln!("{records} restricted, and not shown (octroi restrict list)");
+    }
+    if let Some(held) = filter.held.as_ref().map(Held::met).filter(|held| *held > 0) {
+        let records = if held == 1 { "1 record is" } else { &format!("{held} records are") };
+        eprintln!("{records} held, and not shown (octroi hold list)");
     }
     for day in &unread {
         eprintln!("not searched: {day}");
@@ -155,6 +161,8 @@ pub(super) struct Filter {
     pub(super) client: Option<String>,
     /// What a scope lets be seen.
     within: Option<Within>,
+    /// What is held is not shown.
+    held: Option<Held>,
 }
 
 fn filter(config: &Config, asked: &Search, open: bool) -> Result<Filter, Wrong> {
@@ -177,6 +185,7 @@ fn filter(config: &Config, asked: &Search, open: bool) -> Result<Filter, Wrong> 
         user: None,
         client: None,
         within: None,
+        held: None,
     };
     if let Some(user) = &asked.user {
         if is_pseudonym(user, "p-") {

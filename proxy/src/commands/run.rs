@@ -6,7 +6,7 @@ use crate::listen::{self, Doors, Given};
 use crate::reload::{self, Refused};
 use crate::shutdown::{self, Stop};
 use crate::upkeep::{self, Upkeep};
-use crate::{console, control, files, forward, register, rights, service, telemetry};
+use crate::{console, control, files, forward, held, register, rights, service, telemetry};
 use logstore::{Recovery, Register};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -108,6 +108,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize, mut give
     // What came back from a backup, or lay here while no gate ran, is erased before anything is served.
     // A failure is said in the log and in the status; the gate runs all the same.
     let _ = upkeep::purge(&gate).await;
+    held::settle(&gate).await;
     rights::keep(&gate).await;
     upkeep::look(&gate).await;
     upkeep::note_start(&gate, recovery);
@@ -182,6 +183,9 @@ fn greeting(gate: &Gate, recovery: Recovery) -> String {
     }
     for broken in gate.upkeep.broken.load().iter() {
         line("alarm", broken.told(gate.now()));
+    }
+    for sentence in gate.upkeep.holds.load().iter() {
+        line("hold", sentence.clone());
     }
     for note in &state.notes {
         line("note", note.clone());

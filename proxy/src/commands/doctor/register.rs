@@ -3,6 +3,7 @@
 mod days;
 mod files;
 mod holder;
+mod holds;
 mod keys;
 
 use super::sheet::Sheet;
@@ -41,6 +42,7 @@ pub(super) fn examine(config: &Config, sheet: &mut Sheet) {
     holder.examine(sheet);
     if let Some(keys) = keys::examine(config, &days, sheet) {
         days::examine(config, &keys, &days, sheet);
+        holds::examine(config, &keys, sheet);
     }
     terms(config, &days, sheet);
 }

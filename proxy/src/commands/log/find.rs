@@ -48,6 +48,10 @@ fn matches(filter: &Filter, record: &Record, pseudonyms: &Pseudonyms) -> bool {
     if filter.within.as_ref().is_some_and(|within| !within.holds(record)) {
         return false;
     }
+    is_looked_for(filter, record, pseudonyms) && !filter.held.as_ref().is_some_and(|held| held.restricts(record))
+}
+
+fn is_looked_for(filter: &Filter, record: &Record, pseudonyms: &Pseudonyms) -> bool {
     if filter.user.is_none() && filter.client.is_none() {
         return true;
     }
@@ -100,13 +104,14 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         register(dir.path()).await;
         let pseudonyms = Pseudonyms::open(&dir.path().join("keys/pseudonyms")).expect("made");
-        let all = Filter { search: Search::default(), user: None, client: None, within: None };
+        let all = Filter { search: Search::default(), user: None, client: None, within: None, held: None };
         let keys = Keys::open(&dir.path().join("keys"), dir.path()).expect("opened");
         let none = Statements::default();
         let everybody = newest(dir.path(), &keys, &all, &pseudonyms, &none, 100).await.expect("searched").records;
         assert_eq!(everybody.len(), 9);
         let shown: Vec<Shown> = everybody.into_iter().map(|record| Shown::new(record, Some(&pseudonyms))).collect();
-        let one = Filter { search: Search::default(), user: shown[1].user.clone(), client: None, within: None };
+        let one =
+            Filter { search: Search::default(), user: shown[1].user.clone(), client: None, within: None, held: None };
         let found = newest(dir.path(), &keys, &one, &pseudonyms, &none, 100).await.expect("searched").records;
         assert_eq!(hosts(found), ["n1.test", "n4.test", "n7.test"]);
         let found = newest(dir.path(), &keys, &one, &pseudonyms, &none, 2).await.expect("searched").records;
@@ -114,7 +119,7 @@ mod tests {
         let client = Some(shown[0].client_ip.clone());
         let nobody = Some("p-0000000000".to_owned());
         for (user, client, count) in [(None, client, 9), (nobody, None, 0)] {
-            let filter = Filter { search: Search::default(), user, client, within: None };
+            let filter = Filter { search: Search::default(), user, client, within: None, held: None };
             let found = newest(dir.path(), &keys, &filter, &pseudonyms, &none, 100).await.expect("searched").records;
             assert_eq!(found.len(), count);
         }

@@ -92,7 +92,8 @@ fn note(config: &Config, keys: &Keys, asked: &Verify, verified: &Verified) {
 
 impl Verified {
     fn text(&self) -> String {
-        let Report { days, records, open_records, checkpoints, entries, findings, notes, .. } = &self.report;
+        let Report { days, records, open_records, held_records, checkpoints, entries, findings, notes, .. } =
+            &self.report;
         let mut text = String::new();
         let mut row = |name: &str, what: String| {
             // Writing into a String does not fail.
@@ -107,6 +108,9 @@ impl Verified {
         row("days", format!("{days} sealed and proved"));
         let open = format!("{open_records} of days not sealed yet, up to their last checkpoint");
         row("records", format!("{records} proved, and {open}"));
+        if *held_records > 0 {
+            row("held", format!("{held_records} proved, kept by holds beyond their days"));
+        }
         row("checkpoints", format!("{checkpoints} proved"));
         row("entries", format!("{entries} proved, of seals, certificates, terms and acts"));
         for (place, finding) in findings.iter().enumerate() {
