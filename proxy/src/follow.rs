@@ -113,6 +113,7 @@ impl Follower<'_> {
     fn answer(&self, record: &Record) -> Option<Answer> {
         let restricted = |gate: &Gate| {
             gate.upkeep.statements.load().as_ref().is_some_and(|statements| statements.restricts(record).is_some())
+                || gate.upkeep.held.load().as_ref().is_some_and(|held| held.restricts(record))
         };
         if !self.search.covers(record) || self.gate.is_some_and(restricted) {
             return None;

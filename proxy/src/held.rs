@@ -7,33 +7,56 @@ use crate::{access, register};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use logstore::hold::{self, Holds};
-use logstore::people::People;
+use logstore::people::{self, People};
 use logstore::{Keys, LedgerError, Record};
 use std::cell::Cell;
 use std::path::Path;
 
-/// What is out of ordinary searches because it is held, counted as it is met.
-#[derive(Debug)]
-pub(crate) struct Held {
+/// Holds, and whose accounts and addresses are whose.
+#[derive(Debug, Default)]
+pub(crate) struct InForce {
     holds: Holds,
     people: People,
+}
+
+impl InForce {
+    /// As the ledgers of the register in `dir` say it now. Fails rather than leave one out.
+    pub(crate) fn read(dir: &Path, keys: &Keys) -> Result<InForce, LedgerError> {
+        Ok(InForce { holds: Holds::read(dir, keys)?, people: people::read(dir, keys)? })
+    }
+
+    /// Whether a record is held, and not to be shown but under its hold.
+    pub(crate) fn restricts(&self, record: &Record) -> bool {
+        self.holds.restricts(record, &self.people).is_some()
+    }
+
+    /// What must not be forgotten of holds, a sentence each; nobody's name, and nothing of judicial ones.
+    pub(crate) fn reminders(&self) -> Vec<String> {
+        self.holds.reminders(TimeZone::UTC.to_datetime(Timestamp::now()).date())
+    }
+}
+
+/// What is out of an ordinary search because it is held, counted as it is met.
+#[derive(Debug)]
+pub(crate) struct Held {
+    in_force: InForce,
     met: Cell<u64>,
 }
 
 impl Held {
-    /// As the ledgers say it now; nothing when no register was begun. Fails rather than leave one out.
+    /// Of the register there is; nothing when none was begun.
     pub(crate) fn read(config: &Config) -> Result<Held, Wrong> {
-        let holds = match register::is_begun(config) {
-            false => Holds::default(),
-            true => Holds::read(&config.register_dir(), &access::keys(config)?)
+        let in_force = match register::is_begun(config) {
+            false => InForce::default(),
+            true => InForce::read(&config.register_dir(), &access::keys(config)?)
                 .map_err(|why| Wrong::because(format!("what is held cannot be read, and must not be shown: {why}")))?,
         };
-        Ok(Held { holds, people: access::people(config)?, met: Cell::new(0) })
+        Ok(Held { in_force, met: Cell::new(0) })
     }
 
     /// Whether a record is not to be shown.
     pub(crate) fn restricts(&self, record: &Record) -> bool {
-        let restricts = self.holds.restricts(record, &self.people).is_some();
+        let restricts = self.in_force.restricts(record);
         self.met.set(self.met.get() + u64::from(restricts));
         restricts
     }
@@ -42,12 +65,6 @@ impl Held {
     pub(crate) fn met(&self) -> u64 {
         self.met.get()
     }
-}
-
-/// What must not be forgotten of holds, a sentence each; nobody's name, and nothing of judicial ones.
-pub(crate) fn reminders(dir: &Path, keys: &Keys) -> Result<Vec<String>, LedgerError> {
-    let today = TimeZone::UTC.to_datetime(Timestamp::now()).date();
-    Ok(Holds::read(dir, keys)?.reminders(today))
 }
 
 /// Ends the holds whose last day has passed, and destroys what was taken out for those that are over, as far as the command

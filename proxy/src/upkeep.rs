@@ -4,13 +4,14 @@
 use crate::access::{self, Broken};
 use crate::anchor::{self, SealNotice, Way};
 use crate::gate::Gate;
+use crate::held::InForce;
 use crate::register::OWN;
 use crate::{forward, held, register, rights};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use logstore::audit::{self, Act};
 use logstore::statements::Statements;
-use logstore::{Condition, Purged, Recovery, Sealed};
+use logstore::{Condition, LedgerError, Purged, Recovery, Sealed};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub(crate) struct Upkeep {
     pub(crate) purge_trouble: ArcSwapOption<String>,
     /// Glass that was broken and waits for its review.
     pub(crate) broken: ArcSwap<Vec<Broken>>,
+    /// What is held, as when last looked at.
+    pub(crate) held: ArcSwapOption<InForce>,
     /// Holds whose review is overdue, or whose end is near: a sentence each.
     pub(crate) holds: ArcSwap<Vec<String>>,
     /// What was said of records, as when last looked at.
@@ -163,7 +166,7 @@ pub(crate) async fn look(gate: &Gate) {
     let (register, now) = (gate.register.clone(), gate.now().as_microsecond());
     let looked = move || {
         let condition = logstore::condition(register.dir(), register.keys(), now);
-        let holds = held::reminders(register.dir(), register.keys());
+        let holds = InForce::read(register.dir(), register.keys());
         (condition, access::broken(register.dir(), register.keys()), holds)
     };
     match tokio::task::spawn_blocking(looked).await {
@@ -172,12 +175,7 @@ pub(crate) async fn look(gate: &Gate) {
                 Ok(condition) => gate.upkeep.condition.store(Some(Arc::new(condition))),
                 Err(error) => tracing::warn!(%error, "the register cannot be looked at"),
             }
-            remind(
-                gate,
-                holds.unwrap_or_else(|why| {
-                    vec![format!("what is held cannot be read, so that no day is erased: {why}")]
-                }),
-            );
+            remind(gate, holds);
             match broken {
                 Ok(broken) => alarm(gate, broken),
                 Err(error) => {
@@ -189,11 +187,19 @@ pub(crate) async fn look(gate: &Gate) {
     }
 }
 
-/// Says what is to be done about holds, once.
-fn remind(gate: &Gate, holds: Vec<String>) {
+/// Says what is to be done about holds, once. What was read of them before holds as long as they cannot be.
+fn remind(gate: &Gate, holds: Result<InForce, LedgerError>) {
+    let said = match holds {
+        Ok(holds) => {
+            let said = holds.reminders();
+            gate.upkeep.held.store(Some(Arc::new(holds)));
+            said
+        }
+        Err(why) => vec![format!("what is held cannot be read, so that no day is erased: {why}")],
+    };
     let before = gate.upkeep.holds.load();
-    holds.iter().filter(|new| !before.contains(new)).for_each(|new| tracing::warn!("{new}"));
-    gate.upkeep.holds.store(Arc::new(holds));
+    said.iter().filter(|new| !before.contains(new)).for_each(|new| tracing::warn!("{new}"));
+    gate.upkeep.holds.store(Arc::new(said));
 }
 
 /// Says at once, and at each start, that names were opened without a second person; nobody's name.

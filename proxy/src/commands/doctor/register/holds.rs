@@ -18,7 +18,7 @@ pub(super) fn examine(config: &Config, keys: &Keys, sheet: &mut Sheet) {
                     "les gels ne se lisent pas\u{a0}: aucun jour n’est effacé tant que l’on ignore ce qui doit rester",
                     "what is held cannot be read: no day is erased as long as nobody knows what must stay",
                 ),
-                &error.to_string(),
+                error,
                 (
                     "remettez en place, depuis une copie, ce qui manque au dossier des clés ou à `ledgers/holds.jsonl`",
                     "put back, from a copy, what is missing in the folder of keys or in `ledgers/holds.jsonl`",
