@@ -17,7 +17,7 @@ struct Page {
     fr: &'static str,
 }
 
-const PAGES: [Page; 7] = [
+const PAGES: [Page; 8] = [
     Page {
         name: "installation",
         en: include_str!("../../docs/guide/en/installation.md"),
@@ -52,6 +52,11 @@ const PAGES: [Page; 7] = [
         name: "rights",
         en: include_str!("../../docs/guide/en/rights.md"),
         fr: include_str!("../../docs/guide/fr/rights.md"),
+    },
+    Page {
+        name: "holds",
+        en: include_str!("../../docs/guide/en/holds.md"),
+        fr: include_str!("../../docs/guide/fr/gels.md"),
     },
 ];
 

@@ -87,6 +87,9 @@ mod register;
 // Who sees names: roles, scopes that two persons open, broken glass, undertakings.
 mod scopes;
 
+// Records kept beyond their term: grounds, bounds, two persons, what is taken out at a purge, what is destroyed after.
+mod holds;
+
 // Days past their term: erased, attested, never brought back.
 mod purging;
 

@@ -6,24 +6,24 @@ use serde_json::Value;
 use std::io::Write;
 use std::process::{Output, Stdio};
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// A command by an account, whatever comes of it.
-fn by(gate: &Gate, who: &str, args: &[&str]) -> Output {
+pub(crate) fn by(gate: &Gate, who: &str, args: &[&str]) -> Output {
     with_password(gate, &[args, &["--as", who, "--password-stdin"]].concat(), PASSWORD)
 }
 
 /// What a command by an account answers, which must be done.
-fn done(gate: &Gate, who: &str, args: &[&str]) -> String {
+pub(crate) fn done(gate: &Gate, who: &str, args: &[&str]) -> String {
     let output = by(gate, who, args);
     assert!(output.status.success(), "octroi {} by {who}: {}", args.join(" "), said(&output));
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// What a command by an account is refused with.
-fn no(gate: &Gate, who: &str, args: &[&str]) -> String {
+pub(crate) fn no(gate: &Gate, who: &str, args: &[&str]) -> String {
     let output = by(gate, who, args);
     assert_eq!(output.status.code(), Some(1), "octroi {} by {who}: {}", args.join(" "), said(&output));
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -42,7 +42,7 @@ fn sign(gate: &Gate, name: &str) -> String {
 
 /// A gate with records of three persons, and these accounts with these roles, given in this order while nobody approves yet;
 /// the approver last.
-fn desk_of(setup: Setup, accounts: &[(&str, &[&str])]) -> Gate {
+pub(crate) fn desk_of(setup: Setup, accounts: &[(&str, &[&str])]) -> Gate {
     let gate = setup.config("[log]\npurposes = [\"security\", \"charter\", \"judicial\"]").prepare();
     let of = |user: &str, days: u64, host: &str| line(days, host, "/").replace("a.martin", user);
     let log = [
@@ -91,7 +91,7 @@ fn request(gate: &Gate, more: &[&str]) -> String {
 
 const NAMES: [&str; 7] = ["log", "search", "--json", "--purpose", "security", "--reason", "incident 12"];
 
-fn hosts(json: &str) -> Vec<String> {
+pub(crate) fn hosts(json: &str) -> Vec<String> {
     let records: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"));
     let mut hosts: Vec<String> = records
         .as_array()
