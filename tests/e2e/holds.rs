@@ -1,7 +1,7 @@
 //! Legal holds (`law.md` 5): what can be held and by whom, what is kept when its day goes, what is destroyed afterwards.
 use crate::commands::commands_of;
 use crate::imports::{bring, line};
-use crate::rights::today;
+use crate::requests::today;
 use crate::scopes::{by, desk_of, done, hosts, no, said};
 use harness::{Gate, LIMIT, Setup, wait};
 use jiff::ToSpan;
