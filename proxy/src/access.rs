@@ -10,7 +10,7 @@
 mod two;
 mod watch;
 
-pub(crate) use two::{Grant, ask, is_restricted, is_restricted_act, noted, two_persons};
+pub(crate) use two::{Grant, ask, in_charge, is_restricted, is_restricted_act, noted, two_persons};
 pub(crate) use watch::{Broken, broken, missing_steps, steps_note};
 
 use crate::accounts::rule::Name;

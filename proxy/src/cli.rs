@@ -1,10 +1,12 @@
 //! The command line: what can be typed, and nothing of what it does.
 
+pub(crate) mod export;
 mod hold;
 mod people;
 pub(crate) mod rights;
 mod scope;
 
+pub(crate) use export::Export;
 pub(crate) use hold::{
     AddHold, ExtendHold, GroundName, Hold, HoldRecords, ListHolds, ReleaseHold, ReviewHold, ShowHold,
 };
@@ -85,6 +87,9 @@ pub(crate) enum Command {
     /// All that was said of records, and who is still to be told (RGPD art. 19)
     #[command(subcommand)]
     Statements(rights::Statements),
+    /// Bundles: answer a request for access or a requisition in one signed file; prove one
+    #[command(subcommand)]
+    Export(Export),
     /// Say who did what with the register, when and why
     Audit(Audit),
     /// Report on a month: figures about nobody, and what happened to the register

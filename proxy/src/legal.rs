@@ -13,6 +13,7 @@ pub(crate) mod activity;
 pub(crate) mod document;
 pub(crate) mod html;
 pub(crate) mod letters;
+pub(crate) mod method;
 pub(crate) mod parties;
 pub(crate) mod pdf;
 pub(crate) mod prose;

@@ -80,6 +80,7 @@ fn main() -> ExitCode {
         Command::Object(command) => commands::rights::object(config, &command),
         Command::Erase(command) => commands::rights::erase(config, &command),
         Command::Statements(command) => commands::rights::statements(config, &command),
+        Command::Export(command) => commands::export::export(config, &command),
         Command::Audit(asked) => commands::audit::audit(config, &asked),
         Command::Report(asked) => commands::report::report(config, &asked),
         Command::Replay(asked) => commands::replay::replay(config, &asked),

@@ -94,6 +94,11 @@ pub(crate) fn erase_acts(config: &Config, dir: &Path, keys: &Keys) -> Result<(),
     Ok(())
 }
 
+/// Erases the requisitions that are past their six years. Nothing notes it but their own ledger.
+pub(crate) fn forget_requisitions(config: &Config, dir: &Path, keys: &Keys) -> Result<(), String> {
+    logstore::requisitions::forget(dir, keys, &config.time_zone).map(drop).map_err(|why| why.to_string())
+}
+
 /// Writes an act into the audit trail: what `who` has done, with what it reached.
 pub(crate) fn note<const N: usize>(
     dir: &Path,
@@ -190,6 +195,8 @@ pub(crate) const ACTS: &[&str] = &[
     "stop",
     "recovery",
     "clock step",
+    "export",
+    "requisition",
     "access refused",
     "role",
     "undertaking",

@@ -138,6 +138,7 @@ pub(crate) async fn purge(gate: &Gate) -> Result<Option<Purged>, String> {
     let (register, config) = (gate.register.clone(), state.config.clone());
     let copies = move || {
         register::erase_acts(&config, register.dir(), register.keys())?;
+        register::forget_requisitions(&config, register.dir(), register.keys())?;
         let terms =
             logstore::retention::terms(register.dir(), &register.keys().public()).map_err(|error| error.to_string())?;
         forward::purge(&folder, now, &terms).map_err(|error| format!("{}: {error}", folder.display()))

@@ -48,6 +48,9 @@ mod identity;
 // Destinations that the register is never told: protected categories, protected persons, guests.
 mod masking;
 
+// Bundles: requests for access and requisitions answered, and proved.
+mod export;
+
 // What the gate serves itself: PAC file, health, readiness.
 mod pages;
 

@@ -2,10 +2,11 @@
 
 use super::{Actor, keys, people};
 use crate::commands::Wrong;
-use crate::config::Config;
+use crate::commands::export::REQUISITION;
+use crate::config::{Config, Purpose};
 use jiff::Timestamp;
 use logstore::Keys;
-use logstore::approvals::{Asked, Desk, DeskError, Kind, Standing};
+use logstore::approvals::{self, Asked, Desk, DeskError, Kind, Standing};
 use logstore::audit::Act;
 use logstore::people::Role;
 use std::collections::BTreeMap;
@@ -80,7 +81,25 @@ pub(crate) fn is_restricted(kind: Kind, fields: &BTreeMap<String, String>) -> bo
 /// The same of an act of the audit trail: also whatever the requisition desk did in that role.
 pub(crate) fn is_restricted_act(act: &Act) -> bool {
     let says = |name: &str, value: &str| act.scope.get(name).is_some_and(|said| said == value);
-    says("kind", Kind::Requisition.name()) || says("role", Role::Judicial.name()) || act.scope.contains_key("judicial")
+    act.act == REQUISITION
+        || act.purpose.as_deref() == Some(Purpose::Judicial.code())
+        || says("kind", Kind::Requisition.name())
+        || says("role", Role::Judicial.name())
+        // Somebody tried, and was refused.
+        || says("act", "export requisition")
+        || says("ground", "judicial")
+        || act.scope.contains_key("judicial")
+}
+
+/// Who is in charge of an act: whoever does it, and the second person.
+pub(crate) fn in_charge(config: &Config, actor: &Actor, grant: &Grant<'_>) -> Result<Vec<String>, Wrong> {
+    let mut persons = vec![actor.who().to_owned()];
+    if let Some(number) = grant.number() {
+        let approvals = approvals::read(&config.register_dir(), &keys(config)?).map_err(Wrong::because)?;
+        let request = approvals.get(number).map_err(Wrong::because)?;
+        persons.extend(request.approved.as_ref().map(|approved| approved.by.clone()));
+    }
+    Ok(persons)
 }
 
 /// What the audit trail says of a request.
@@ -115,6 +134,11 @@ impl<'c> Grant<'c> {
     /// Counts that so many records are read or touched, before they are. Fails when it is no longer open.
     pub(crate) fn count(&self, count: u64) -> Result<(), Wrong> {
         self.at_desk(|desk, number| desk.count(number, &self.by, &people(self.config)?, count).map_err(Wrong::because))
+    }
+
+    /// Closes it: what it was for is done.
+    pub(crate) fn close(&self) -> Result<(), Wrong> {
+        self.at_desk(|desk, number| desk.close(number, &self.by).map(drop).map_err(Wrong::because))
     }
 
     /// Counts what is done by it, and closes it: it was for one act.

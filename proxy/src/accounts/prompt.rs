@@ -1,12 +1,12 @@
 //! A password asked for: on the terminal, which shows nothing of it, or as a line of standard input.
 
-use super::rule::Name;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 
-/// A new password, asked for twice where somebody types it.
-pub(crate) fn new_password(name: &Name, stdin: bool) -> io::Result<String> {
+/// A new password of an account or of something else, asked for twice where somebody types it.
+pub(crate) fn new_password(name: &impl Display, stdin: bool) -> io::Result<String> {
     if stdin || !io::stdin().is_terminal() {
         return line_of_stdin();
     }
@@ -16,8 +16,8 @@ pub(crate) fn new_password(name: &Name, stdin: bool) -> io::Result<String> {
     if first == second { Ok(first) } else { Err(io::Error::other("these are two different passwords")) }
 }
 
-/// The password of an account that there is.
-pub(crate) fn password(name: &Name, stdin: bool) -> io::Result<String> {
+/// The password of something that has one.
+pub(crate) fn password(name: &impl Display, stdin: bool) -> io::Result<String> {
     if stdin || !io::stdin().is_terminal() {
         return line_of_stdin();
     }

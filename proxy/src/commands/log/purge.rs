@@ -61,6 +61,7 @@ fn offline(config: &Config, keys: &Keys) -> Result<Option<Attested>, Wrong> {
     let purged = logstore::purge_offline(&register::settings(config), config.organisation.name.clone());
     let purged = purged.map_err(Wrong::because)?;
     register::erase_acts(config, &dir, keys).map_err(Wrong)?;
+    register::forget_requisitions(config, &dir, keys).map_err(Wrong)?;
     let terms = logstore::retention::terms(&dir, &keys.public()).map_err(Wrong::because)?;
     forward::purge(&forward::folder(&config.data_dir), jiff::Timestamp::now().as_microsecond(), &terms)
         .map_err(|why| Wrong(format!("copies that were forwarded to files are not erased: {why}")))?;

@@ -1,0 +1,362 @@
+//! What was found, as letter and report tell it: values of the configuration, of the charter and of the register put into one
+//! [`SubjectFile`].
+
+use super::beside;
+use super::looks::{Deed, Look};
+use super::person::Whose;
+use super::tally::Tally;
+use crate::accounts::file::Table;
+use crate::config::{Config, Detail};
+use crate::legal::parties::{Organisation, Person};
+use crate::legal::subject::{
+    self, Attributed, Beside, Charter, Counts, JoinedFile, Masked, Processing, Purpose, Role, Searched, Stated, Store,
+    SubjectFile,
+};
+use crate::pages::Language;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan, ZonedDateTime};
+use logstore::fields::{Export, fields};
+use logstore::ledger::Entry;
+use logstore::people::{Period, Role as Held};
+use logstore::requests::Requests;
+use logstore::statements::Statement;
+use logstore::{Action, Record};
+use policy::Charter as Rules;
+use policy::verdict::Text;
+
+/// Acts that the report shows at most, the newest; all of them are in the files beside it.
+const ACTS_SHOWN: usize = 500;
+
+/// The groups of names that are protected as shipped (`policy/builtin/protected.toml`), in words.
+const PROTECTED: [(&str, &str, &str); 7] = [
+    ("health", "santé", "health"),
+    ("unions", "syndicats", "trade unions"),
+    ("politics", "opinions politiques", "politics"),
+    ("religion", "religion", "religion"),
+    ("sexuality", "sexualité et rencontres", "sexuality and dating"),
+    ("legal-aid", "aide juridique", "legal aid"),
+    ("whistleblowing", "signalement d’alertes", "whistleblowing"),
+];
+
+/// The files of a bundle, and what each holds.
+const FILES: [(&str, &str, &str); 13] = [
+    ("letter.pdf, letter.html", "la lettre", "the letter"),
+    ("report.pdf, report.html", "ce rapport", "this report"),
+    ("records.csv", "toutes les connexions, pour un tableur", "all connections, for a spreadsheet"),
+    ("records.json", "toutes les connexions, valeurs exactes", "all connections, exact values"),
+    ("statements.json", "les déclarations jointes aux connexions", "statements attached to connections"),
+    ("account.json", "les comptes, adresses, habilitations et demandes", "accounts, addresses, roles and requests"),
+    ("looks.json", "les consultations de vos données", "looks at your data"),
+    ("acts.json", "vos actes sur le registre", "your acts on the register"),
+    ("other.json", "confirmations, exceptions, sessions, groupes", "acknowledgements, exceptions, sessions, groups"),
+    ("method-fr.txt, method-en.txt", "la méthode et ses limites", "the method and its limits"),
+    ("verify-fr.txt, verify-en.txt", "la vérification, pas à pas", "verification, step by step"),
+    ("proofs.jsonl, seals.jsonl", "les preuves et les sceaux signés", "proofs and signed seals"),
+    ("manifest.json, key.pem", "l’inventaire et la clé publique", "the inventory and the public key"),
+];
+
+/// What an answer is made from.
+pub(super) struct Answer<'a> {
+    pub(super) config: &'a Config,
+    pub(super) charter: &'a Rules,
+    pub(super) reference: &'a str,
+    pub(super) whose: &'a Whose,
+    pub(super) local: &'a Table,
+    pub(super) requests: &'a Requests,
+    pub(super) language: Language,
+    pub(super) answered: ZonedDateTime,
+    /// The searched time.
+    pub(super) period: Period,
+    pub(super) tally: &'a Tally,
+    pub(super) withheld: u64,
+    pub(super) looks: &'a [Look],
+    pub(super) deeds: &'a [Deed],
+    pub(super) statements: &'a [&'a Entry<Statement>],
+    pub(super) reviewed: bool,
+    pub(super) fingerprint: String,
+}
+
+impl Answer<'_> {
+    /// Everything in one.
+    pub(super) fn file(&self) -> SubjectFile {
+        let config = self.config;
+        let request = self.requests.get(self.reference);
+        let name = request.map(|request| request.opening.who.clone()).filter(|name| *name != self.whose.person);
+        let searched = self.searched();
+        SubjectFile {
+            organisation: organisation(config),
+            person: Person { name: name.unwrap_or_default(), address: Vec::new(), account: self.whose.person.clone() },
+            reference: self.reference.to_owned(),
+            received: request.map_or(self.answered.date(), |request| request.opening.received),
+            answered: self.answered.clone(),
+            searched,
+            processing: processing(config, self.charter),
+            counts: self.counts(),
+            records: self.tally.last.iter().rev().map(|found| record(found, self.charter, &config.time_zone)).collect(),
+            beside: self.beside(),
+            looks: self.looks.iter().filter_map(|look| self.look(look)).collect(),
+            holds: Vec::new(),
+            charter: Charter {
+                title: self.charter.title().to_owned(),
+                version: self.charter.version().to_owned(),
+                hash: self.charter.identity().to_owned(),
+            },
+            files: FILES.iter().map(|(name, fr, en)| joined(name, fr, en)).collect(),
+            key_fingerprint: self.fingerprint.clone(),
+        }
+    }
+
+    /// The days that were searched: those asked for, else all for which anything can be there.
+    fn searched(&self) -> Searched {
+        let zone = &self.config.time_zone;
+        let kept = i64::from(self.config.log.retention_days) + 1;
+        let oldest = self.answered.date().saturating_sub(kept.days());
+        let first = self.tally.days.map_or(oldest, |(first, _)| first.min(oldest));
+        let from = self.period.from.map_or(first, |from| day(from, zone));
+        let to = self.period.to.map_or(self.answered.date(), |to| day(to.saturating_sub(1), zone));
+        let within = |period: &Period| {
+            let from = period.from.map_or(from, |begin| day(begin, zone).max(from));
+            (from, period.to.map_or(to, |end| day(end.saturating_sub(1), zone).min(to)))
+        };
+        let attributed = |name: String, period: &Period| {
+            let (from, to) = within(period);
+            (from <= to).then_some(Attributed { name, from, to })
+        };
+        let accounts = self.whose.accounts.iter().filter_map(|(name, period)| attributed(name.clone(), period));
+        let addresses =
+            self.whose.addresses.iter().filter_map(|(address, period)| attributed(address.to_string(), period));
+        Searched {
+            from,
+            to,
+            accounts: accounts.collect(),
+            addresses: addresses.collect(),
+            stores: vec![Store::Register, Store::Held, Store::AuditTrail, Store::Accounts, Store::Ledgers],
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        let tally = self.tally;
+        let unlisted = Text { fr: "non classé".into(), en: "not categorised".into() };
+        let label = |category: &Option<String>| match category {
+            None => unlisted.clone(),
+            Some(category) => labelled(self.charter, category),
+        };
+        let mut categories: Vec<(Text, u64)> =
+            tally.categories.iter().map(|(category, count)| (label(category), *count)).collect();
+        categories.sort_by(|(one, many), (other, more)| more.cmp(many).then_with(|| one.fr.cmp(&other.fr)));
+        let actions = Action::ALL.iter().zip(tally.actions).filter(|(_, count)| *count > 0);
+        Counts {
+            total: tally.total,
+            masked: tally.masked,
+            shared: self.withheld,
+            by_month: tally.months.iter().map(|((year, month), count)| (*year, *month, *count)).collect(),
+            by_category: categories,
+            by_action: actions.map(|(action, count)| (decided(*action), count)).collect(),
+        }
+    }
+
+    fn beside(&self) -> Beside {
+        let zone = &self.config.time_zone;
+        let withheld = self.language.pick(
+            "[texte à relire avant communication : il peut nommer d’autres personnes]",
+            "[text to be reviewed before it is disclosed: it may name other people]",
+        );
+        let statements = self.statements.iter().map(|entry| {
+            let text = beside::text(entry, self.requests, self.whose, self.reviewed).unwrap_or(withheld);
+            let kind = statement_in_words(entry.what.says.kind(), self.language);
+            let text = if text.is_empty() { kind.to_owned() } else { format!("{kind} – {text}") };
+            (day(entry.at, zone), text)
+        });
+        let theirs = self.local.accounts.iter().filter(|(name, _)| self.whose.is_called(name));
+        let accounts = theirs.map(|(name, account)| {
+            let held = self.whose.people().roles(name).filter_map(|(held, _)| role(held)).collect();
+            (name.clone(), account.created.to_zoned_datetime(zone.clone()).date(), held)
+        });
+        let deeds = self.deeds.iter().rev().take(ACTS_SHOWN).filter_map(|deed| {
+            let at = deed.at.parse::<Timestamp>().ok()?.to_zoned_datetime(zone.clone());
+            let what = act_in_words(&deed.act, self.language);
+            let purpose = deed.purpose.as_ref().map(|purpose| format!(" ({purpose})")).unwrap_or_default();
+            Some((at, format!("{what}{purpose}")))
+        });
+        Beside {
+            statements: statements.collect(),
+            accounts: accounts.collect(),
+            acts: deeds.collect(),
+            ..Beside::default()
+        }
+    }
+
+    fn look(&self, look: &Look) -> Option<subject::Look> {
+        let at = look.at.parse::<Timestamp>().ok()?.to_zoned_datetime(self.config.time_zone.clone());
+        let words = Text { fr: "sous pseudonyme".into(), en: "under a pseudonym".into() };
+        let code = look.purpose.clone().unwrap_or_else(|| "pseudonym".to_owned());
+        Some(subject::Look { at, purpose: Purpose { code, words }, role: role(Held::of_name(look.role)?)? })
+    }
+}
+
+/// Whose gate it is.
+pub(super) fn organisation(config: &Config) -> Organisation {
+    let stated = &config.organisation;
+    Organisation {
+        name: stated.name.clone(),
+        address: Vec::new(),
+        place: String::new(),
+        contact: stated.contact.clone(),
+        dpo: stated.dpo.clone(),
+    }
+}
+
+fn processing(config: &Config, charter: &Rules) -> Processing {
+    let log = &config.log;
+    let protected = PROTECTED.iter().map(|(_, fr, en)| Text { fr: (*fr).into(), en: (*en).into() });
+    let reason = Text { fr: log.retention_reason.clone(), en: log.retention_reason.clone() };
+    let without = match log.detail {
+        Detail::Host => Some("path"),
+        Detail::Path | Detail::Url => None,
+    };
+    let in_force = fields().iter().filter(|field| field.export.contains(&Export::Subject));
+    Processing {
+        purposes: log
+            .purposes
+            .iter()
+            .map(|purpose| Purpose { code: purpose.code().to_owned(), words: Text::default() })
+            .collect(),
+        detail: match log.detail {
+            Detail::Host => subject::Detail::Host,
+            Detail::Path => subject::Detail::Path,
+            Detail::Url => subject::Detail::Url,
+        },
+        fields: in_force.map(|field| field.name.clone()).filter(|name| Some(name.as_str()) != without).collect(),
+        masked_categories: protected.chain(charter.masked_categories().into_iter().cloned()).collect(),
+        masked_persons: charter.masks_persons(),
+        retention_days: log.retention_days.into(),
+        retention_reason: reason,
+        processor: Stated::Unknown,
+        hosting: Stated::Unknown,
+        transfers: Stated::Unknown,
+    }
+}
+
+fn record(found: &Record, charter: &Rules, zone: &TimeZone) -> subject::Record {
+    let host = match found.masked.as_deref() {
+        None => Ok(found.host.clone().unwrap_or_default()),
+        Some("person") => Err(Masked::Person),
+        Some("guest") => Err(Masked::Guest),
+        Some(_) => Err(Masked::Category),
+    };
+    subject::Record {
+        id: found.id.unsigned_abs(),
+        opened: Timestamp::from_microsecond(found.opened_at).unwrap_or_default().to_zoned_datetime(zone.clone()),
+        host,
+        category: found.category.as_ref().map(|category| labelled(charter, category)),
+        action: decided(found.action),
+        client: found.client_ip.to_string(),
+        bytes: found.bytes_sent.saturating_add(found.bytes_received),
+    }
+}
+
+/// A category by its label; by its name when the charter in force knows it no more.
+fn labelled(charter: &Rules, category: &str) -> Text {
+    let named = || Text { fr: category.to_owned(), en: category.to_owned() };
+    charter.label(category).cloned().unwrap_or_else(named)
+}
+
+fn decided(action: Action) -> subject::Action {
+    match action {
+        Action::Allow => subject::Action::Allowed,
+        Action::Block => subject::Action::Blocked,
+        Action::Warn => subject::Action::Warned,
+        Action::Budget => subject::Action::Budgeted,
+    }
+}
+
+/// A role as documents name it; none for that of the desk that answers authorities.
+fn role(held: Held) -> Option<Role> {
+    Some(match held {
+        Held::Operator => Role::Operator,
+        Held::Policy => Role::Policy,
+        Held::Statistics => Role::Statistics,
+        Held::Investigator => Role::Investigator,
+        Held::Approver => Role::Approver,
+        Held::Rights => Role::Rights,
+        Held::Auditor => Role::Auditor,
+        Held::Judicial => return None,
+    })
+}
+
+fn statement_in_words(kind: &str, language: Language) -> &str {
+    match kind {
+        "rectification" => language.pick("rectification", "rectification"),
+        "restriction" => language.pick("limitation", "restriction"),
+        "lifted" => language.pick("limitation levée", "restriction lifted"),
+        "objection" => language.pick("opposition", "objection"),
+        "decided" => language.pick("décision sur une opposition", "decision on an objection"),
+        "erasure" => language.pick("effacement décidé", "erasure decided"),
+        "erased" | "done" => language.pick("effacement effectué", "erasure done"),
+        other => other,
+    }
+}
+
+/// An act in words that name nobody. One that has none is told by its name in the audit trail.
+fn act_in_words(act: &str, language: Language) -> String {
+    let words = match act {
+        "search" => ("recherche dans le registre", "search in the register"),
+        "search refused" => ("recherche refusée", "search refused"),
+        "tail" => ("suivi en direct, sous pseudonymes", "live view, under pseudonyms"),
+        "verify" => ("vérification du registre", "verification of the register"),
+        "audit" => ("lecture du journal des consultations", "reading of the trail of looks"),
+        "purge" | "purge asked" => ("destruction des journées échues", "destruction of days past their term"),
+        "import" => ("reprise de journaux", "logs taken over"),
+        "erase" => ("effacement", "erasure"),
+        "rekey" => ("changement de clé", "change of key"),
+        "start" => ("démarrage", "start"),
+        "stop" => ("arrêt", "stop"),
+        "role" => ("habilitation donnée ou retirée", "role given or taken"),
+        "undertaking" => ("engagement de confidentialité", "confidentiality undertaking"),
+        "link" => ("rattachement d'un compte ou d'une adresse", "account or address linked"),
+        "asked" => ("demande d'accord", "approval asked for"),
+        "approved" => ("accord donné", "approval given"),
+        "refused" => ("accord refusé", "approval refused"),
+        "closed" => ("accord clos", "approval closed"),
+        "break-glass" => ("ouverture d'urgence", "broken glass"),
+        "reviewed" => ("compte rendu d'une ouverture d'urgence", "review of a broken glass"),
+        "access refused" => ("accès refusé", "access refused"),
+        "request" => ("demande d'une personne", "request of a person"),
+        "statement" => ("déclaration jointe à des enregistrements", "statement attached to records"),
+        "read restricted" => ("lecture d'enregistrements limités", "reading of restricted records"),
+        "export" => ("réponse à une demande d'accès", "answer to a request for access"),
+        "account" => ("compte ouvert, modifié ou fermé", "account opened, changed or closed"),
+        other => return other.to_owned(),
+    };
+    crate::legal::wording::set(language, language.pick(words.0, words.1))
+}
+
+fn joined(name: &str, fr: &str, en: &str) -> JoinedFile {
+    JoinedFile { name: name.to_owned(), what: Text { fr: fr.to_owned(), en: en.to_owned() } }
+}
+
+fn day(micros: i64, zone: &TimeZone) -> Date {
+    zone.to_datetime(Timestamp::from_microsecond(micros).unwrap_or_default()).date()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_group_of_protected_names_has_its_words_law_9_b() {
+        let shipped = include_str!("../../../../policy/builtin/protected.toml");
+        let groups: Vec<&str> = shipped.lines().filter_map(|line| line.strip_prefix('[')?.strip_suffix(']')).collect();
+        assert_eq!(groups, PROTECTED.map(|(group, ..)| group));
+    }
+
+    #[test]
+    fn every_act_of_the_trail_has_its_words_but_those_of_the_gate_itself_and_of_requisitions() {
+        let own =
+            ["incident", "retention", "seal", "anchor", "recovery", "clock step", crate::commands::export::REQUISITION];
+        for act in crate::register::ACTS.iter().filter(|act| !own.contains(act)) {
+            assert_ne!(act_in_words(act, Language::French), **act, "{act}");
+        }
+    }
+}

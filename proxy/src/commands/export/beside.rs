@@ -1,0 +1,161 @@
+//! What else there is about a person than their records: accounts, roles, requests, statements; and what a gate can have and this
+//! one has not, each with the reason.
+
+use super::person::{Whose, same};
+use crate::accounts::file::Table;
+use jiff::Timestamp;
+use logstore::ledger::Entry;
+use logstore::people::Period;
+use logstore::requests::Requests;
+use logstore::statements::{Concerns, Says, Statement, Statements};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// `account.json`: how the person is known to the gate. Of a local account everything but the hash of its password.
+pub(super) fn account(whose: &Whose, local: &Table, requests: &Requests, reference: &str, withheld: u64) -> Value {
+    let period = |period: &Period| json!({ "from": period.from.map(utc), "to": period.to.map(utc) });
+    let accounts: Vec<Value> =
+        whose.accounts.iter().map(|(name, of)| json!({ "account": name, "period": period(of) })).collect();
+    let addresses: Vec<Value> =
+        whose.addresses.iter().map(|(address, of)| json!({ "address": address, "period": period(of) })).collect();
+    let locals = local.accounts.iter().filter(|(name, _)| whose.is_called(name));
+    let locals: Vec<Value> = locals
+        .map(|(name, account)| {
+            json!({
+                "account": name,
+                "created": account.created.to_string(),
+                "changed": account.changed.to_string(),
+                "disabled": account.disabled,
+            })
+        })
+        .collect();
+    let mut roles = Vec::new();
+    for (name, _) in &whose.accounts {
+        let given = whose.people().roles(name);
+        roles.extend(
+            given.map(|(role, given)| json!({ "account": name, "role": role.name(), "since": utc(given.since) })),
+        );
+    }
+    let undertakings = whose.accounts.iter().filter_map(|(name, _)| {
+        let signed = whose.people().undertaking(name)?;
+        Some(json!({ "account": name, "signed": utc(signed.at), "language": signed.language, "text_sha256": signed.text }))
+    });
+    let theirs = requests.all().iter().filter(|request| {
+        request.opening.user.as_ref().is_some_and(|user| whose.is_called(user)) || request.reference == reference
+    });
+    let theirs: Vec<Value> = theirs
+        .map(|request| {
+            // How the one that is being answered stands is another thing each time one looks.
+            let end = (request.reference != reference).then_some(&request.end);
+            json!({
+                "reference": request.reference,
+                "received": request.opening.received.to_string(),
+                "right": request.opening.right.as_str(),
+                "channel": request.opening.channel,
+                "end": end,
+            })
+        })
+        .collect();
+    json!({
+        "person": whose.person,
+        "accounts": accounts,
+        "addresses": addresses,
+        "local_accounts": locals,
+        "roles": roles,
+        "undertakings": undertakings.collect::<Vec<_>>(),
+        "requests": theirs,
+        "withheld": {
+            "records_of_shared_addresses": withheld,
+            "why_fr": "Des adresses ont été utilisées par plusieurs personnes : leurs lignes révéleraient les connexions d’autrui \
+                       (RGPD, article 15, paragraphe 4).",
+            "why_en": "Addresses were used by several people: their lines would reveal other people’s connections \
+                       (GDPR, Article 15(4)).",
+        },
+    })
+}
+
+/// The statements that concern these records, or the person at all, with what was decided on them; oldest first.
+pub(super) fn concerning<'s>(
+    statements: &'s Statements,
+    whose: &Whose,
+    of_records: &BTreeSet<u64>,
+) -> Vec<&'s Entry<Statement>> {
+    let theirs = |entry: &&Entry<Statement>| {
+        let concerns = entry.what.says.concerns();
+        of_records.contains(&entry.number)
+            || concerns.is_some_and(|concerns| match concerns {
+                Concerns::User(user, _) => whose.is_called(user),
+                Concerns::Records(_) | Concerns::Client(..) => false,
+            })
+            || entry.what.says.of().is_some_and(|of| of_records.contains(&of))
+    };
+    let told = |entry: &&Entry<Statement>| matches!(entry.what.says, Says::Told { .. });
+    statements.all().iter().filter(|entry| theirs(entry) && !told(entry)).collect()
+}
+
+/// `statements.json`: what was said of the records. Never by whom, nor whom else it was told. Texts that answer other people's
+/// requests may name these: they are withheld until somebody has read them.
+pub(super) fn statements(all: &[&Entry<Statement>], requests: &Requests, whose: &Whose, reviewed: bool) -> Value {
+    let told: Vec<Value> = all
+        .iter()
+        .map(|entry| {
+            let text = text(entry, requests, whose, reviewed);
+            let records = match entry.what.says.concerns() {
+                Some(Concerns::Records(places)) => Some(places.iter().map(|place| place.id).collect::<Vec<_>>()),
+                _ => None,
+            };
+            json!({
+                "number": entry.number,
+                "at": utc(entry.at),
+                "kind": entry.what.says.kind(),
+                "follows": entry.what.says.of(),
+                "records": records,
+                "text": text,
+                "withheld": text.is_none().then_some("other persons"),
+            })
+        })
+        .collect();
+    json!(told)
+}
+
+/// What a statement says, unless it may name others.
+pub(super) fn text<'s>(
+    entry: &'s Entry<Statement>,
+    requests: &Requests,
+    whose: &Whose,
+    reviewed: bool,
+) -> Option<&'s str> {
+    let request = requests.get(&entry.what.reference);
+    let others = request
+        .and_then(|request| request.opening.user.as_ref())
+        .is_some_and(|user| !whose.is_called(user) && !same(user, &whose.person));
+    (reviewed || !others).then_some(entry.what.text.as_str())
+}
+
+/// `other.json`: what law asks for and this gate keeps nothing of, with the reason.
+pub(super) fn other() -> Value {
+    let none = |fr: &str, en: &str| json!({ "entries": [], "why_fr": fr, "why_en": en });
+    json!({
+        "acknowledgements": none(
+            "Aucune page d’avertissement n’a été confirmée : ce serveur mandataire n’en garde pas la trace.",
+            "No warning page was acknowledged: this proxy server keeps no trace of any.",
+        ),
+        "exceptions": none(
+            "Aucune exception temporaire : ce serveur mandataire n’en accorde pas.",
+            "No temporary exception: this proxy server grants none.",
+        ),
+        "sessions": none(
+            "Aucune session : chaque connexion est identifiée à nouveau, rien n’est conservé entre deux.",
+            "No session: each connection is identified anew, nothing is kept in between.",
+        ),
+        "groups": none(
+            "Aucun groupe mémorisé : les groupes sont ceux de la charte, lus dans son texte à chaque connexion.",
+            "No group remembered: groups are those of the charter, read in its text for each connection.",
+        ),
+    })
+}
+
+/// RFC 3339, UTC.
+pub(super) fn utc(micros: i64) -> String {
+    Timestamp::from_microsecond(micros).map(|at| at.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,255 @@
+//! Who looked at a person's records, when, for which purpose and in which role: never who (CJEU C-579/21), and never anything
+//! of a requisition or of a judicial hold (RGPD art. 4(9)). And what the person did to the register themselves.
+
+use super::person::Whose;
+use crate::access::is_restricted_act;
+use crate::commands::log::host_filter;
+use crate::commands::when::{Day, instant};
+use ipnet::IpNet;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use logstore::approvals::{Approvals, Asked};
+use logstore::audit::Act;
+use logstore::people::Role;
+use logstore::pseudonym::Pseudonyms;
+use logstore::{Record, Search};
+use serde::Serialize;
+use std::net::IpAddr;
+
+/// A look at the person's records.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(super) struct Look {
+    /// RFC 3339, UTC.
+    pub(super) at: String,
+    /// The declared purpose; none of a look under pseudonyms.
+    pub(super) purpose: Option<String>,
+    /// In which role. Of whoever acted alone, the one that what they did belongs to.
+    pub(super) role: &'static str,
+}
+
+/// Something the person did to the register.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Deed {
+    /// RFC 3339, UTC.
+    pub(super) at: String,
+    /// What, by the word of the audit trail.
+    pub(super) act: String,
+    /// The declared purpose, when names were opened.
+    pub(super) purpose: Option<String>,
+}
+
+/// Looks that reached the person for certain, and those that did if they reached a record of theirs.
+pub(super) struct Looks {
+    certain: Vec<Look>,
+    /// Looks at what a statement restricts, with its number.
+    restricted: Vec<(u64, Look)>,
+    open: Vec<Watch>,
+    pseudonyms: Pseudonyms,
+}
+
+/// A look, and what it looked for.
+struct Watch {
+    look: Look,
+    at: i64,
+    search: Search,
+    user: Option<String>,
+    client: Option<String>,
+    within: Option<Asked>,
+}
+
+/// What looks are judged by.
+pub(super) struct Trail<'t> {
+    /// The acts.
+    pub(super) acts: &'t [Act],
+    /// What was approved.
+    pub(super) approvals: &'t Approvals,
+    /// What is answered now: making the answer is no look.
+    pub(super) reference: &'t str,
+    /// Nothing from then on counts.
+    pub(super) until: Timestamp,
+    /// In which days are typed.
+    pub(super) zone: &'t TimeZone,
+}
+
+impl Trail<'_> {
+    fn acts(&self) -> impl Iterator<Item = (&Act, Timestamp)> {
+        let dated = self.acts.iter().filter_map(|act| Some((act, act.at.parse::<Timestamp>().ok()?)));
+        dated.filter(|(act, at)| *at < self.until && !is_restricted_act(act))
+    }
+
+    /// What the person did to the register.
+    pub(super) fn deeds(&self, whose: &Whose) -> Vec<Deed> {
+        // `p.dupont as root`: whoever took another account of the system.
+        let theirs = |act: &Act| whose.is_called(act.who.split(" as ").next().unwrap_or_default());
+        let deed = |act: &Act| Deed { at: act.at.clone(), act: act.act.clone(), purpose: act.purpose.clone() };
+        self.acts().filter(|(act, _)| theirs(act)).map(|(act, _)| deed(act)).collect()
+    }
+}
+
+impl Looks {
+    /// The looks of a trail.
+    pub(super) fn of(trail: &Trail<'_>, whose: &Whose, pseudonyms: Pseudonyms) -> Looks {
+        let mut looks = Looks { certain: Vec::new(), restricted: Vec::new(), open: Vec::new(), pseudonyms };
+        for (act, at) in trail.acts() {
+            let said = |name: &str| act.scope.get(name).map(String::as_str);
+            let role = said("role").and_then(Role::of_name);
+            let look = |otherwise: Role| Look {
+                at: act.at.clone(),
+                purpose: act.purpose.clone(),
+                role: role.unwrap_or(otherwise).name(),
+            };
+            match act.act.as_str() {
+                "search" if act.count > 0 => {
+                    let otherwise = if act.purpose.is_some() { Role::Investigator } else { Role::Operator };
+                    looks.search(trail, whose, act, at, look(otherwise));
+                }
+                "read restricted" => {
+                    let number = said("statement").and_then(|number| number.parse().ok());
+                    looks.restricted.extend(number.map(|number| (number, look(Role::Rights))));
+                }
+                super::SUBJECT => {
+                    let theirs = said("user").is_some_and(|user| whose.is_called(user));
+                    if theirs && said("reference") != Some(trail.reference) {
+                        looks.certain.push(look(Role::Rights));
+                    }
+                }
+                _ => {}
+            }
+        }
+        looks
+    }
+
+    fn search(&mut self, trail: &Trail<'_>, whose: &Whose, act: &Act, at: Timestamp, look: Look) {
+        let said = |name: &str| act.scope.get(name).map(String::as_str);
+        let pseudonym = |name: &str, prefix: &str| {
+            said(name).filter(|text| text.starts_with(prefix) && act.purpose.is_none()).map(str::to_owned)
+        };
+        let (user, client) = (pseudonym("user", "p-"), pseudonym("client", "a-"));
+        if act.purpose.is_none() && user.is_none() && client.is_none() {
+            // Everybody's, under pseudonyms.
+            return;
+        }
+        let named = said("user").filter(|_| user.is_none());
+        if let Some(named) = named {
+            if whose.is_called(named) {
+                self.certain.push(look);
+            }
+            return;
+        }
+        let bound = |name: &str, day| {
+            let text = said(name)?;
+            instant(name, text, trail.zone, day).ok().map(|at| at.as_microsecond())
+        };
+        let network = |text: &str| {
+            let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
+            address.ok().or_else(|| text.parse().ok())
+        };
+        let search = Search {
+            client: said("client").filter(|_| client.is_none()).and_then(network),
+            host: said("host").and_then(|host| host_filter(host).ok()),
+            from: bound("from", Day::Begins),
+            to: bound("to", Day::Ends),
+            id: said("id").and_then(|id| id.parse().ok()),
+            ..Search::default()
+        };
+        let request = said("request").and_then(|number| number.parse().ok());
+        let within = request.and_then(|number| trail.approvals.get(number).ok()).map(|request| request.asked.clone());
+        self.open.push(Watch { look, at: at.as_microsecond(), search, user, client, within });
+    }
+
+    /// Has the looks see a record of the person's: those that reached it are certain.
+    pub(super) fn see(&mut self, record: &Record, whose: &Whose) {
+        if self.open.is_empty() {
+            return;
+        }
+        let month = self.pseudonyms.month(record.opened_at);
+        let reached = |watch: &mut Watch| {
+            let user = || record.user.as_ref().map(|user| month.user(user));
+            record.opened_at < watch.at
+                && watch.search.covers(record)
+                && watch.within.as_ref().is_none_or(|asked| asked.covers(record, whose.people()))
+                && watch.user.as_ref().is_none_or(|wanted| user().as_ref() == Some(wanted))
+                && watch.client.as_ref().is_none_or(|wanted| month.address(record.client_ip) == *wanted)
+        };
+        self.certain.extend(self.open.extract_if(.., reached).map(|watch| watch.look));
+    }
+
+    /// The looks, oldest first. `statements`: the numbers of those that concern the person.
+    pub(super) fn into_certain(mut self, statements: &[u64]) -> Vec<Look> {
+        let theirs = self.restricted.into_iter().filter(|(number, _)| statements.contains(number));
+        self.certain.extend(theirs.map(|(_, look)| look));
+        self.certain.sort();
+        self.certain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::file::Table;
+    use logstore::people::People;
+    use std::collections::BTreeMap;
+
+    fn act(act: &str, purpose: Option<&str>, scope: &[(&str, &str)]) -> Act {
+        let scope = scope.iter().map(|(name, is)| ((*name).to_owned(), (*is).to_owned()));
+        Act {
+            at: "2026-11-20T10:00:00.000000Z".into(),
+            who: "j.petit".into(),
+            act: act.into(),
+            purpose: purpose.map(Into::into),
+            reason: Some("incident 12, with p.dupont".into()),
+            scope: scope.collect::<BTreeMap<_, _>>(),
+            count: 3,
+        }
+    }
+
+    fn certain(acts: &[Act]) -> Vec<Look> {
+        let dir = tempfile::tempdir().expect("a folder");
+        let pseudonyms = Pseudonyms::open(&dir.path().join("pseudonyms")).expect("made");
+        let whose = Whose::of(People::default(), &Table::default(), "a.martin", false).expect("one person");
+        let until = "2026-11-21T00:00:00Z".parse().expect("an instant");
+        let (approvals, zone) = (Approvals::default(), TimeZone::UTC);
+        let trail = Trail { acts, approvals: &approvals, reference: "DD-2", until, zone: &zone };
+        Looks::of(&trail, &whose, pseudonyms).into_certain(&[7])
+    }
+
+    #[test]
+    fn a_look_tells_date_purpose_and_role_and_never_who_c_579_21() {
+        let looks = certain(&[
+            act("search", Some("security"), &[("user", "A.Martin"), ("role", "investigator")]),
+            act("search", Some("security"), &[("user", "p.dupont"), ("role", "investigator")]),
+            act(super::super::SUBJECT, Some("rights"), &[("user", "a.martin"), ("reference", "DD-1")]),
+            act("read restricted", Some("rights"), &[("statement", "7")]),
+            act("read restricted", Some("rights"), &[("statement", "8")]),
+        ]);
+        let told: Vec<_> = looks.iter().map(|look| (look.purpose.as_deref(), look.role)).collect();
+        assert_eq!(told, [(Some("rights"), "rights"), (Some("rights"), "rights"), (Some("security"), "investigator")]);
+        let json = serde_json::to_string(&looks).expect("written");
+        assert!(!json.contains("j.petit") && !json.contains("p.dupont") && !json.contains("incident"), "{json}");
+    }
+
+    #[test]
+    fn nothing_of_a_requisition_or_of_a_judicial_hold_is_a_look_art_4_9() {
+        let user = ("user", "a.martin");
+        let hidden = [
+            act(super::super::REQUISITION, Some("judicial"), &[user]),
+            act("search", Some("judicial"), &[user]),
+            act("search", Some("security"), &[user, ("role", "judicial")]),
+            act("asked", None, &[user, ("kind", "requisition")]),
+            act("hold", None, &[user, ("ground", "judicial")]),
+        ];
+        assert_eq!(certain(&hidden), []);
+        assert!(hidden.iter().all(is_restricted_act));
+    }
+
+    #[test]
+    fn making_the_answer_is_no_look_and_neither_is_what_comes_behind_it() {
+        let own = act(super::super::SUBJECT, Some("rights"), &[("user", "a.martin"), ("reference", "DD-2")]);
+        let late = Act {
+            at: "2026-11-21T00:00:00.000000Z".into(),
+            ..act("search", Some("security"), &[("user", "a.martin")])
+        };
+        let nothing = Act { count: 0, ..act("search", Some("security"), &[("user", "p.dupont")]) };
+        assert_eq!(certain(&[own, late, nothing]), []);
+    }
+}

@@ -1,0 +1,500 @@
+//! Bundles: a request for access answered (`law.md` 9), a requisition answered (`law.md` 11), and both proved. Each line of what the
+//! law asks has a test that names it.
+use crate::identity::{PASSWORD, with_password};
+use crate::imports::{bring, line};
+use harness::{Gate, Setup, binary};
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("not JSON: {error}\n{text}"))
+}
+
+/// What a command that is answered no, or is wrong, says.
+fn refused(gate: &Gate, args: &[&str], code: i32) -> String {
+    let output = gate.octroi(args);
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(code), "octroi {}: {said}", args.join(" "));
+    said
+}
+
+/// A visit of somebody, so many days ago.
+fn visit(user: &str, client: &str, days: u64, host: &str) -> String {
+    line(days, host, "/").replace("a.martin", user).replace("10.0.0.7", client)
+}
+
+/// Sealed days of two persons, one of them under two spellings, and of an address without a name.
+fn register() -> Gate {
+    let gate = Setup::new().prepare();
+    let log = [
+        visit("a.martin", "10.0.0.7", 9, "old.test"),
+        visit("p.dupont", "10.0.0.8", 9, "private.test"),
+        visit("A.MARTIN", "10.0.0.7", 5, "upper.test"),
+        visit("-", "10.0.0.9", 5, "nameless.test"),
+        visit("a.martin", "10.0.0.7", 3, "www.ameli.fr"),
+        visit("a.martin", "10.0.0.8", 2, "last.test"),
+        visit("p.dupont", "10.0.0.8", 2, "last.test"),
+    ];
+    bring(&gate, &log.concat());
+    gate
+}
+
+/// Makes the bundle of a.martin; what is said of it.
+fn subject(gate: &Gate, more: &[&str]) -> Value {
+    let args = ["export", "subject", "a.martin", "--reference", "DD-1", "--out", "out", "--json"];
+    json(&gate.say(&[&args, more].concat()))
+}
+
+fn bundle(gate: &Gate) -> PathBuf {
+    gate.path("out/DD-1.zip")
+}
+
+/// An entry of a bundle, by a program of others'.
+fn entry(bundle: &PathBuf, name: &str) -> String {
+    let output = Command::new("unzip").arg("-p").arg(bundle).arg(name).output().expect("tests/run installs unzip");
+    assert!(output.status.success(), "{name}: {}", said(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn names(bundle: &PathBuf) -> Vec<String> {
+    let output = Command::new("unzip").arg("-Z1").arg(bundle).output().expect("tests/run installs unzip");
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+/// A page as it reads.
+fn words(page: &str) -> String {
+    page.replace("&nbsp;", " ").replace("&#8239;", " ").replace(['\u{a0}', '\u{202f}'], " ").replace("&#39;", "'")
+}
+
+fn hosts(records: &str) -> Vec<String> {
+    let records = json(records);
+    let records = records.as_array().expect("a list");
+    records.iter().map(|record| record["host"].as_str().unwrap_or("masked").to_owned()).collect()
+}
+
+#[test]
+fn an_answer_has_every_line_of_law_9_and_nobody_else_in_it() {
+    let gate = register();
+    gate.octroi(&["log", "search", "--user", "a.martin", "--purpose", "security", "--reason", "incident 12, p.dupont"]);
+    let told = subject(&gate, &[]);
+    assert_eq!((&told["records"], &told["proved"], &told["found"]), (&4.into(), &4.into(), &true.into()), "{told}");
+    let bundle = bundle(&gate);
+    for (name, what) in [
+        ("letter.pdf", "form: readable, PDF"),
+        ("letter.html", "form: readable, HTML"),
+        ("report.pdf", "15(1), 15(3)"),
+        ("report.html", "15(1), 15(3)"),
+        ("records.csv", "15(3), a copy: machine-readable"),
+        ("records.json", "15(3), a copy: machine-readable"),
+        ("statements.json", "15(3): statements"),
+        ("account.json", "15(3): accounts"),
+        ("acts.json", "15(3): admin actions"),
+        ("other.json", "15(3): acknowledgements, exceptions, sessions, cached groups"),
+        ("looks.json", "C-579/21"),
+        ("method-fr.txt", "7: method statement"),
+        ("method-en.txt", "7: method statement"),
+        ("verify-fr.txt", "7: verification without our software"),
+        ("verify-en.txt", "7: verification without our software"),
+        ("manifest.json", "7: hashes"),
+        ("proofs.jsonl", "7: seal proofs"),
+        ("seals.jsonl", "7: seal proofs"),
+        ("key.pem", "7: the public key"),
+    ] {
+        assert!(names(&bundle).iter().any(|known| known == name), "{name}: {what}");
+    }
+    let report = words(&entry(&bundle, "report.html"));
+    for (article, heading) in [
+        ("15(1)", "Confirmation du traitement"),
+        ("(a)", "Finalités et base juridique"),
+        ("(b)", "Catégories de données"),
+        ("(c)", "Destinataires"),
+        ("(d)", "Durée de conservation"),
+        ("(e)", "Droits de rectification, d’effacement, de limitation et d’opposition"),
+        ("(f)", "Réclamation auprès de la CNIL"),
+        ("(f)", "3 place de Fontenoy, TSA 80715, 75334 Paris Cedex 07"),
+        ("(g)", "Source des données"),
+        ("(h)", "Décision automatisée"),
+        ("15(3)", "Copie des données"),
+        ("C-579/21", "Consultations de vos données"),
+        ("–", "Glossaire"),
+        ("–", "Vérification"),
+        ("–", "informatique@exemple.test"),
+        ("–", "DD-1"),
+        ("(e), portability", "Portabilité"),
+        ("summary", "Connexions par mois"),
+        ("(b), masked", "santé"),
+    ] {
+        assert!(report.contains(heading), "{article}: {heading}");
+    }
+    assert_eq!(hosts(&entry(&bundle, "records.json")), ["old.test", "upper.test", "masked", "last.test"]);
+    let csv = entry(&bundle, "records.csv");
+    assert!(
+        csv.lines().next().is_some_and(|header| header.contains("opened_at,opened_at_local,")),
+        "UTC plus local time"
+    );
+    // Others: neither who was beside them, nor who looked, nor the reason, which names one.
+    let everything: String =
+        names(&bundle).iter().filter(|name| !name.ends_with(".pdf")).map(|name| entry(&bundle, name)).collect();
+    for hidden in ["p.dupont", "private.test", "nameless.test", "10.0.0.9", "incident 12", "$argon2"] {
+        assert!(!everything.contains(hidden), "{hidden}");
+    }
+    let looks = json(&entry(&bundle, "looks.json"));
+    let look = &looks[0];
+    assert_eq!((&look["purpose"], &look["role"]), (&"security".into(), &"investigator".into()), "{looks}");
+    assert_eq!(look.as_object().map(|look| look.len()), Some(3), "date, purpose, role: {looks}");
+    for (kind, nothing) in json(&entry(&bundle, "other.json")).as_object().expect("kinds") {
+        assert_eq!(nothing["entries"], Value::Array(Vec::new()), "{kind}");
+        assert!(nothing["why_fr"].is_string() && nothing["why_en"].is_string(), "{kind}");
+    }
+    let holds = gate.say(&["export", "verify", "out/DD-1.zip"]);
+    assert!(holds.contains("holds") && holds.contains("4 records of 4 days"), "{holds}");
+    let trail = gate.say(&["audit", "--act", "export", "--format", "json"]);
+    let act = &json(&trail)[0];
+    assert_eq!((&act["purpose"], &act["scope"]["reference"]), (&"rights".into(), &"DD-1".into()), "{trail}");
+}
+
+#[test]
+fn nothing_found_is_a_proper_answer_law_9() {
+    let gate = register();
+    for (name, reference, language, words_of_it) in [
+        ("nobody", "DD-2", "fr", "nous ne détenons aucune donnée vous concernant"),
+        ("=cmd|' /C calc'!A0", "DD-3", "en", "we hold no data about you"),
+        ("\"quoted\"/../slashed", "DD-4", "fr", "nous ne détenons aucune donnée"),
+    ] {
+        let output =
+            gate.octroi(&["export", "subject", name, "--reference", reference, "--out", "out", "--lang", language]);
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(String::from_utf8_lossy(&output.stderr).contains("nothing was found"), "{}", said(&output));
+        let bundle = gate.path(&format!("out/{reference}.zip"));
+        assert!(words(&entry(&bundle, "letter.html")).contains(words_of_it), "{name}");
+        gate.say(&["export", "verify", &format!("out/{reference}.zip")]);
+    }
+    let files = fs::read_dir(gate.path("out")).expect("made").count();
+    assert_eq!(files, 3, "no name of a person stands in a file name");
+}
+
+#[test]
+fn names_dates_and_references_that_cannot_be_are_refused_before_anything_is_made() {
+    let gate = register();
+    let base = |name: &str, reference: &str, more: &[&str], code| {
+        let args = ["export", "subject", name, "--reference", reference, "--out", "out"];
+        refused(&gate, &[&args, more].concat(), code)
+    };
+    assert!(base(&"x".repeat(300), "DD-1", &[], 2).contains("300 characters"));
+    assert!(base("a\u{202e}nitram", "DD-1", &[], 2).contains("U+202E"));
+    assert!(base("", "DD-1", &[], 2).contains("empty"));
+    for wrong in ["../DD", "DD 1", "", "-x", "é", &"x".repeat(65)] {
+        let args = format!("--reference={wrong}");
+        let told = refused(&gate, &["export", "subject", "a.martin", &args, "--out", "out"], 2);
+        assert!(told.contains("no reference"), "{told}");
+    }
+    assert!(base("a.martin", "DD-1", &["--from", "2026-11-02", "--to", "2026-11-01"], 2).contains("--from is later"));
+    assert!(base("a.martin", "DD-1", &["--to", "2001-01-01"], 2).contains("kept for 365 days"));
+    assert!(base("a.martin", "DD-1", &["--from", "2999-01-01"], 2).contains("later than the day of the answer"));
+    assert!(base("a.martin", "DD-1", &["--date", "2999-01-01"], 2).contains("has not come"));
+    assert!(base("a.martin", "DD-1", &["--from", "tomorrow"], 2).contains("not a time"));
+    gate.write("short.password", "short");
+    assert!(base("a.martin", "DD-1", &["--password-file", "short.password"], 2).contains("12 characters at least"));
+    assert!(!bundle(&gate).exists());
+    subject(&gate, &[]);
+    fs::rename(gate.path("out"), gate.path("before")).expect("moved");
+    assert!(base("a.martin", "DD-1", &[], 1).contains("the reference DD-1 is used"));
+    subject(&gate, &["--again"]);
+    assert!(base("a.martin", "DD-1", &["--again"], 2).contains("there is a file of that name"));
+}
+
+#[test]
+fn former_names_count_in_their_time_and_lines_of_shared_addresses_are_counted_and_withheld() {
+    let gate = register();
+    gate.say(&["user", "link", "j.petit", "--account", "a.martin"]);
+    gate.say(&["user", "link", "j.petit", "--address", "10.0.0.9"]);
+    let told = subject(&gate, &[]);
+    assert_eq!((&told["records"], &told["withheld"]), (&5.into(), &0.into()), "{told}");
+    let report = words(&entry(&bundle(&gate), "report.html"));
+    assert!(report.contains("j.petit") && report.contains("10.0.0.9"), "what was searched for is told");
+    gate.say(&["user", "link", "p.dupont", "--address", "10.0.0.9"]);
+    fs::remove_dir_all(gate.path("out")).expect("ours");
+    let told = subject(&gate, &["--again"]);
+    assert_eq!((&told["records"], &told["withheld"]), (&4.into(), &1.into()), "{told}");
+    assert!(words(&entry(&bundle(&gate), "letter.html")).contains("1 ligne relative à des adresses"));
+    gate.say(&["user", "unlink", "j.petit", "--account", "a.martin", "--to", "2026-01-01"]);
+    gate.say(&["user", "link", "user7", "--account", "a.martin", "--from", "2026-01-02"]);
+    let args = ["export", "subject", "a.martin", "--reference", "DD-9", "--out", "out"];
+    let told = refused(&gate, &args, 1);
+    assert!(told.contains("more than one person: j.petit, user7"), "{told}");
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_and_a_requisition_leaves_no_trace_in_them_law_9_never_shown() {
+    let gate = register();
+    let day = gate.say(&["audit", "--format", "json"]);
+    let day = &json(&day)[0]["at"].as_str().expect("an instant")[..10].to_owned();
+    subject(&gate, &["--date", day]);
+    let first = fs::read(bundle(&gate)).expect("made");
+    fs::rename(gate.path("out"), gate.path("first")).expect("moved");
+    subject(&gate, &["--date", day, "--again"]);
+    assert!(first == fs::read(bundle(&gate)).expect("made"), "the same again");
+    fs::rename(gate.path("out"), gate.path("second")).expect("moved");
+    let (from, to) = (self::day(20), self::day(0));
+    let answered = requisition(&gate, "RQ-1", &["--user", "a.martin", "--from", &from, "--to", &to]);
+    assert_eq!(answered["records"], 4, "{answered}");
+    subject(&gate, &["--date", day, "--again"]);
+    assert!(first == fs::read(bundle(&gate)).expect("made"), "with a requisition in between");
+}
+
+#[test]
+fn a_bundle_changed_by_one_byte_anywhere_is_found_and_named() {
+    let gate = register();
+    subject(&gate, &[]);
+    let whole = fs::read(bundle(&gate)).expect("made");
+    for part in 0..24 {
+        let mut changed = whole.clone();
+        let at = (whole.len() - 1) * part / 23;
+        changed[at] ^= 1;
+        gate.write("changed.zip", &changed);
+        let told = refused(&gate, &["export", "verify", "changed.zip"], 1);
+        assert!(told.contains("does not hold"), "byte {at}: {told}");
+    }
+    gate.write("cut.zip", &whole[..whole.len() / 2]);
+    assert!(refused(&gate, &["export", "verify", "cut.zip"], 1).contains("does not hold"));
+    gate.write("empty.zip", "");
+    refused(&gate, &["export", "verify", "empty.zip"], 1);
+    refused(&gate, &["export", "verify", "none.zip"], 2);
+    refused(&gate, &["export", "verify", "."], 2);
+    gate.write("no.pem", "nothing");
+    refused(&gate, &["export", "verify", "out/DD-1.zip", "--public-key", "no.pem"], 2);
+    let trusted = gate.say(&["export", "verify", "out/DD-1.zip", "--public-key", "data.keys/seal.pub", "--json"]);
+    assert_eq!(json(&trusted)["trusted"], true, "{trusted}");
+    // Offline, and without a configuration.
+    let alone =
+        Command::new(binary::octroi()).args(["export", "verify", "out/DD-1.zip"]).current_dir(gate.folder()).output();
+    assert!(alone.is_ok_and(|output| output.status.success()));
+    let other = Setup::new().prepare();
+    bring(&other, &visit("x", "10.0.0.7", 3, "x.test"));
+    let key = other.path("data.keys/seal.pub");
+    let told = refused(&gate, &["export", "verify", "out/DD-1.zip", "--public-key", &key.display().to_string()], 1);
+    assert!(told.contains("another key"), "{told}");
+}
+
+#[test]
+fn the_steps_of_verification_work_as_they_are_told_without_our_software_law_7() {
+    let gate = register();
+    subject(&gate, &[]);
+    for language in ["fr", "en"] {
+        let told = entry(&bundle(&gate), &format!("verify-{language}.txt"));
+        let steps: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+        assert!(steps.len() > 4, "{told}");
+        let script = format!("set -e\n{}", steps.join("\n"));
+        let done = Command::new("sh").arg("-c").arg(script).current_dir(gate.path("out")).output().expect("a shell");
+        assert!(said(&done).contains("Signature Verified Successfully"), "{}", said(&done));
+    }
+}
+
+#[test]
+fn a_password_hides_the_bundle_and_proves_it_when_it_is_given() {
+    let gate = register();
+    gate.write("bundle.password", "agrafe-cheval-correct\n");
+    subject(&gate, &["--password-file", "bundle.password"]);
+    let whole = fs::read(bundle(&gate)).expect("made");
+    assert!(!whole.windows(8).any(|bytes| bytes == b"old.test"));
+    let told = refused(&gate, &["export", "verify", "out/DD-1.zip"], 1);
+    assert!(told.contains("under a password"), "{told}");
+    gate.say(&["export", "verify", "out/DD-1.zip", "--password-file", "bundle.password"]);
+    let wrong = with_password(&gate, &["export", "verify", "out/DD-1.zip", "--password-stdin"], "another-password");
+    assert!(wrong.status.code() == Some(1) && said(&wrong).contains("another password"), "{}", said(&wrong));
+}
+
+#[test]
+fn a_disk_that_fills_leaves_nothing_under_the_final_name_and_the_request_open() {
+    let gate = register();
+    let args = ["export", "subject", "a.martin", "--reference", "DD-1", "--out", "out"];
+    let command = gate.command(&args);
+    let mut full = Command::new("sh");
+    full.args(["-c", "ulimit -f 24; exec env --ignore-signal=XFSZ \"$@\"", "sh"]);
+    full.arg(command.get_program()).args(command.get_args()).current_dir(gate.folder());
+    let output = full.output().expect("a shell");
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert_eq!(fs::read_dir(gate.path("out")).expect("made").count(), 0, "nothing half-made");
+    subject(&gate, &[]);
+    gate.say(&["export", "verify", "out/DD-1.zip"]);
+}
+
+/// Makes the bundle of a requisition; what is said of it.
+fn requisition(gate: &Gate, reference: &str, more: &[&str]) -> Value {
+    json(&gate.say(&[&ordered(reference)[..], more, &["--json"]].concat()))
+}
+
+/// The words of a requisition of the last 30 days, but for its scope.
+fn ordered(reference: &str) -> [&str; 10] {
+    [
+        "export",
+        "requisition",
+        "--reference",
+        reference,
+        "--authority",
+        "Tribunal judiciaire de Lyon",
+        "--article",
+        "cpp-77-1-1",
+        "--out",
+        "rq",
+    ]
+}
+
+/// The day so many days ago, in UTC.
+fn day(ago: u64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    let output = Command::new("date").args(["-u", "-d", &format!("@{}", now - ago * 86_400), "+%Y-%m-%d"]).output();
+    String::from_utf8_lossy(&output.expect("coreutils").stdout).trim().to_owned()
+}
+
+#[test]
+fn a_requisition_gets_exactly_its_scope_with_its_papers_law_11() {
+    let gate = register();
+    let (from, to) = (day(6), day(1));
+    let period = ["--from", from.as_str(), "--to", to.as_str()];
+    let told = requisition(
+        &gate,
+        "RQ-1",
+        &[&period[..], &["--user", "a.martin", "--case", "PV 2026/12", "--officer-name", "X"]].concat(),
+    );
+    assert_eq!((&told["records"], &told["masked"]), (&3.into(), &1.into()), "{told}");
+    let bundle = gate.path("rq/RQ-1.zip");
+    assert_eq!(hosts(&entry(&bundle, "records.json")), ["upper.test", "masked", "last.test"], "masked stays masked");
+    let inventory = words(&fs::read_to_string(gate.path("rq/RQ-1-inventory.html")).expect("an inventory"));
+    let sha256 = told["sha256"].as_str().expect("a hash");
+    for part in [sha256, "RQ-1.zip", "Tribunal judiciaire de Lyon", "77-1-1", "PV 2026/12", "a.martin"] {
+        assert!(inventory.contains(part), "{part}");
+    }
+    for paper in ["RQ-1-inventory.pdf", "RQ-1-handover.pdf", "RQ-1-handover.html"] {
+        assert!(gate.path(&format!("rq/{paper}")).exists(), "{paper}");
+    }
+    gate.say(&["export", "verify", "rq/RQ-1.zip"]);
+    // What is required is answered once; another scope is another requisition.
+    let again = refused(&gate, &[&ordered("RQ-1")[..], &period, &["--user", "a.martin"]].concat(), 1);
+    assert!(again.contains("was answered on") && again.contains(sha256), "{again}");
+    let nothing = requisition(&gate, "RQ-2", &[&period[..], &["--user", "nobody"]].concat());
+    assert_eq!(nothing["records"], 0);
+    assert!(words(&entry(&gate.path("rq/RQ-2.zip"), "neant.html")).contains("Néant"), "signed, and nothing in it");
+    gate.say(&["export", "verify", "rq/RQ-2.zip"]);
+}
+
+#[test]
+fn an_unbounded_requisition_is_none_and_an_address_or_a_host_says_whom_it_opens_law_11() {
+    let gate = register();
+    let (from, to) = (day(20), day(0));
+    let period = ["--from", from.as_str(), "--to", to.as_str()];
+    refused(&gate, &[&ordered("RQ-1")[..], &period].concat(), 2);
+    refused(&gate, &[&ordered("RQ-1")[..], &["--user", "a.martin", "--from", &from]].concat(), 2);
+    refused(&gate, &[&ordered("RQ-1")[..], &["--user", "a.martin", "--from", &to, "--to", &from]].concat(), 2);
+    let wide = refused(&gate, &[&ordered("RQ-1")[..], &period, &["--client", "0.0.0.0/0"]].concat(), 2);
+    assert!(wide.contains("no scope"), "{wide}");
+    let late = refused(
+        &gate,
+        &[&ordered("RQ-1")[..], &["--user", "x", "--from", "2999-01-01", "--to", "2999-01-02"]].concat(),
+        2,
+    );
+    assert!(late.contains("has not passed"), "{late}");
+    let host = [&ordered("RQ-1")[..], &period, &["--host", "last.test"]].concat();
+    let warned = refused(&gate, &host, 1);
+    assert!(warned.contains("2 records") && warned.contains("2 persons") && warned.contains("--confirm"), "{warned}");
+    assert!(!gate.path("rq").join("RQ-1.zip").exists());
+    let told = json(&gate.say(&[&host[..], &["--confirm", "--json"]].concat()));
+    assert_eq!((&told["records"], &told["persons"]), (&2.into(), &2.into()), "{told}");
+    let told = requisition(&gate, "RQ-2", &[&period[..], &["--client", "10.0.0.9"]].concat());
+    assert_eq!(told["records"], 1, "{told}");
+}
+
+#[test]
+fn a_requisition_for_an_age_recipient_is_opened_by_nobody_else() {
+    let gate = register();
+    let made =
+        Command::new("age-keygen").arg("-o").arg(gate.path("court.key")).output().expect("tests/run installs age");
+    let key = String::from_utf8_lossy(&made.stderr).split_whitespace().last().expect("a recipient").to_owned();
+    let (from, to) = (day(20), day(0));
+    let of = ["--from", &from, "--to", &to, "--user", "a.martin", "--age-recipient", &key];
+    let told = requisition(&gate, "RQ-1", &of);
+    assert!(told["file"].as_str().is_some_and(|file| file.ends_with("RQ-1.zip.age")), "{told}");
+    assert!(refused(&gate, &["export", "verify", "rq/RQ-1.zip.age"], 1).contains("decrypt it first"));
+    let mut opened = Command::new("age");
+    opened.args(["--decrypt", "-i"]).arg(gate.path("court.key")).arg("-o").arg(gate.path("opened.zip"));
+    assert!(opened.arg(gate.path("rq/RQ-1.zip.age")).status().expect("tests/run installs age").success());
+    gate.say(&["export", "verify", "opened.zip", "--public-key", "data.keys/seal.pub"]);
+    let of = ["--from", &from, "--to", &to, "--user", "a.martin", "--age-recipient", "age1nobody"];
+    assert!(refused(&gate, &[&ordered("RQ-2")[..], &of].concat(), 2).contains("no age recipient"));
+}
+
+/// A command by an account, whatever comes of it.
+fn by(gate: &Gate, who: &str, args: &[&str]) -> Output {
+    with_password(gate, &[args, &["--as", who, "--password-stdin"]].concat(), PASSWORD)
+}
+
+#[test]
+fn a_requisition_takes_two_persons_and_nobody_else_learns_of_it_law_8_and_11() {
+    let gate = register();
+    let accounts = [
+        ("j.judicial", "judicial"),
+        ("a.approver", "approver"),
+        ("r.rights", "rights"),
+        ("a.auditor", "auditor"),
+        ("o.operator", "operator"),
+    ];
+    for (name, _) in accounts {
+        assert!(with_password(&gate, &["user", "add", name, "--password-stdin"], PASSWORD).status.success());
+    }
+    // The approver last: from then on giving a role takes two persons.
+    for (name, role) in [accounts[4], accounts[3], accounts[2], accounts[0], accounts[1]] {
+        gate.say(&["user", "role", name, "--add", role]);
+        if ["judicial", "approver", "rights"].contains(&role) {
+            let signed = with_password(&gate, &["user", "undertake", name, "--password-stdin"], PASSWORD);
+            assert!(signed.status.success(), "{}", said(&signed));
+        }
+    }
+    let (from, to) = (day(20), day(0));
+    let asked = [&ordered("RQ-1")[..], &["--from", &from, "--to", &to, "--user", "a.martin"]].concat();
+    for who in ["r.rights", "o.operator", "a.approver", "a.auditor"] {
+        let refused = by(&gate, who, &asked);
+        assert!(
+            refused.status.code() == Some(1) && said(&refused).contains("role judicial"),
+            "{who}: {}",
+            said(&refused)
+        );
+    }
+    let waits = by(&gate, "j.judicial", &asked);
+    assert!(waits.status.code() == Some(1) && said(&waits).contains("octroi scope approve"), "{}", said(&waits));
+    let number = said(&waits)
+        .split("scope approve ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next())
+        .expect("a number")
+        .to_owned();
+    let own = by(&gate, "j.judicial", &["scope", "approve", &number]);
+    assert_eq!(own.status.code(), Some(1), "nobody approves their own: {}", said(&own));
+    assert!(!gate.path("rq/RQ-1.zip").exists());
+    let approved = by(&gate, "a.approver", &["scope", "approve", &number]);
+    assert!(approved.status.success(), "{}", said(&approved));
+    let made = by(&gate, "j.judicial", &asked);
+    assert!(made.status.success(), "{}", said(&made));
+    let handover = words(&fs::read_to_string(gate.path("rq/RQ-1-handover.html")).expect("a draft"));
+    assert!(handover.contains("j.judicial") && handover.contains("a.approver"), "both persons in charge");
+    // Who answers requisitions reads of it; an auditor, an operator, the rights desk don't.
+    assert!(said(&by(&gate, "j.judicial", &["audit", "--act", "requisition"])).contains("RQ-1"));
+    for (who, args) in [
+        ("a.auditor", &["audit"][..]),
+        ("a.auditor", &["scope", "list"]),
+        ("r.rights", &["scope", "list"]),
+        ("o.operator", &["scope", "list"]),
+    ] {
+        let told = said(&by(&gate, who, args));
+        for hidden in ["RQ-1", "requisition", "Tribunal"] {
+            assert!(!told.contains(hidden), "{who} {args:?}: {told}");
+        }
+    }
+    let answered = by(&gate, "r.rights", &["export", "subject", "a.martin", "--reference", "DD-1", "--out", "out"]);
+    assert!(said(&answered).contains("octroi requests open"), "with roles a request comes first: {}", said(&answered));
+}
