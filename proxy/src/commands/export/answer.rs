@@ -4,24 +4,24 @@
 use super::beside;
 use super::looks::{Deed, Look};
 use super::person::Whose;
-use super::tally::Tally;
+use super::tally::{Tally, decided, destination};
 use crate::accounts::file::Table;
 use crate::config::{Config, Detail};
 use crate::legal::parties::{Organisation, Person};
 use crate::legal::subject::{
-    self, Attributed, Beside, Charter, Counts, JoinedFile, Masked, Processing, Purpose, Role, Searched, Stated, Store,
+    self, Attributed, Beside, Charter, Counts, JoinedFile, Processing, Purpose, Role, Searched, Stated, Store,
     SubjectFile,
 };
 use crate::pages::Language;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, ZonedDateTime};
+use logstore::Record;
 use logstore::fields::{Export, fields};
 use logstore::ledger::Entry;
 use logstore::people::{Period, Role as Held};
 use logstore::requests::Requests;
 use logstore::statements::Statement;
-use logstore::{Action, Record};
 use policy::Charter as Rules;
 use policy::verdict::Text;
 
@@ -145,14 +145,13 @@ impl Answer<'_> {
         let mut categories: Vec<(Text, u64)> =
             tally.categories.iter().map(|(category, count)| (label(category), *count)).collect();
         categories.sort_by(|(one, many), (other, more)| more.cmp(many).then_with(|| one.fr.cmp(&other.fr)));
-        let actions = Action::ALL.iter().zip(tally.actions).filter(|(_, count)| *count > 0);
         Counts {
             total: tally.total,
             masked: tally.masked,
             shared: self.withheld,
             by_month: tally.months.iter().map(|((year, month), count)| (*year, *month, *count)).collect(),
             by_category: categories,
-            by_action: actions.map(|(action, count)| (decided(*action), count)).collect(),
+            by_action: tally.by_action(),
         }
     }
 
@@ -239,16 +238,10 @@ fn processing(config: &Config, charter: &Rules) -> Processing {
 }
 
 fn record(found: &Record, charter: &Rules, zone: &TimeZone) -> subject::Record {
-    let host = match found.masked.as_deref() {
-        None => Ok(found.host.clone().unwrap_or_default()),
-        Some("person") => Err(Masked::Person),
-        Some("guest") => Err(Masked::Guest),
-        Some(_) => Err(Masked::Category),
-    };
     subject::Record {
         id: found.id.unsigned_abs(),
         opened: Timestamp::from_microsecond(found.opened_at).unwrap_or_default().to_zoned_datetime(zone.clone()),
-        host,
+        host: destination(found),
         category: found.category.as_ref().map(|category| labelled(charter, category)),
         action: decided(found.action),
         client: found.client_ip.to_string(),
@@ -260,15 +253,6 @@ fn record(found: &Record, charter: &Rules, zone: &TimeZone) -> subject::Record {
 fn labelled(charter: &Rules, category: &str) -> Text {
     let named = || Text { fr: category.to_owned(), en: category.to_owned() };
     charter.label(category).cloned().unwrap_or_else(named)
-}
-
-fn decided(action: Action) -> subject::Action {
-    match action {
-        Action::Allow => subject::Action::Allowed,
-        Action::Block => subject::Action::Blocked,
-        Action::Warn => subject::Action::Warned,
-        Action::Budget => subject::Action::Budgeted,
-    }
 }
 
 /// A role as documents name it; none for that of the desk that answers authorities.

@@ -1,6 +1,7 @@
 //! Records counted as they go by: how many, of which month, category and decision, and the newest of them. Bounded, however
 //! many there are.
 
+use crate::legal::subject;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -84,5 +85,31 @@ impl Tally {
                 self.persons.insert(by);
             }
         }
+    }
+
+    /// How many of each decision, in words of the documents; none of those there is none of.
+    pub(super) fn by_action(&self) -> Vec<(subject::Action, u64)> {
+        let counted = Action::ALL.iter().zip(self.actions).filter(|(_, count)| *count > 0);
+        counted.map(|(action, count)| (decided(*action), count)).collect()
+    }
+}
+
+/// A decision as documents name it.
+pub(super) fn decided(action: Action) -> subject::Action {
+    match action {
+        Action::Allow => subject::Action::Allowed,
+        Action::Block => subject::Action::Blocked,
+        Action::Warn => subject::Action::Warned,
+        Action::Budget => subject::Action::Budgeted,
+    }
+}
+
+/// Where a record went, or why that is not known.
+pub(super) fn destination(found: &Record) -> Result<String, subject::Masked> {
+    match found.masked.as_deref() {
+        None => Ok(found.host.clone().unwrap_or_default()),
+        Some("person") => Err(subject::Masked::Person),
+        Some("guest") => Err(subject::Masked::Guest),
+        Some(_) => Err(subject::Masked::Category),
     }
 }
