@@ -123,8 +123,11 @@ mod tests {
     use logstore::people::Event;
     use logstore::{Action, Outcome};
 
-    fn linked(links: &[(&str, Mark, Option<i64>, Option<i64>)]) -> People {
-        let entry = |(number, (person, mark, from, to)): (u64, &(&str, Mark, Option<i64>, Option<i64>))| Entry {
+    /// Whose a mark is, from when to when.
+    type Link<'a> = (&'a str, Mark, Option<i64>, Option<i64>);
+
+    fn linked(links: &[Link<'_>]) -> People {
+        let entry = |(number, (person, mark, from, to)): (u64, &Link<'_>)| Entry {
             number,
             at: 0,
             who: "dpo".into(),
