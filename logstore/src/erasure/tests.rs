@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use super::*;
+use crate::approvals::Subject;
+use crate::hold::{Desk, Ground};
 use crate::record::{Action, Auth, Outcome, Record};
 use crate::statements::{ErasureGround, Place, Span};
 use crate::{Durability, Importer, search, verify};
+use jiff::ToSpan;
 
 const DAY: i64 = 86_400_000_000;
 /// 2026-10-01T00:00:00Z.
@@ -130,4 +133,32 @@ async fn a_day_that_is_not_sealed_waits_and_its_records_are_restricted_meanwhile
     let erased = erase_pending_offline(&settings(dir.path())).await.unwrap();
     assert_eq!((erased.days, erased.done, erased.waiting), (vec![], vec![], vec![(number, place.day)]));
     assert_eq!(Statements::read(&register, &opened).unwrap().restricts(&found[0]), Some(number));
+}
+
+#[tokio::test]
+async fn what_is_held_is_erased_only_when_the_hold_is_over_law_5() {
+    let dir = world(&[vec![record(OCTOBER, "p.dupont"), record(OCTOBER + 1, "a.martin")]]).await;
+    let Settings { dir: register, keys, .. } = settings(dir.path());
+    let keys = Keys::open(&keys, &register).unwrap();
+    let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
+    let terms = Terms {
+        ground: Ground::Incident { incident: "2026-12".into() },
+        about: vec![Subject::User("p.dupont".into())],
+        from: OCTOBER,
+        to: OCTOBER + DAY,
+        review: today.saturating_add(1.month()),
+        until: today.saturating_add(2.months()),
+        reason: "an intrusion found late".into(),
+    };
+    let hold = Desk::open(&register, &keys).unwrap().add("dpo", terms, None).unwrap();
+    let span = Span { from: Some(OCTOBER), to: Some(OCTOBER + DAY) };
+    let number = decide(dir.path(), Concerns::User("p.dupont".into(), span));
+    let other = decide(dir.path(), Concerns::User("a.martin".into(), span));
+    let erased = erase_pending_offline(&settings(dir.path())).await.unwrap();
+    assert_eq!((erased.done, erased.waiting), (vec![other], vec![(number, "2026-10-01".into())]));
+    assert_eq!(users(dir.path()).await, ["p.dupont"]);
+    Desk::open(&register, &keys).unwrap().release(hold, "dpo", "over", None).unwrap();
+    assert_eq!(erase_pending_offline(&settings(dir.path())).await.unwrap().done, [number]);
+    assert_eq!(users(dir.path()).await, Vec::<String>::new());
+    holds(dir.path()).await;
 }
