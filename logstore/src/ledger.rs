@@ -144,8 +144,8 @@ impl<'k> OpenLedger<'k> {
             last_at = last_at.max(link.body.at);
             erased.extend(link.body.erases);
         }
-        for number in erased {
-            keys.destroy_entry(ledger.name(), number)?;
+        if !erased.is_empty() {
+            keys.destroy_entries(ledger.name(), &erased)?;
         }
         Ok(OpenLedger { ledger, dir: dir.to_path_buf(), keys, chain, last_at })
     }
@@ -179,9 +179,7 @@ impl<'k> OpenLedger<'k> {
         let body = Body { at: self.now(), hidden: None, erases: numbers.to_vec(), ground: Some(ground.to_owned()) };
         self.write(&body)?;
         crate::crash::point("erasure of entries said");
-        for number in numbers {
-            self.keys.destroy_entry(self.ledger.name(), *number)?;
-        }
+        self.keys.destroy_entries(self.ledger.name(), &numbers.iter().copied().collect())?;
         Ok(())
     }
 

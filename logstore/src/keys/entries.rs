@@ -7,6 +7,7 @@ use super::{KeyError, KeyName, Keys, Master, make_folder, overwrite, write_new};
 use crate::cipher::{Cipher, KEY, random};
 use crate::crash;
 use crate::error::words;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -96,14 +97,19 @@ impl Keys {
         Whose { ledger: ledger.to_owned(), number, name: name.clone() }.file(self).exists()
     }
 
-    /// Destroys the key of an entry: what it hides is gone, wherever it was copied to. Nothing happens when it is gone.
-    pub(crate) fn destroy_entry(&self, ledger: &str, number: u64) -> Result<(), KeyError> {
+    /// Destroys the keys of entries: what they hide is gone, wherever it was copied to. Of those whose key is gone, nothing
+    /// happens.
+    pub(crate) fn destroy_entries(&self, ledger: &str, numbers: &BTreeSet<u64>) -> Result<(), KeyError> {
         let _lock = self.lock()?;
-        for whose in self.entries()?.into_iter().filter(|whose| whose.ledger == ledger && whose.number == number) {
-            destroy(&whose.file(self))?;
+        let mut destroyed = false;
+        for whose in self.entries()? {
+            if whose.ledger == ledger && numbers.contains(&whose.number) {
+                destroy(&whose.file(self))?;
+                destroyed = true;
+            }
         }
         let folder = folder(self.dir());
-        if folder.exists() { sync(&folder).map_err(|error| KeyError(words(&folder, &error))) } else { Ok(()) }
+        if destroyed { sync(&folder).map_err(|error| KeyError(words(&folder, &error))) } else { Ok(()) }
     }
 
     /// Hides every key of an entry under another master key.

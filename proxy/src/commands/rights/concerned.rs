@@ -3,8 +3,10 @@
 use super::super::when::{Day, instant};
 use super::super::{Wrong, runtime};
 use super::Office;
+use crate::access;
 use crate::cli::rights::Which;
 use crate::commands::log::bring_up_to_date;
+use jiff::Timestamp;
 use logstore::statements::{Concerns, Place, Span};
 use logstore::{Record, Search};
 use std::collections::BTreeSet;
@@ -65,7 +67,21 @@ pub(super) fn concerned(office: &Office, which: &Which, bounds: Bounds) -> Resul
         eprintln!("nothing found: no record in this register is concerned, and nothing is written");
         return Ok(None);
     }
+    if let Concerns::User(user, _) = &concerns {
+        for other in others(office, user)? {
+            eprintln!("{user} is also {other}: a statement reaches what it names alone, say the same of it");
+        }
+    }
     Ok(Some(Concerned { concerns, count }))
+}
+
+/// Under what else this person is in the register.
+fn others(office: &Office, user: &str) -> Result<Vec<String>, Wrong> {
+    let people = access::people(&office.config)?;
+    let person = people.owner(user, Timestamp::now().as_microsecond());
+    let accounts = people.accounts(person).into_iter().filter(|(name, _)| !name.eq_ignore_ascii_case(user));
+    let addresses = people.addresses(person).into_iter().map(|(address, _)| format!("the address {address}"));
+    Ok(accounts.map(|(name, _)| format!("the account {name}")).chain(addresses).collect())
 }
 
 /// How many records there are now.
