@@ -325,6 +325,48 @@ fn a_disk_that_fills_leaves_nothing_under_the_final_name_and_the_request_open() 
     gate.say(&["export", "verify", "out/DD-1.zip"]);
 }
 
+#[test]
+fn what_a_hold_has_kept_past_its_day_is_in_the_answer_and_nothing_tells_of_a_judicial_one_law_9_d() {
+    let gate = Setup::new().config("[log]\nretention_days = 365").prepare();
+    let log = [
+        visit("a.martin", "10.0.0.7", 200, "held.test"),
+        visit("a.martin", "10.0.0.7", 199, "secret.test"),
+        visit("a.martin", "10.0.0.7", 4, "new.test"),
+        visit("p.dupont", "10.0.0.8", 3, "new.test"),
+        visit("p.dupont", "10.0.0.8", 2, "new.test"),
+        visit("p.dupont", "10.0.0.8", 1, "new.test"),
+    ];
+    bring(&gate, &log.concat());
+    let hold = |ground: [&str; 4], ago: u64| {
+        let (from, to) = (day(ago + 1), day(ago));
+        let (review, until) = (day_to_come(60), day_to_come(200));
+        let of = ["--user", "a.martin", "--from", &from, "--to", &to, "--review", &review, "--until", &until];
+        gate.say(&[&["hold", "add", "--reason", "an intrusion found late"], &ground[..], &of].concat());
+    };
+    hold(["--ground", "incident", "--incident", "2026-12"], 200);
+    hold(["--ground", "judicial", "--reference", "RQ-1"], 199);
+    let text = fs::read_to_string(gate.path("octroi.toml")).expect("it is ours");
+    gate.write("octroi.toml", text.replace("retention_days = 365", "retention_days = 150"));
+    gate.say(&["log", "purge"]);
+    let told = subject(&gate, &[]);
+    assert_eq!((&told["records"], &told["proved"]), (&2.into(), &2.into()), "{told}");
+    assert_eq!(hosts(&entry(&bundle(&gate), "records.json")), ["held.test", "new.test"]);
+    gate.say(&["export", "verify", "out/DD-1.zip"]);
+    let report = words(&entry(&bundle(&gate), "report.html"));
+    assert!(report.contains("analyse d’un incident de sécurité"), "the ground is told, and until when");
+    assert!(!report.contains("RQ-1") && !report.contains("secret.test"));
+    // The authority gets what was kept, for whatever reason.
+    let (from, to) = (day(201), day(1));
+    let got = requisition(&gate, "RQ-1", &["--user", "a.martin", "--from", &from, "--to", &to]);
+    assert_eq!((&got["records"], &got["proved"]), (&3.into(), &3.into()), "{got}");
+}
+
+/// The day so many days from now, in UTC.
+fn day_to_come(days: u64) -> String {
+    let output = Command::new("date").args(["-u", "-d", &format!("+{days} days"), "+%Y-%m-%d"]).output();
+    String::from_utf8_lossy(&output.expect("coreutils").stdout).trim().to_owned()
+}
+
 /// Makes the bundle of a requisition; what is said of it.
 fn requisition(gate: &Gate, reference: &str, more: &[&str]) -> Value {
     json(&gate.say(&[&ordered(reference)[..], more, &["--json"]].concat()))

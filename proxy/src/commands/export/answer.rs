@@ -1,7 +1,7 @@
 //! What was found, as letter and report tell it: values of the configuration, of the charter and of the register put into one
 //! [`SubjectFile`].
 
-use super::beside;
+use super::beside::{self, Said};
 use super::looks::{Deed, Look};
 use super::person::Whose;
 use super::tally::{Tally, decided, destination};
@@ -18,10 +18,9 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, ZonedDateTime};
 use logstore::Record;
 use logstore::fields::{Export, fields};
-use logstore::ledger::Entry;
+use logstore::hold::{Ground, Hold};
 use logstore::people::{Period, Role as Held};
 use logstore::requests::Requests;
-use logstore::statements::Statement;
 use policy::Charter as Rules;
 use policy::verdict::Text;
 
@@ -72,8 +71,10 @@ pub(super) struct Answer<'a> {
     pub(super) withheld: u64,
     pub(super) looks: &'a [Look],
     pub(super) deeds: &'a [Deed],
-    pub(super) statements: &'a [&'a Entry<Statement>],
+    pub(super) statements: &'a [Said<'a>],
     pub(super) reviewed: bool,
+    /// Why some of the records are kept beyond their term; none of those that nobody may know of.
+    pub(super) holds: Vec<&'a Hold>,
     pub(super) fingerprint: String,
 }
 
@@ -96,7 +97,7 @@ impl Answer<'_> {
             records: self.tally.last.iter().rev().map(|found| record(found, self.charter, &config.time_zone)).collect(),
             beside: self.beside(),
             looks: self.looks.iter().filter_map(|look| self.look(look)).collect(),
-            holds: Vec::new(),
+            holds: self.holds.iter().filter_map(|hold| kept(hold)).collect(),
             charter: Charter {
                 title: self.charter.title().to_owned(),
                 version: self.charter.version().to_owned(),
@@ -255,6 +256,17 @@ fn labelled(charter: &Rules, category: &str) -> Text {
     charter.label(category).cloned().unwrap_or_else(named)
 }
 
+/// A hold as documents tell it; none of one that nobody may know of.
+fn kept(hold: &Hold) -> Option<subject::Hold> {
+    let ground = match hold.terms.ground {
+        Ground::Judicial { .. } => return None,
+        Ground::Litigation { .. } => subject::Ground::Litigation,
+        Ground::Incident { .. } => subject::Ground::Incident,
+        Ground::Rights { .. } => subject::Ground::Rights,
+    };
+    Some(subject::Hold { ground, until: hold.terms.until })
+}
+
 /// A role as documents name it; none for that of the desk that answers authorities.
 fn role(held: Held) -> Option<Role> {
     Some(match held {
@@ -286,6 +298,9 @@ fn statement_in_words(kind: &str, language: Language) -> &str {
 fn act_in_words(act: &str, language: Language) -> String {
     let words = match act {
         "search" => ("recherche dans le registre", "search in the register"),
+        "stats" | "report" => ("chiffres qui ne désignent personne", "figures about nobody"),
+        "replay" => ("essai d'un projet de charte, sans noms", "trial of a draft charter, without names"),
+        "hold" => ("conservation de données au-delà de leur terme", "data kept beyond their term"),
         "search refused" => ("recherche refusée", "search refused"),
         "tail" => ("suivi en direct, sous pseudonymes", "live view, under pseudonyms"),
         "verify" => ("vérification du registre", "verification of the register"),
@@ -298,6 +313,7 @@ fn act_in_words(act: &str, language: Language) -> String {
         "stop" => ("arrêt", "stop"),
         "role" => ("habilitation donnée ou retirée", "role given or taken"),
         "undertaking" => ("engagement de confidentialité", "confidentiality undertaking"),
+        "unlink" => ("rattachement retiré", "link withdrawn"),
         "link" => ("rattachement d'un compte ou d'une adresse", "account or address linked"),
         "asked" => ("demande d'accord", "approval asked for"),
         "approved" => ("accord donné", "approval given"),

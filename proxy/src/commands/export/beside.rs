@@ -11,6 +11,9 @@ use logstore::statements::{Concerns, Says, Statement, Statements};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+/// A statement, with its number, its date and who wrote it.
+pub(super) type Said<'s> = &'s Entry<Statement>;
+
 /// `account.json`: how the person is known to the gate. Of a local account everything but the hash of its password.
 pub(super) fn account(whose: &Whose, local: &Table, requests: &Requests, reference: &str, withheld: u64) -> Value {
     let period = |period: &Period| json!({ "from": period.from.map(utc), "to": period.to.map(utc) });

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use logstore::approvals::{Approvals, Asked};
 use logstore::audit::Act;
+use logstore::hold::{Holds, Terms};
 use logstore::people::Role;
 use logstore::pseudonym::Pseudonyms;
 use logstore::{Record, Search};
@@ -55,6 +56,7 @@ struct Watch {
     user: Option<String>,
     client: Option<String>,
     within: Option<Asked>,
+    held: Option<Terms>,
 }
 
 /// What looks are judged by.
@@ -63,6 +65,8 @@ pub(super) struct Trail<'t> {
     pub(super) acts: &'t [Act],
     /// What was approved.
     pub(super) approvals: &'t Approvals,
+    /// What is held.
+    pub(super) holds: &'t Holds,
     /// What is answered now: making the answer is no look.
     pub(super) reference: &'t str,
     /// Nothing from then on counts.
@@ -106,6 +110,18 @@ impl Looks {
                 "read restricted" => {
                     let number = said("statement").and_then(|number| number.parse().ok());
                     looks.restricted.extend(number.map(|number| (number, look(Role::Rights))));
+                }
+                "hold" if act.count > 0 && said("act") == Some("read") => {
+                    let hold = said("hold").and_then(|number| trail.holds.get(number.parse().ok()?).ok());
+                    looks.open.extend(hold.map(|hold| Watch {
+                        look: look(Role::Investigator),
+                        at: at.as_microsecond(),
+                        search: Search::default(),
+                        user: None,
+                        client: None,
+                        within: None,
+                        held: Some(hold.terms.clone()),
+                    }));
                 }
                 super::SUBJECT => {
                     let theirs = said("user").is_some_and(|user| whose.is_called(user));
@@ -154,7 +170,7 @@ impl Looks {
         };
         let request = said("request").and_then(|number| number.parse().ok());
         let within = request.and_then(|number| trail.approvals.get(number).ok()).map(|request| request.asked.clone());
-        self.open.push(Watch { look, at: at.as_microsecond(), search, user, client, within });
+        self.open.push(Watch { look, at: at.as_microsecond(), search, user, client, within, held: None });
     }
 
     /// Has the looks see a record of the person's: those that reached it are certain.
@@ -168,6 +184,7 @@ impl Looks {
             record.opened_at < watch.at
                 && watch.search.covers(record)
                 && watch.within.as_ref().is_none_or(|asked| asked.covers(record, whose.people()))
+                && watch.held.as_ref().is_none_or(|terms| terms.covers(record, whose.people()))
                 && watch.user.as_ref().is_none_or(|wanted| user().as_ref() == Some(wanted))
                 && watch.client.as_ref().is_none_or(|wanted| month.address(record.client_ip) == *wanted)
         };
@@ -208,8 +225,8 @@ mod tests {
         let pseudonyms = Pseudonyms::open(&dir.path().join("pseudonyms")).expect("made");
         let whose = Whose::of(People::default(), &Table::default(), "a.martin", false).expect("one person");
         let until = "2026-11-21T00:00:00Z".parse().expect("an instant");
-        let (approvals, zone) = (Approvals::default(), TimeZone::UTC);
-        let trail = Trail { acts, approvals: &approvals, reference: "DD-2", until, zone: &zone };
+        let (approvals, holds, zone) = (Approvals::default(), Holds::default(), TimeZone::UTC);
+        let trail = Trail { acts, approvals: &approvals, holds: &holds, reference: "DD-2", until, zone: &zone };
         Looks::of(&trail, &whose, pseudonyms).into_certain(&[7])
     }
 

@@ -123,11 +123,10 @@ mod tests {
     use logstore::people::Event;
     use logstore::{Action, Outcome};
 
-    /// Whose a mark is, from when to when.
-    type Link<'a> = (&'a str, Mark, Option<i64>, Option<i64>);
+    type Linked<'l> = (&'l str, Mark, Option<i64>, Option<i64>);
 
-    fn linked(links: &[Link<'_>]) -> People {
-        let entry = |(number, (person, mark, from, to)): (u64, &Link<'_>)| Entry {
+    fn linked(links: &[Linked<'_>]) -> People {
+        let entry = |(number, (person, mark, from, to)): (u64, &Linked<'_>)| Entry {
             number,
             at: 0,
             who: "dpo".into(),

@@ -7,6 +7,7 @@
 mod papers;
 mod scope;
 
+use super::kept::Kept;
 use super::subject::{add_document, add_texts, head};
 use super::tally::Tally;
 use super::{Dated, DayByDay, REQUISITION, dated, file, language, options};
@@ -20,11 +21,12 @@ use crate::register;
 use jiff::Timestamp;
 use logstore::approvals::{Asked, Kind, LONGEST};
 use logstore::bundle::{self, Bundle, Encryption, Head, Made};
+use logstore::hold::Holds;
 use logstore::people::Role;
 use logstore::requests::{self, is_reference};
 use logstore::requisitions::{Act, Desk, Produced, Refusal, Required, Requisitions};
 use logstore::statements::Statements;
-use logstore::{ClockState, Keys, Record, seal};
+use logstore::{ClockState, Keys, ProvenDay, Record, seal};
 use scope::Scope;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -189,10 +191,22 @@ impl Order<'_> {
             });
             unread.extend(runtime.block_on(visited).map_err(Wrong::because)?);
         }
+        let mut kept = self.kept()?;
+        while let Some(day) = kept.next() {
+            day.records.iter().for_each(|found| tally.add(&found.record, &statements));
+        }
         match unread.first() {
             Some(day) => Err(Wrong(format!("nothing is made, because the answer would not be whole: {day}"))),
             None => Ok(tally),
         }
+    }
+
+    /// What holds have kept of it, whatever their ground.
+    fn kept(&self) -> Result<Kept, Wrong> {
+        let dir = self.config.register_dir();
+        let holds = Holds::read(&dir, &self.keys).map_err(Wrong::because)?;
+        let holds = holds.all().filter(|hold| hold.is_kept());
+        Kept::for_holds(&dir, &self.keys, holds, |record| self.scope.holds(record))
     }
 
     /// Says how many persons an address or a host opens; whether that is understood.
@@ -246,7 +260,8 @@ impl Order<'_> {
         let from = self.scope.period.from.and_then(|from| Timestamp::from_microsecond(from).ok());
         let mut shown = DayByDay::new(from, self.dated.until, config.log.retention_days);
         let searches = self.scope.searches();
-        let visited = logstore::visit_proven(&dir, &self.keys, &searches, |mut day| {
+        let mut kept = self.kept()?;
+        let mut take = |mut day: ProvenDay| {
             day.retain(|record| self.scope.holds(record));
             day.records.iter().for_each(|found| tally.add(&found.record, &statements));
             clocks.extend(day.seal.as_deref().and_then(seal::said).map(|seal| (seal.day, seal.clock)));
@@ -258,8 +273,27 @@ impl Order<'_> {
                     ControlFlow::Break(())
                 }
             }
+        };
+        let visited = logstore::visit_proven(&dir, &self.keys, &searches, |day| {
+            while let Some(before) = kept.before(&day.day) {
+                take(before)?;
+            }
+            kept.is_there(&day.day);
+            take(day)
         });
         let unread = runtime.block_on(visited).map_err(Wrong::because)?;
+        while let Some(day) = kept.next() {
+            if take(day).is_break() {
+                break;
+            }
+        }
+        if !kept.rest().is_empty() {
+            let rest = serde_json::to_vec_pretty(kept.rest()).map_err(Wrong::because)?;
+            let what = self
+                .language
+                .pick("Des enregistrements conservés au-delà de leur terme", "Records kept beyond their term");
+            bundle.add_file("held.json", "application/json", what, &rest).map_err(Wrong::because)?;
+        }
         drop(shown);
         if let Some(why) = failed {
             return Err(Wrong::because(why));

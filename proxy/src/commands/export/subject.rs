@@ -4,6 +4,7 @@
 //! only then does the file get its name. Nothing found is an answer too: a bundle says so, and the exit status is 0.
 
 use super::answer::Answer as Told;
+use super::kept::Kept;
 use super::looks::{Looks, Trail};
 use super::person::{Theirs, Whose};
 use super::tally::Tally;
@@ -21,12 +22,13 @@ use crate::register;
 use jiff::Timestamp;
 use logstore::audit;
 use logstore::bundle::{self, Bundle, Head, Made};
+use logstore::hold::{Hold, Holds};
 use logstore::people::{self, Period, Role};
 use logstore::requests::{self, Desk, Requests, Right, is_reference};
 use logstore::statements::Statements;
 use logstore::{Keys, ProvenDay, approvals};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -68,6 +70,7 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
     let options = options(&asked.into, &config, language)?;
     let statements = Statements::read(&dir, &keys).map_err(Wrong::because)?;
     let approvals = approvals::read(&dir, &keys).map_err(Wrong::because)?;
+    let holds = Holds::read(&dir, &keys).map_err(Wrong::because)?;
     let pseudonyms = register::pseudonyms(&config).map_err(Wrong::because)?;
 
     let runtime = crate::commands::runtime()?;
@@ -75,6 +78,7 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
     let trail = Trail {
         acts: &acts,
         approvals: &approvals,
+        holds: &holds,
         reference: &asked.reference,
         until: dated.until,
         zone: &config.time_zone,
@@ -92,8 +96,11 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
     // What was taken out for this request when it was received; its days may be purged since.
     let taken_out =
         request.map(|request| requests::extracted(&dir, &keys, request)).transpose().map_err(Wrong::because)?;
-    let mut taken_out: VecDeque<ProvenDay> = taken_out.into_iter().flatten().collect();
-    taken_out.make_contiguous().sort_by(|one, other| one.day.cmp(&other.day));
+    // And what holds have kept of theirs, but for those that nobody may know of.
+    let holds: Vec<&Hold> = holds.all().filter(|hold| hold.is_kept() && !hold.is_secret()).collect();
+    let mut kept = Kept::for_holds(&dir, &keys, holds.iter().copied(), |record| whose.holds(record) != Theirs::No)?;
+    taken_out.into_iter().flatten().for_each(|day| kept.add(day));
+    let mut held: BTreeSet<u64> = BTreeSet::new();
     let mut take = |mut day: ProvenDay| {
         day.retain(|record| {
             let theirs = if period.holds(record.opened_at) { whose.holds(record) } else { Theirs::No };
@@ -101,6 +108,8 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
             theirs == Theirs::Yes
         });
         for found in &day.records {
+            let covers = |hold: &&&Hold| hold.terms.covers(&found.record, whose.people());
+            held.extend(holds.iter().filter(covers).map(|hold| hold.number));
             tally.add(&found.record, &statements);
             looks.see(&found.record, &whose);
         }
@@ -114,13 +123,13 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
         }
     };
     let visited = runtime.block_on(logstore::visit_proven(&dir, &keys, &whose.searches(period), |day| {
-        while let Some(before) = taken_out.pop_front_if(|before| before.day < day.day) {
+        while let Some(before) = kept.before(&day.day) {
             take(before)?;
         }
-        taken_out.retain(|same| same.day != day.day);
+        kept.is_there(&day.day);
         take(day)
     }));
-    while let Some(day) = taken_out.pop_front().filter(|_| visited.is_ok()) {
+    while let Some(day) = kept.next() {
         if take(day).is_break() {
             break;
         }
@@ -152,6 +161,7 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
         deeds: &deeds,
         statements: &said,
         reviewed: asked.texts_reviewed,
+        holds: holds.iter().copied().filter(|hold| held.contains(&hold.number)).collect(),
         fingerprint: keys.public().fingerprint(),
     };
     let found = told.file();
@@ -165,6 +175,10 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
     add_documents(&mut bundle, &found, language)?;
     for (name, value) in &joined {
         add_json(&mut bundle, name, value, language)?;
+    }
+    if !kept.rest().is_empty() {
+        // Of two holds that kept different records of one day, what the larger has not.
+        add_json(&mut bundle, "held.json", &json!(kept.rest()), language)?;
     }
     add_texts(&mut bundle, &asked.reference, &keys)?;
 
@@ -313,6 +327,9 @@ fn add_json(bundle: &mut Bundle<'_>, name: &str, value: &Value, language: Langua
         }
         "account.json" => language.pick("Les comptes, adresses, habilitations", "Accounts, addresses, roles"),
         "looks.json" => language.pick("Les consultations : date, finalité, rôle", "Looks: date, purpose, role"),
+        "held.json" => {
+            language.pick("Des enregistrements conservés au-delà de leur terme", "Records kept beyond their term")
+        }
         "acts.json" => language.pick("Les actes de la personne sur le registre", "What the person did to the register"),
         _ => language.pick("Ce dont il n’est rien conservé", "What nothing is kept of"),
     };

@@ -55,7 +55,7 @@ fn facts(body: &mut Writer, file: &SubjectFile) {
         ),
         (
             body.words("Rapport établi le", "Report made on", &[]),
-            Prose::plain(wording::moment(language, &file.answered)),
+            Prose::plain(wording::date(language, file.answered.date())),
         ),
         (body.words("Période", "Period", &[]), body.say("du {} au {}", "{} to {}", &[&from, &to])),
         (
