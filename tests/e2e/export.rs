@@ -210,6 +210,37 @@ fn names_dates_and_references_that_cannot_be_are_refused_before_anything_is_made
 }
 
 #[test]
+fn a_request_is_answered_once_and_restricted_records_are_in_it_with_their_statements_law_9_and_10() {
+    let gate = register();
+    for (reference, right, user) in
+        [("DD-1", "access", "a.martin"), ("DD-2", "access", "p.dupont"), ("DD-3", "rectification", "a.martin")]
+    {
+        let request =
+            ["requests", "open", "--right", right, "--user", user, "--channel", "mailbox", "--identity", "mailbox"];
+        gate.say(&[&request[..], &["--reference", reference, "--out", "letters"]].concat());
+    }
+    let own = ["--user", "a.martin", "--ground", "claim", "--text", "Needed for a claim.", "--reference", "DD-3"];
+    gate.say(&[&["restrict", "add"], &own[..]].concat());
+    // What answers somebody else may name them.
+    let others =
+        ["--user", "a.martin", "--from", &day(6), "--to", &day(1), "--text", "Was p.dupont.", "--reference", "DD-2"];
+    gate.say(&[&["rectify"], &others[..]].concat());
+    let of = |reference: &'static str| ["export", "subject", "a.martin", "--reference", reference, "--out", "out"];
+    assert!(refused(&gate, &of("DD-2"), 1).contains("another person's"));
+    assert!(refused(&gate, &of("DD-3"), 1).contains("one of rectification, not of access"));
+    let told = subject(&gate, &[]);
+    assert_eq!(told["records"], 4, "restricted for others, not for the person: {told}");
+    let statements = entry(&bundle(&gate), "statements.json");
+    assert!(statements.contains("Needed for a claim.") && !statements.contains("p.dupont"), "{statements}");
+    assert!(statements.contains("other persons"), "that something is withheld is told: {statements}");
+    let shown = json(&gate.say(&["requests", "show", "DD-1", "--json"]));
+    assert_eq!(shown["bundle"], told["sha256"], "{shown}");
+    assert!(refused(&gate, &of("DD-1"), 1).contains("is used"));
+    gate.say(&["requests", "close", "DD-1", "--delivery", "encrypted", "--out", "letters"]);
+    assert!(refused(&gate, &[&of("DD-1")[..], &["--again"]].concat(), 1).contains("has ended"));
+}
+
+#[test]
 fn former_names_count_in_their_time_and_lines_of_shared_addresses_are_counted_and_withheld() {
     let gate = register();
     gate.say(&["user", "link", "j.petit", "--account", "a.martin"]);
