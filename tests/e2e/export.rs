@@ -1,6 +1,5 @@
-//! Bundles: a request for access answered (`law.md` 9), a requisition answered (`law.md` 11), and both proved. Each line of what the
-//! law asks has a test that names it.
-use crate::identity::{PASSWORD, with_password};
+//! Bundles: a request for access answered (`law.md` 9), and proved. Each line of what the law asks has a test that names it.
+use crate::identity::with_password;
 use crate::imports::{bring, line};
 use harness::{Gate, Setup, binary};
 use serde_json::Value;
@@ -8,16 +7,16 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn json(text: &str) -> Value {
+pub(crate) fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("not JSON: {error}\n{text}"))
 }
 
 /// What a command that is answered no, or is wrong, says.
-fn refused(gate: &Gate, args: &[&str], code: i32) -> String {
+pub(crate) fn refused(gate: &Gate, args: &[&str], code: i32) -> String {
     let output = gate.octroi(args);
     let said = said(&output);
     assert_eq!(output.status.code(), Some(code), "octroi {}: {said}", args.join(" "));
@@ -25,12 +24,12 @@ fn refused(gate: &Gate, args: &[&str], code: i32) -> String {
 }
 
 /// A visit of somebody, so many days ago.
-fn visit(user: &str, client: &str, days: u64, host: &str) -> String {
+pub(crate) fn visit(user: &str, client: &str, days: u64, host: &str) -> String {
     line(days, host, "/").replace("a.martin", user).replace("10.0.0.7", client)
 }
 
 /// Sealed days of two persons, one of them under two spellings, and of an address without a name.
-fn register() -> Gate {
+pub(crate) fn register() -> Gate {
     let gate = Setup::new().prepare();
     let log = [
         visit("a.martin", "10.0.0.7", 9, "old.test"),
@@ -56,7 +55,7 @@ fn bundle(gate: &Gate) -> PathBuf {
 }
 
 /// An entry of a bundle, by a program of others'.
-fn entry(bundle: &PathBuf, name: &str) -> String {
+pub(crate) fn entry(bundle: &PathBuf, name: &str) -> String {
     let output = Command::new("unzip").arg("-p").arg(bundle).arg(name).output().expect("tests/run installs unzip");
     assert!(output.status.success(), "{name}: {}", said(&output));
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -68,11 +67,11 @@ fn names(bundle: &PathBuf) -> Vec<String> {
 }
 
 /// A page as it reads.
-fn words(page: &str) -> String {
+pub(crate) fn words(page: &str) -> String {
     page.replace("&nbsp;", " ").replace("&#8239;", " ").replace(['\u{a0}', '\u{202f}'], " ").replace("&#39;", "'")
 }
 
-fn hosts(records: &str) -> Vec<String> {
+pub(crate) fn hosts(records: &str) -> Vec<String> {
     let records = json(records);
     let records = records.as_array().expect("a list");
     records.iter().map(|record| record["host"].as_str().unwrap_or("masked").to_owned()).collect()
@@ -399,12 +398,12 @@ fn day_to_come(days: u64) -> String {
 }
 
 /// Makes the bundle of a requisition; what is said of it.
-fn requisition(gate: &Gate, reference: &str, more: &[&str]) -> Value {
+pub(crate) fn requisition(gate: &Gate, reference: &str, more: &[&str]) -> Value {
     json(&gate.say(&[&ordered(reference)[..], more, &["--json"]].concat()))
 }
 
 /// The words of a requisition of the last 30 days, but for its scope.
-fn ordered(reference: &str) -> [&str; 10] {
+pub(crate) fn ordered(reference: &str) -> [&str; 10] {
     [
         "export",
         "requisition",
@@ -420,154 +419,8 @@ fn ordered(reference: &str) -> [&str; 10] {
 }
 
 /// The day so many days ago, in UTC.
-fn day(ago: u64) -> String {
+pub(crate) fn day(ago: u64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
     let output = Command::new("date").args(["-u", "-d", &format!("@{}", now - ago * 86_400), "+%Y-%m-%d"]).output();
     String::from_utf8_lossy(&output.expect("coreutils").stdout).trim().to_owned()
-}
-
-#[test]
-fn a_requisition_gets_exactly_its_scope_with_its_papers_law_11() {
-    let gate = register();
-    let (from, to) = (day(6), day(1));
-    let period = ["--from", from.as_str(), "--to", to.as_str()];
-    let told = requisition(
-        &gate,
-        "RQ-1",
-        &[&period[..], &["--user", "a.martin", "--case", "PV 2026/12", "--officer-name", "X"]].concat(),
-    );
-    assert_eq!((&told["records"], &told["masked"]), (&3.into(), &1.into()), "{told}");
-    let bundle = gate.path("rq/RQ-1.zip");
-    assert_eq!(hosts(&entry(&bundle, "records.json")), ["upper.test", "masked", "last.test"], "masked stays masked");
-    let inventory = words(&fs::read_to_string(gate.path("rq/RQ-1-inventory.html")).expect("an inventory"));
-    let sha256 = told["sha256"].as_str().expect("a hash");
-    for part in [sha256, "RQ-1.zip", "Tribunal judiciaire de Lyon", "77-1-1", "PV 2026/12", "a.martin"] {
-        assert!(inventory.contains(part), "{part}");
-    }
-    for paper in ["RQ-1-inventory.pdf", "RQ-1-handover.pdf", "RQ-1-handover.html"] {
-        assert!(gate.path(&format!("rq/{paper}")).exists(), "{paper}");
-    }
-    gate.say(&["export", "verify", "rq/RQ-1.zip"]);
-    // What is required is answered once; another scope is another requisition.
-    let again = refused(&gate, &[&ordered("RQ-1")[..], &period, &["--user", "a.martin"]].concat(), 1);
-    assert!(again.contains("was answered on") && again.contains(sha256), "{again}");
-    let nothing = requisition(&gate, "RQ-2", &[&period[..], &["--user", "nobody"]].concat());
-    assert_eq!(nothing["records"], 0);
-    assert!(words(&entry(&gate.path("rq/RQ-2.zip"), "neant.html")).contains("Néant"), "signed, and nothing in it");
-    gate.say(&["export", "verify", "rq/RQ-2.zip"]);
-}
-
-#[test]
-fn an_unbounded_requisition_is_none_and_an_address_or_a_host_says_whom_it_opens_law_11() {
-    let gate = register();
-    let (from, to) = (day(20), day(0));
-    let period = ["--from", from.as_str(), "--to", to.as_str()];
-    refused(&gate, &[&ordered("RQ-1")[..], &period].concat(), 2);
-    refused(&gate, &[&ordered("RQ-1")[..], &["--user", "a.martin", "--from", &from]].concat(), 2);
-    refused(&gate, &[&ordered("RQ-1")[..], &["--user", "a.martin", "--from", &to, "--to", &from]].concat(), 2);
-    let wide = refused(&gate, &[&ordered("RQ-1")[..], &period, &["--client", "0.0.0.0/0"]].concat(), 2);
-    assert!(wide.contains("no scope"), "{wide}");
-    let late = refused(
-        &gate,
-        &[&ordered("RQ-1")[..], &["--user", "x", "--from", "2999-01-01", "--to", "2999-01-02"]].concat(),
-        2,
-    );
-    assert!(late.contains("has not passed"), "{late}");
-    let host = [&ordered("RQ-1")[..], &period, &["--host", "last.test"]].concat();
-    let warned = refused(&gate, &host, 1);
-    assert!(warned.contains("2 records") && warned.contains("2 persons") && warned.contains("--confirm"), "{warned}");
-    assert!(!gate.path("rq").join("RQ-1.zip").exists());
-    let told = json(&gate.say(&[&host[..], &["--confirm", "--json"]].concat()));
-    assert_eq!((&told["records"], &told["persons"]), (&2.into(), &2.into()), "{told}");
-    let told = requisition(&gate, "RQ-2", &[&period[..], &["--client", "10.0.0.9"]].concat());
-    assert_eq!(told["records"], 1, "{told}");
-}
-
-#[test]
-fn a_requisition_for_an_age_recipient_is_opened_by_nobody_else() {
-    let gate = register();
-    let made =
-        Command::new("age-keygen").arg("-o").arg(gate.path("court.key")).output().expect("tests/run installs age");
-    let key = String::from_utf8_lossy(&made.stderr).split_whitespace().last().expect("a recipient").to_owned();
-    let (from, to) = (day(20), day(0));
-    let of = ["--from", &from, "--to", &to, "--user", "a.martin", "--age-recipient", &key];
-    let told = requisition(&gate, "RQ-1", &of);
-    assert!(told["file"].as_str().is_some_and(|file| file.ends_with("RQ-1.zip.age")), "{told}");
-    assert!(refused(&gate, &["export", "verify", "rq/RQ-1.zip.age"], 1).contains("decrypt it first"));
-    let mut opened = Command::new("age");
-    opened.args(["--decrypt", "-i"]).arg(gate.path("court.key")).arg("-o").arg(gate.path("opened.zip"));
-    assert!(opened.arg(gate.path("rq/RQ-1.zip.age")).status().expect("tests/run installs age").success());
-    gate.say(&["export", "verify", "opened.zip", "--public-key", "data.keys/seal.pub"]);
-    let of = ["--from", &from, "--to", &to, "--user", "a.martin", "--age-recipient", "age1nobody"];
-    assert!(refused(&gate, &[&ordered("RQ-2")[..], &of].concat(), 2).contains("no age recipient"));
-}
-
-/// A command by an account, whatever comes of it.
-fn by(gate: &Gate, who: &str, args: &[&str]) -> Output {
-    with_password(gate, &[args, &["--as", who, "--password-stdin"]].concat(), PASSWORD)
-}
-
-#[test]
-fn a_requisition_takes_two_persons_and_nobody_else_learns_of_it_law_8_and_11() {
-    let gate = register();
-    let accounts = [
-        ("j.judicial", "judicial"),
-        ("a.approver", "approver"),
-        ("r.rights", "rights"),
-        ("a.auditor", "auditor"),
-        ("o.operator", "operator"),
-    ];
-    for (name, _) in accounts {
-        assert!(with_password(&gate, &["user", "add", name, "--password-stdin"], PASSWORD).status.success());
-    }
-    // The approver last: from then on giving a role takes two persons.
-    for (name, role) in [accounts[4], accounts[3], accounts[2], accounts[0], accounts[1]] {
-        gate.say(&["user", "role", name, "--add", role]);
-        if ["judicial", "approver", "rights"].contains(&role) {
-            let signed = with_password(&gate, &["user", "undertake", name, "--password-stdin"], PASSWORD);
-            assert!(signed.status.success(), "{}", said(&signed));
-        }
-    }
-    let (from, to) = (day(20), day(0));
-    let asked = [&ordered("RQ-1")[..], &["--from", &from, "--to", &to, "--user", "a.martin"]].concat();
-    for who in ["r.rights", "o.operator", "a.approver", "a.auditor"] {
-        let refused = by(&gate, who, &asked);
-        assert!(
-            refused.status.code() == Some(1) && said(&refused).contains("role judicial"),
-            "{who}: {}",
-            said(&refused)
-        );
-    }
-    let waits = by(&gate, "j.judicial", &asked);
-    assert!(waits.status.code() == Some(1) && said(&waits).contains("octroi scope approve"), "{}", said(&waits));
-    let number = said(&waits)
-        .split("scope approve ")
-        .nth(1)
-        .and_then(|rest| rest.split(' ').next())
-        .expect("a number")
-        .to_owned();
-    let own = by(&gate, "j.judicial", &["scope", "approve", &number]);
-    assert_eq!(own.status.code(), Some(1), "nobody approves their own: {}", said(&own));
-    assert!(!gate.path("rq/RQ-1.zip").exists());
-    let approved = by(&gate, "a.approver", &["scope", "approve", &number]);
-    assert!(approved.status.success(), "{}", said(&approved));
-    let made = by(&gate, "j.judicial", &asked);
-    assert!(made.status.success(), "{}", said(&made));
-    let handover = words(&fs::read_to_string(gate.path("rq/RQ-1-handover.html")).expect("a draft"));
-    assert!(handover.contains("j.judicial") && handover.contains("a.approver"), "both persons in charge");
-    // Who answers requisitions reads of it; an auditor, an operator, the rights desk don't.
-    assert!(said(&by(&gate, "j.judicial", &["audit", "--act", "requisition"])).contains("RQ-1"));
-    for (who, args) in [
-        ("a.auditor", &["audit"][..]),
-        ("a.auditor", &["scope", "list"]),
-        ("r.rights", &["scope", "list"]),
-        ("o.operator", &["scope", "list"]),
-    ] {
-        let told = said(&by(&gate, who, args));
-        for hidden in ["RQ-1", "requisition", "Tribunal"] {
-            assert!(!told.contains(hidden), "{who} {args:?}: {told}");
-        }
-    }
-    let answered = by(&gate, "r.rights", &["export", "subject", "a.martin", "--reference", "DD-1", "--out", "out"]);
-    assert!(said(&answered).contains("octroi requests open"), "with roles a request comes first: {}", said(&answered));
 }

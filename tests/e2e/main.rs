@@ -48,8 +48,11 @@ mod identity;
 // Destinations that the register is never told: protected categories, protected persons, guests.
 mod masking;
 
-// Bundles: requests for access and requisitions answered, and proved.
+// Bundles: requests for access answered, and proved.
 mod export;
+
+// Requisitions: exactly the scope, two persons, nobody else learns of it.
+mod requisitions;
 
 // What the gate serves itself: PAC file, health, readiness.
 mod pages;

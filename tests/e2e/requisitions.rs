@@ -1,0 +1,152 @@
+//! Requisitions (`law.md` 11): exactly the scope, two persons, nobody else learns of it.
+use crate::export::{day, entry, hosts, json, ordered, refused, register, requisition, said, words};
+use crate::identity::{PASSWORD, with_password};
+use harness::Gate;
+use std::fs;
+use std::process::{Command, Output};
+
+#[test]
+fn a_requisition_gets_exactly_its_scope_with_its_papers_law_11() {
+    let gate = register();
+    let (from, to) = (day(6), day(1));
+    let period = ["--from", from.as_str(), "--to", to.as_str()];
+    let told = requisition(
+        &gate,
+        "RQ-1",
+        &[&period[..], &["--user", "a.martin", "--case", "PV 2026/12", "--officer-name", "X"]].concat(),
+    );
+    assert_eq!((&told["records"], &told["masked"]), (&3.into(), &1.into()), "{told}");
+    let bundle = gate.path("rq/RQ-1.zip");
+    assert_eq!(hosts(&entry(&bundle, "records.json")), ["upper.test", "masked", "last.test"], "masked stays masked");
+    let inventory = words(&fs::read_to_string(gate.path("rq/RQ-1-inventory.html")).expect("an inventory"));
+    let sha256 = told["sha256"].as_str().expect("a hash");
+    for part in [sha256, "RQ-1.zip", "Tribunal judiciaire de Lyon", "77-1-1", "PV 2026/12", "a.martin"] {
+        assert!(inventory.contains(part), "{part}");
+    }
+    for paper in ["RQ-1-inventory.pdf", "RQ-1-handover.pdf", "RQ-1-handover.html"] {
+        assert!(gate.path(&format!("rq/{paper}")).exists(), "{paper}");
+    }
+    gate.say(&["export", "verify", "rq/RQ-1.zip"]);
+    // What is required is answered once; another scope is another requisition.
+    let again = refused(&gate, &[&ordered("RQ-1")[..], &period, &["--user", "a.martin"]].concat(), 1);
+    assert!(again.contains("was answered on") && again.contains(sha256), "{again}");
+    let nothing = requisition(&gate, "RQ-2", &[&period[..], &["--user", "nobody"]].concat());
+    assert_eq!(nothing["records"], 0);
+    assert!(words(&entry(&gate.path("rq/RQ-2.zip"), "neant.html")).contains("Néant"), "signed, and nothing in it");
+    gate.say(&["export", "verify", "rq/RQ-2.zip"]);
+}
+
+#[test]
+fn an_unbounded_requisition_is_none_and_an_address_or_a_host_says_whom_it_opens_law_11() {
+    let gate = register();
+    let (from, to) = (day(20), day(0));
+    let period = ["--from", from.as_str(), "--to", to.as_str()];
+    refused(&gate, &[&ordered("RQ-1")[..], &period].concat(), 2);
+    refused(&gate, &[&ordered("RQ-1")[..], &["--user", "a.martin", "--from", &from]].concat(), 2);
+    refused(&gate, &[&ordered("RQ-1")[..], &["--user", "a.martin", "--from", &to, "--to", &from]].concat(), 2);
+    let wide = refused(&gate, &[&ordered("RQ-1")[..], &period, &["--client", "0.0.0.0/0"]].concat(), 2);
+    assert!(wide.contains("no scope"), "{wide}");
+    let late = refused(
+        &gate,
+        &[&ordered("RQ-1")[..], &["--user", "x", "--from", "2999-01-01", "--to", "2999-01-02"]].concat(),
+        2,
+    );
+    assert!(late.contains("has not passed"), "{late}");
+    let host = [&ordered("RQ-1")[..], &period, &["--host", "last.test"]].concat();
+    let warned = refused(&gate, &host, 1);
+    assert!(warned.contains("2 records") && warned.contains("2 persons") && warned.contains("--confirm"), "{warned}");
+    assert!(!gate.path("rq").join("RQ-1.zip").exists());
+    let told = json(&gate.say(&[&host[..], &["--confirm", "--json"]].concat()));
+    assert_eq!((&told["records"], &told["persons"]), (&2.into(), &2.into()), "{told}");
+    let told = requisition(&gate, "RQ-2", &[&period[..], &["--client", "10.0.0.9"]].concat());
+    assert_eq!(told["records"], 1, "{told}");
+}
+
+#[test]
+fn a_requisition_for_an_age_recipient_is_opened_by_nobody_else() {
+    let gate = register();
+    let made =
+        Command::new("age-keygen").arg("-o").arg(gate.path("court.key")).output().expect("tests/run installs age");
+    let key = String::from_utf8_lossy(&made.stderr).split_whitespace().last().expect("a recipient").to_owned();
+    let (from, to) = (day(20), day(0));
+    let of = ["--from", &from, "--to", &to, "--user", "a.martin", "--age-recipient", &key];
+    let told = requisition(&gate, "RQ-1", &of);
+    assert!(told["file"].as_str().is_some_and(|file| file.ends_with("RQ-1.zip.age")), "{told}");
+    assert!(refused(&gate, &["export", "verify", "rq/RQ-1.zip.age"], 1).contains("decrypt it first"));
+    let mut opened = Command::new("age");
+    opened.args(["--decrypt", "-i"]).arg(gate.path("court.key")).arg("-o").arg(gate.path("opened.zip"));
+    assert!(opened.arg(gate.path("rq/RQ-1.zip.age")).status().expect("tests/run installs age").success());
+    gate.say(&["export", "verify", "opened.zip", "--public-key", "data.keys/seal.pub"]);
+    let of = ["--from", &from, "--to", &to, "--user", "a.martin", "--age-recipient", "age1nobody"];
+    assert!(refused(&gate, &[&ordered("RQ-2")[..], &of].concat(), 2).contains("no age recipient"));
+}
+
+/// A command by an account, whatever comes of it.
+fn by(gate: &Gate, who: &str, args: &[&str]) -> Output {
+    with_password(gate, &[args, &["--as", who, "--password-stdin"]].concat(), PASSWORD)
+}
+
+#[test]
+fn a_requisition_takes_two_persons_and_nobody_else_learns_of_it_law_8_and_11() {
+    let gate = register();
+    let accounts = [
+        ("j.judicial", "judicial"),
+        ("a.approver", "approver"),
+        ("r.rights", "rights"),
+        ("a.auditor", "auditor"),
+        ("o.operator", "operator"),
+    ];
+    for (name, _) in accounts {
+        assert!(with_password(&gate, &["user", "add", name, "--password-stdin"], PASSWORD).status.success());
+    }
+    // The approver last: from then on giving a role takes two persons.
+    for (name, role) in [accounts[4], accounts[3], accounts[2], accounts[0], accounts[1]] {
+        gate.say(&["user", "role", name, "--add", role]);
+        if ["judicial", "approver", "rights"].contains(&role) {
+            let signed = with_password(&gate, &["user", "undertake", name, "--password-stdin"], PASSWORD);
+            assert!(signed.status.success(), "{}", said(&signed));
+        }
+    }
+    let (from, to) = (day(20), day(0));
+    let asked = [&ordered("RQ-1")[..], &["--from", &from, "--to", &to, "--user", "a.martin"]].concat();
+    for who in ["r.rights", "o.operator", "a.approver", "a.auditor"] {
+        let refused = by(&gate, who, &asked);
+        assert!(
+            refused.status.code() == Some(1) && said(&refused).contains("role judicial"),
+            "{who}: {}",
+            said(&refused)
+        );
+    }
+    let waits = by(&gate, "j.judicial", &asked);
+    assert!(waits.status.code() == Some(1) && said(&waits).contains("octroi scope approve"), "{}", said(&waits));
+    let number = said(&waits)
+        .split("scope approve ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next())
+        .expect("a number")
+        .to_owned();
+    let own = by(&gate, "j.judicial", &["scope", "approve", &number]);
+    assert_eq!(own.status.code(), Some(1), "nobody approves their own: {}", said(&own));
+    assert!(!gate.path("rq/RQ-1.zip").exists());
+    let approved = by(&gate, "a.approver", &["scope", "approve", &number]);
+    assert!(approved.status.success(), "{}", said(&approved));
+    let made = by(&gate, "j.judicial", &asked);
+    assert!(made.status.success(), "{}", said(&made));
+    let handover = words(&fs::read_to_string(gate.path("rq/RQ-1-handover.html")).expect("a draft"));
+    assert!(handover.contains("j.judicial") && handover.contains("a.approver"), "both persons in charge");
+    // Who answers requisitions reads of it; an auditor, an operator, the rights desk don't.
+    assert!(said(&by(&gate, "j.judicial", &["audit", "--act", "requisition"])).contains("RQ-1"));
+    for (who, args) in [
+        ("a.auditor", &["audit"][..]),
+        ("a.auditor", &["scope", "list"]),
+        ("r.rights", &["scope", "list"]),
+        ("o.operator", &["scope", "list"]),
+    ] {
+        let told = said(&by(&gate, who, args));
+        for hidden in ["RQ-1", "requisition", "Tribunal"] {
+            assert!(!told.contains(hidden), "{who} {args:?}: {told}");
+        }
+    }
+    let answered = by(&gate, "r.rights", &["export", "subject", "a.martin", "--reference", "DD-1", "--out", "out"]);
+    assert!(said(&answered).contains("octroi requests open"), "with roles a request comes first: {}", said(&answered));
+}
