@@ -1,7 +1,7 @@
 //! Legal holds: records that are kept beyond their term because somebody may have to show them, and nobody else's with them.
 //!
 //! A ledger, `holds`, of [`Event`]s; what they make together is [`Holds`], without files or clocks. [`Desk`] holds it to the
-//! ledger. Of a day that is due, the keeper takes out what is held, with its proofs, before the day dies ([`extract`]); when a
+//! ledger. Of a day that is due, the keeper takes out what is held, with its proofs, before the day dies (`extract`); when a
 //! hold is released or over, what was taken out for it is destroyed, and attested ([`settle()`]). Records of days that are not
 //! due stay where they are, out of ordinary searches ([`Holds::restricts`]) but for those of judicial holds, of which nothing
 //! may be seen.

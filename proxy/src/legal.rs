@@ -4,7 +4,7 @@
 //! clock or knows the register: who calls has looked everything up. What is not configured is shown as to be completed.
 //!
 //! Table of contents: [`document`] (what a document is made of), [`prose`] and [`wording`] (how words are set),
-//! [`references`] (articles of law, by id), [`parties`] and [`write`] (who writes to whom, and how texts are written),
+//! [`references`] (articles of law, by id), [`parties`] and [`mod@write`] (who writes to whom, and how texts are written),
 //! [`subject`] (the answer to a request for access), [`letters`] (about all rights), [`requisition`] (for authorities),
 //! [`activity`] (the month's report).
 #![expect(dead_code, reason = "the commands that write these documents come next")]

@@ -33,12 +33,16 @@ fn entries(bytes: &[u8]) -> (Vec<(String, Vec<u8>)>, bool) {
         match entry {
             Entry::File { path, text } => {
                 stays_inside(path);
-                seen.push((path.to_owned(), text.to_vec()));
+                let mut held = Vec::new();
+                let read = text.read_to_end(&mut held);
+                seen.push((path.to_owned(), held));
+                read.map(drop)
             }
             Entry::Link { path, target } => {
                 stays_inside(path);
                 stays_inside(target);
                 seen.push((path.to_owned(), target.into()));
+                Ok(())
             }
         }
     });
