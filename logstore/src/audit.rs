@@ -98,6 +98,7 @@ pub fn erase(dir: &Path, keys: &Keys, days: u16, organisation: &str, node: &str)
     let mut chain = Chain::open(&file(dir), ACT)?;
     let text = chain::text(&file(dir))?;
     let Some(Old { length, acts }) = old(&text, &before) else { return Ok(None) };
+    chain.note_end(keys)?;
     let began = clock::rfc3339(now);
     let mut certificate = Certificate {
         organisation: organisation.into(),

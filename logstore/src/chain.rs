@@ -206,10 +206,30 @@ impl Chain {
             }
             return Err(self.wrong(error));
         }
+        let follows = self.is_behind_head(keys)?;
         self.next += 1;
         self.previous = Line::of(line).map_or(NOTHING, |line| line.hash());
-        keys.note_head(self.kind, &Head { number: self.next - 1, hash: hex(&self.previous), day: None });
+        if follows {
+            keys.note_head(self.kind, &Head { number: self.next - 1, hash: hex(&self.previous), day: None });
+        }
         Ok(self.previous)
+    }
+
+    /// Has the folder of keys know the chain's end, before its beginning goes: a head that a crash left behind may stand there.
+    pub(crate) fn note_end(&self, keys: &Keys) -> Result<(), ChainError> {
+        let end = Head { number: self.next.saturating_sub(1), hash: hex(&self.previous), day: None };
+        if has_head(&text(&self.path)?, &end) && self.is_behind_head(keys)? {
+            keys.note_head(self.kind, &end);
+        }
+        Ok(())
+    }
+
+    /// Whether the chain has what the folder of keys knows as its last entry, so that another may be noted in its place: the
+    /// head of a chain that was cut off stays what it was, and goes on missing what is gone.
+    fn is_behind_head(&self, keys: &Keys) -> Result<bool, ChainError> {
+        let Some(head) = keys.head(self.kind) else { return Ok(true) };
+        // As a rule it is the entry before this one; a crash may have left it further behind.
+        Ok(head.hash == hex(&self.previous) || has_head(&text(&self.path)?, &head))
     }
 
     fn wrong(&self, source: io::Error) -> ChainError {
@@ -263,14 +283,20 @@ pub(crate) fn entries<T: for<'de> Deserialize<'de>>(
         .collect()
 }
 
-/// Whether a chain has the entry that the folder of keys knows as its last; why not.
-pub(crate) fn check_head(text: &str, kind: &str, keys: &Keys) -> Result<(), String> {
-    let Some(head) = keys.head(kind) else { return Ok(()) };
-    let has = |line: Line<'_>| hex(&line.hash()) == head.hash;
-    match lines(text).filter_map(Line::of).any(has) {
-        true => Ok(()),
-        false => Err(format!("it is cut off, or an older copy: entry {} was added to it and is gone", head.number)),
+/// Whether a chain has the entry that the folder of keys knew as its last; why not. The head is to be read before the text:
+/// what is added in between is in neither, or in the text alone.
+pub(crate) fn check_head(text: &str, head: Option<&Head>) -> Result<(), String> {
+    match head.filter(|head| !has_head(text, head)) {
+        None => Ok(()),
+        Some(head) => {
+            Err(format!("it is cut off, or an older copy: entry {} was added to it and is gone", head.number))
+        }
     }
+}
+
+fn has_head(text: &str, head: &Head) -> bool {
+    // The newest is last.
+    lines(text).rev().filter_map(Line::of).any(|line| hex(&line.hash()) == head.hash)
 }
 
 /// Why a line of a chain doesn't hold.

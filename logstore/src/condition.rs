@@ -88,6 +88,7 @@ fn chains(dir: &Path, keys: &Keys) -> Vec<ChainState> {
     ];
     let state = |(file, kind): (std::path::PathBuf, &str)| {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let head = keys.head(kind);
         let text = match chain::text(&file) {
             Ok(text) => text,
             Err(error) => return ChainState { file: name, entries: 0, broken: Some(error.to_string()) },
@@ -95,7 +96,7 @@ fn chains(dir: &Path, keys: &Keys) -> Vec<ChainState> {
         // The trail alone may begin behind what was erased of it.
         let erased = if kind == ACT { erased.as_slice() } else { &[] };
         match chain::check_behind(&text, kind, &keys.public(), erased) {
-            Ok(entries) => ChainState { file: name, entries, broken: chain::check_head(&text, kind, keys).err() },
+            Ok(entries) => ChainState { file: name, entries, broken: chain::check_head(&text, head.as_ref()).err() },
             Err(broken) => {
                 let why = format!("line {}: {}", broken.line, broken.why);
                 ChainState { file: name, entries: broken.line.saturating_sub(1), broken: Some(why) }

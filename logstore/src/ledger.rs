@@ -4,7 +4,7 @@
 //! folder of keys: to erase it is to destroy that key. The entry's place in the chain stays, so that it is known that there
 //! was one, and when; a later entry says that it was erased, and on what ground.
 
-use crate::chain::{self, Chain, ChainError};
+use crate::chain::{self, Chain, ChainError, Head, Line};
 use crate::cipher::PublicKey;
 use crate::clock;
 use crate::keys::{KeyError, KeyName, Keys, make_folder};
@@ -13,6 +13,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Which ledger.
@@ -82,6 +84,17 @@ pub enum LedgerError {
     /// The key of an entry.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// Its end is gone: what is missing may be what closed or restricted something.
+    #[error(
+        "{}: {why}. Put its newest copy back: until then nothing is read or done by it. Where there is none, \
+         docs/RECORDS.md says under Ledgers how whoever keeps the keys takes it as it stands", file.display()
+    )]
+    Cut {
+        /// Its file.
+        file: PathBuf,
+        /// What is missing.
+        why: String,
+    },
     /// An entry that is neither readable nor erased.
     #[error("{}, entry {number}: {why}", file.display())]
     Entry {
@@ -137,10 +150,22 @@ impl<'k> OpenLedger<'k> {
     pub fn open(dir: &Path, keys: &'k Keys, ledger: Ledger) -> Result<OpenLedger<'k>, LedgerError> {
         let file = ledger.file(dir);
         let folder = dir.join("ledgers");
-        make_folder(&folder).map_err(|source| ChainError { file: folder, source })?;
+        let known = Known::of(keys, ledger)?;
+        if !file.exists() {
+            // Before one is made that has nothing in it. What is made is there before a key of it is.
+            known.check(&file, None)?;
+            let made = make_folder(&folder).and_then(|()| {
+                OpenOptions::new().append(true).create(true).mode(0o600).open(&file)?;
+                File::open(&folder)?.sync_all()
+            });
+            made.map_err(|source| ChainError { file: file.clone(), source })?;
+        }
         let chain = Chain::open(&file, ledger.name())?;
+        // Nobody adds to it now.
+        let text = chain::text(&file)?;
+        Known::of(keys, ledger)?.check(&file, Some(&text))?;
         let (mut last_at, mut erased) = (i64::MIN, BTreeSet::new());
-        for (_, link) in chain::entries::<Body>(&chain::text(&file)?, ledger.name(), &keys.public()) {
+        for (_, link) in chain::entries::<Body>(&text, ledger.name(), &keys.public()) {
             last_at = last_at.max(link.body.at);
             erased.extend(link.body.erases);
         }
@@ -192,11 +217,66 @@ impl<'k> OpenLedger<'k> {
     }
 }
 
+/// How far the folder of keys knows a ledger to have come. Read before the ledger itself: what is added in between is in that.
+struct Known {
+    head: Option<Head>,
+    /// The newest entry that has a key. It is made before the entry: a crash may have left one more.
+    key: u64,
+}
+
+impl Known {
+    fn of(keys: &Keys, ledger: Ledger) -> Result<Known, KeyError> {
+        // The keys bear out what no head says, when a crash tore that.
+        Ok(Known { head: keys.head(ledger.name()), key: keys.newest_entry(ledger.name())? })
+    }
+
+    /// Whether the ledger has come that far; `text` is none when it has no file.
+    fn check(&self, file: &Path, text: Option<&str>) -> Result<(), LedgerError> {
+        let cut = |why| LedgerError::Cut { file: file.to_path_buf(), why };
+        let Some(text) = text else {
+            let newest = self.head.as_ref().map_or(0, |head| head.number).max(self.key);
+            return match newest {
+                0 => Ok(()),
+                _ => Err(cut(format!("it is gone, and entry {newest} was added to it"))),
+            };
+        };
+        chain::check_head(text, self.head.as_ref()).map_err(cut)?;
+        let last = chain::lines(text).rev().find_map(|line| Line::of(line)?.read::<serde_json::Value>());
+        let last = last.map_or(0, |link| link.number);
+        match self.key > last.saturating_add(1) {
+            true => Err(cut(format!("it is cut off, or an older copy: entry {} has a key and is gone", self.key))),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The text of a ledger, to its end.
+fn whole(dir: &Path, keys: &Keys, ledger: Ledger) -> Result<String, LedgerError> {
+    let (known, file) = (Known::of(keys, ledger)?, ledger.file(dir));
+    let text = match std::fs::exists(&file) {
+        Ok(false) => None,
+        _ => Some(chain::text(&file)?),
+    };
+    known.check(&file, text.as_deref())?;
+    Ok(text.unwrap_or_default())
+}
+
+/// Why the end of a ledger doesn't hold, beyond what its head says.
+pub(crate) fn check_end(dir: &Path, ledger: Ledger, keys: &Keys) -> Result<(), String> {
+    let (known, file) =
+        (Known { head: None, ..Known::of(keys, ledger).map_err(|error| error.to_string())? }, ledger.file(dir));
+    let text = chain::text(&file).map_err(|error| error.to_string())?;
+    match known.check(&file, Some(&text)) {
+        Err(LedgerError::Cut { why, .. }) => Err(why),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a ledger: its entries, oldest first, without those that were erased. Fails when an entry neither opens nor was
-/// erased: what it would say may be a restriction or a hold.
+/// erased, or the end is gone: what it would say may be a restriction or a hold.
 pub fn read<T: DeserializeOwned>(dir: &Path, keys: &Keys, ledger: Ledger) -> Result<Vec<Entry<T>>, LedgerError> {
     let file = ledger.file(dir);
-    let text = chain::text(&file)?;
+    let text = whole(dir, keys, ledger)?;
     chain::check(&text, ledger.name(), &keys.public()).map_err(|broken| LedgerError::Entry {
         file: file.clone(),
         number: broken.line,

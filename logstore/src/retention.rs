@@ -210,10 +210,11 @@ fn begin(
 ) -> Result<Option<(Certificate, Vec<String>)>, PurgeError> {
     // Nothing is destroyed on the word of a chain that somebody has touched.
     let file = terms_file(dir);
+    let head = keys.head(TERM);
     let text = chain::text(&file)?;
     let broken =
         chain::check(&text, TERM, &keys.public()).map_err(|broken| format!("line {}: {}", broken.line, broken.why));
-    if let Err(why) = broken.and_then(|_| chain::check_head(&text, TERM, keys)) {
+    if let Err(why) = broken.and_then(|_| chain::check_head(&text, head.as_ref())) {
         return Err(PurgeError::Terms { file, why });
     }
     let terms = terms(dir, &keys.public())?;

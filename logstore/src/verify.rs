@@ -75,6 +75,9 @@ pub async fn verify(
     for ledger in Ledger::ALL {
         let file = ledger.file(dir);
         report.chain::<serde_json::Value>(&file, ledger.name(), keys, public)?;
+        if let Err(why) = ledger::check_end(dir, ledger, keys) {
+            report.find(format!("{}.jsonl", ledger.name()), why);
+        }
         for (entry, why) in ledger::check(&chain::text(&file)?, ledger, keys, public) {
             report.find(format!("{}.jsonl, entry {entry}", ledger.name()), why);
         }
@@ -144,6 +147,7 @@ impl Report {
         keys: &Keys,
         public: &PublicKey,
     ) -> Result<Vec<(Hash, T)>, ChainError> {
+        let head = keys.head(kind);
         let text = chain::text(file)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         // The trail alone may begin behind what was erased of it.
@@ -152,7 +156,7 @@ impl Report {
         match chain::check_behind(&text, kind, public, &erased) {
             Ok(entries) => {
                 self.entries += entries;
-                if let Err(why) = chain::check_head(&text, kind, keys) {
+                if let Err(why) = chain::check_head(&text, head.as_ref()) {
                     self.find(name.into_owned(), why);
                 }
             }

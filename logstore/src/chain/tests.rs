@@ -150,10 +150,31 @@ fn a_line_is_a_line_to_every_reader() {
 fn what_is_cut_off_the_end_is_missed() {
     let dir = tempfile::tempdir().unwrap();
     let (text, keys) = written(dir.path());
-    assert_eq!(check_head(&text, "test", &keys), Ok(()));
+    assert_eq!(check_head(&text, keys.head("test").as_ref()), Ok(()));
     let cut: String = text.lines().take(4).map(|line| format!("{line}\n")).collect();
     for cut in [cut.as_str(), ""] {
         assert_eq!(check(cut, "test", &keys.public()).map_err(|broken| broken.why), Ok(cut.lines().count() as u64));
-        assert!(check_head(cut, "test", &keys).unwrap_err().contains("entry 5"));
+        assert!(check_head(cut, keys.head("test").as_ref()).unwrap_err().contains("entry 5"));
     }
+}
+
+#[test]
+fn what_was_cut_off_is_missed_for_ever_however_much_is_added_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let (whole, keys) = written(dir.path());
+    let file = dir.path().join("chain.jsonl");
+    for kept in [0, 3] {
+        std::fs::write(&file, whole.split_inclusive('\n').take(kept).collect::<String>()).unwrap();
+        for _ in 0..7 {
+            append(&file, "test", &keys, &Body { text: "e".into() }).unwrap();
+            let head = keys.head("test");
+            assert!(check_head(&text(&file).unwrap(), head.as_ref()).unwrap_err().contains("entry 5"));
+        }
+    }
+    // A head that a crash left behind is no such thing.
+    std::fs::write(&file, &whole).unwrap();
+    let third = Line::of(lines(&whole)[2]).unwrap().hash();
+    keys.note_head("test", &Head { number: 3, hash: hex(&third), day: None });
+    append(&file, "test", &keys, &Body { text: "e".into() }).unwrap();
+    assert_eq!(keys.head("test").map(|head| head.number), Some(6));
 }

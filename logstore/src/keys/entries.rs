@@ -97,6 +97,12 @@ impl Keys {
         Whose { ledger: ledger.to_owned(), number, name: name.clone() }.file(self).exists()
     }
 
+    /// The number of the newest entry of a ledger that has a key; 0 when none has.
+    pub(crate) fn newest_entry(&self, ledger: &str) -> Result<u64, KeyError> {
+        let of = self.entries()?.into_iter().filter(|whose| whose.ledger == ledger);
+        Ok(of.map(|whose| whose.number).max().unwrap_or(0))
+    }
+
     /// Destroys the keys of entries: what they hide is gone, wherever it was copied to. Of those whose key is gone, nothing
     /// happens.
     pub(crate) fn destroy_entries(&self, ledger: &str, numbers: &BTreeSet<u64>) -> Result<(), KeyError> {

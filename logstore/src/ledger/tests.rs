@@ -149,3 +149,71 @@ proptest! {
         prop_assert_eq!(said, texts);
     }
 }
+
+/// A ledger of three entries; its file, and what is in it.
+fn of_three(world: &World) -> (PathBuf, String) {
+    for what in ["open", "restricted", "closed"] {
+        world.open().add("x", &what.to_owned()).unwrap();
+    }
+    let file = Ledger::Requests.file(&world.register());
+    let text = std::fs::read_to_string(&file).unwrap();
+    (file, text)
+}
+
+fn refused(world: &World) -> [String; 2] {
+    let read = read::<String>(&world.register(), &world.keys, Ledger::Requests).unwrap_err().to_string();
+    let opened = OpenLedger::open(&world.register(), &world.keys, Ledger::Requests).err().unwrap().to_string();
+    [read, opened]
+}
+
+#[test]
+fn a_ledger_that_was_deleted_emptied_or_cut_reopens_nothing() {
+    let world = World::new();
+    let (file, text) = of_three(&world);
+    for lines in [Some(2), Some(1), Some(0), None] {
+        match lines {
+            Some(lines) => std::fs::write(&file, text.split_inclusive('\n').take(lines).collect::<String>()).unwrap(),
+            None => std::fs::remove_file(&file).unwrap(),
+        }
+        for refused in refused(&world) {
+            assert!(refused.contains("requests.jsonl: it is ") && refused.contains("entry 3"), "{refused}");
+            assert!(refused.contains("Put its newest copy back"), "{refused}");
+        }
+    }
+    // To refuse makes no new one, and put back it is what it was.
+    assert!(!file.exists());
+    std::fs::write(&file, text).unwrap();
+    assert_eq!(world.said().len(), 3);
+}
+
+#[test]
+fn a_head_that_a_crash_tore_or_lost_locks_nobody_out_and_the_keys_bear_out_what_it_said() {
+    let world = World::new();
+    let (file, text) = of_three(&world);
+    let head = world.dir.path().join("keys/heads/requests");
+    for torn in [&b""[..], b"{\"number\":3,"] {
+        std::fs::write(&head, torn).unwrap();
+        assert_eq!(world.said().len(), 3);
+        world.open();
+        std::fs::write(&file, text.split_inclusive('\n').take(1).collect::<String>()).unwrap();
+        assert!(refused(&world).iter().all(|refused| refused.contains("entry 3 has a key and is gone")));
+        std::fs::remove_file(&file).unwrap();
+        assert!(refused(&world).iter().all(|refused| refused.contains("it is gone")));
+        std::fs::write(&file, &text).unwrap();
+    }
+    assert_eq!(world.open().add("x", &"d".to_owned()).unwrap(), 4);
+    assert_eq!(world.keys.head("requests").unwrap().number, 4);
+}
+
+#[test]
+fn a_crash_before_the_line_of_an_entry_locks_nobody_out() {
+    let world = World::new();
+    drop(world.open());
+    world.keys.make_entry("requests", 1).unwrap();
+    assert_eq!(world.said(), []);
+    assert_eq!(world.open().add("x", &"a".to_owned()).unwrap(), 1);
+    world.keys.make_entry("requests", 2).unwrap();
+    assert_eq!(world.said().len(), 1);
+    assert_eq!(world.open().add("x", &"b".to_owned()).unwrap(), 2);
+    assert_eq!(world.said().len(), 2);
+}
