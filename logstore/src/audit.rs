@@ -50,12 +50,39 @@ pub(crate) fn file(dir: &Path) -> PathBuf {
     dir.join("audit.jsonl")
 }
 
-/// Adds an act to the trail of the register in `dir`, dated now. When this returns, it is on the disk.
+/// What an act's scope says when the clock was behind the act before it: what the clock showed.
+const CLOCK_BEHIND: &str = "clock_behind";
+
+/// Adds an act to the trail of the register in `dir`, dated now, and never before the act that stands before it: nobody
+/// hides behind a clock that they set back, which is said in its scope. When this returns, it is on the disk.
 ///
 /// Several processes may do so at once. Blocks for the time of a sync.
 pub fn add(dir: &Path, keys: &Keys, mut act: Act) -> Result<(), ChainError> {
-    act.at = clock::rfc3339(clock::now());
-    chain::append(&file(dir), ACT, keys, &act).map(drop)
+    let file = file(dir);
+    let mut chain = Chain::open(&file, ACT)?;
+    let last = match last_at(&chain.last_line()?, &keys.public()) {
+        // Torn, or of nobody's: what stands before it counts.
+        None => chain::lines(&chain::text(&file)?).rev().find_map(|line| last_at(line, &keys.public())),
+        last => last,
+    };
+    // Nobody adds to it now.
+    let now = clock::rfc3339(clock::now());
+    // Of one form and in UTC: what is later sorts behind.
+    act.at = match last.filter(|last| *last > now) {
+        Some(last) => {
+            act.scope.insert(CLOCK_BEHIND.into(), now);
+            last
+        }
+        None => now,
+    };
+    let line = chain.next(keys, &act)?;
+    chain.add(keys, &line).map(drop)
+}
+
+/// The time of an act that this register has signed.
+fn last_at(line: &str, public: &PublicKey) -> Option<String> {
+    let line = Line::of(line).filter(|line| public.verifies(line.entry.as_bytes(), line.signature))?;
+    Some(line.read::<Act>()?.body.at)
 }
 
 /// Reads the trail; none when nothing was ever done. Nothing is checked: see [`verify`](crate::verify()).
@@ -235,6 +262,25 @@ mod tests {
         assert_eq!(trail.acts.iter().map(|act| act.who.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert!(trail.acts[0].at <= trail.acts[1].at && trail.acts[0].at.ends_with('Z'));
         assert_eq!(Act { at: String::new(), ..trail.acts[0].clone() }, look("a"));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_hides_no_look_before_the_acts_that_are_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = keys(dir.path());
+        // As seen by a clock that is behind.
+        of_days(dir.path(), &keys, &[9, -5]);
+        let ahead = read(dir.path()).unwrap().acts[1].at.clone();
+        add(dir.path(), &keys, look("b")).unwrap();
+        OpenOptions::new().append(true).open(file(dir.path())).unwrap().write_all(b"{\"who\":\"b").unwrap();
+        add(dir.path(), &keys, look("c")).unwrap();
+        let trail = read(dir.path()).unwrap();
+        for (act, who) in trail.acts[2..].iter().zip(["b", "c"]) {
+            assert_eq!((act.who.as_str(), &act.at), (who, &ahead));
+            assert!(act.scope["clock_behind"] < ahead && act.scope["user"] == "p.dupont", "{act:?}");
+        }
+        assert_eq!(trail.acts.len(), 4);
+        assert!(checked(dir.path(), &keys.public()).unwrap().iter().all(|line| line.broken.is_none()));
     }
 
     #[test]

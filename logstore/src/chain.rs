@@ -172,6 +172,11 @@ impl Chain {
         drop().map_err(|source| self.wrong(source))
     }
 
+    /// Its last line, without its end; empty when there is none.
+    pub(crate) fn last_line(&mut self) -> Result<String, ChainError> {
+        last_line(&mut self.file).map_err(|source| self.wrong(source))
+    }
+
     /// What the next entry will name as the one before.
     pub(crate) fn previous(&self) -> Hash {
         self.previous
