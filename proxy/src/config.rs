@@ -14,6 +14,7 @@ pub(crate) use load::{LoadError, LoadedCharter, Warnings};
 pub(crate) use parent::{Credentials, Direct, Parent, Secret, Speaks, Upstream};
 pub(crate) use values::{Networks, Ports, Server};
 
+use crate::legal::subject::Stated;
 use crate::pages::Language;
 use hyper::Uri;
 use jiff::civil::Date;
@@ -314,13 +315,28 @@ pub(crate) enum Required {
     Always,
 }
 
-/// `[legal]`: the days on which legal steps were taken; the gate runs without them, and says so.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// `[legal]`: the days on which legal steps were taken, and who has the data (RGPD art. 15(1)(c)); the gate runs without them,
+/// and says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Legal {
     /// The works council was informed and consulted (Code du travail).
     pub(crate) cse_consulted: Option<Date>,
     /// Each person was informed.
     pub(crate) persons_informed: Option<Date>,
+    /// Who runs the gate for the organisation (art. 28).
+    pub(crate) processor: Stated<String>,
+    /// Who hosts the register; none: the organisation itself.
+    pub(crate) hosting: Stated<String>,
+    /// Where outside the European Union data go, and under which safeguards (art. 44 to 49).
+    pub(crate) transfers: Stated<String>,
+}
+
+impl Legal {
+    /// What documents leave to be completed because nobody has stated it, by its keys.
+    pub(crate) fn unstated(&self) -> Vec<&'static str> {
+        let stated = [("processor", &self.processor), ("hosting", &self.hosting), ("transfers", &self.transfers)];
+        stated.into_iter().filter(|(_, value)| **value == Stated::Unknown).map(|(key, _)| key).collect()
+    }
 }
 
 /// `[limits]`.

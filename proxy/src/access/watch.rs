@@ -49,11 +49,16 @@ pub(crate) fn missing_steps(config: &Config) -> Vec<&'static str> {
     steps.into_iter().filter(|(_, done)| done.is_none()).map(|(key, _)| key).collect()
 }
 
-/// The same in a sentence, for the start.
-pub(crate) fn steps_note(config: &Config) -> Option<String> {
-    let missing = missing_steps(config);
-    (!missing.is_empty()).then(|| {
-        let keys = missing.join(" and ");
-        format!("legal steps are not recorded: `[legal]` lacks {keys}; no scope opens for the purpose `charter` without them")
-    })
+/// The same in a sentence each, for the start, and what answers to persons lack (RGPD art. 15(1)(c)).
+pub(crate) fn steps_note(config: &Config) -> Vec<String> {
+    let said =
+        |missing: Vec<&str>, told: &dyn Fn(&str) -> String| (!missing.is_empty()).then(|| told(&missing.join(" and ")));
+    let steps = said(missing_steps(config), &|keys| {
+        format!(
+            "legal steps are not recorded: `[legal]` lacks {keys}; no scope opens for the purpose `charter` without them"
+        )
+    });
+    let stated =
+        said(config.legal.unstated(), &|keys| format!("answers to persons are not complete: `[legal]` lacks {keys}"));
+    steps.into_iter().chain(stated).collect()
 }

@@ -157,10 +157,24 @@ fn names_take_two_persons_once_a_role_is_given_or_from_the_beginning() {
         ("[roles]\nrequire = \"always\"\n", "nearest: `required`"),
         ("[legal]\ncse_consulted = \"soon\"\n", "`cse_consulted` is not a date"),
         ("[legal]\npersons_informed = \"2026-02-30\"\n", "`persons_informed` is not a date"),
+        ("[legal]\nprocessor = 1\n", "processor"),
+        ("[legal]\ntransfers = \"one\\ntwo\"\n", "`transfers` is no text for a letter"),
     ] {
         let report = refused(text);
         assert!(report.contains(told) && report.contains("octroi.toml:2:"), "{report}");
     }
+}
+
+#[test]
+fn who_has_the_data_is_unknown_until_somebody_states_it_law_9_c() {
+    let legal = good("").legal;
+    assert_eq!(legal.unstated(), ["processor", "hosting", "transfers"]);
+    let legal = good("[legal]\nprocessor = \"none\"\nhosting = \"own\"\ntransfers = \" \"\n").legal;
+    assert_eq!((&legal.processor, &legal.hosting, &legal.transfers), (&Stated::None, &Stated::None, &Stated::Unknown));
+    assert_eq!(legal.unstated(), ["transfers"]);
+    let legal =
+        good("[legal]\nprocessor = \"Exemple SARL, maintenance\"\nhosting = \"none\"\ntransfers = \"none\"\n").legal;
+    assert_eq!((legal.processor, legal.hosting), (Stated::Is("Exemple SARL, maintenance".to_owned()), Stated::None));
 }
 
 #[test]

@@ -135,14 +135,26 @@ pub(crate) struct Processing {
 }
 
 /// A value that can be unknown, known to be none, or known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Stated<T> {
     /// Nobody has configured it.
+    #[default]
     Unknown,
     /// There is none.
     None,
     /// It is this.
     Is(T),
+}
+
+impl<T> Stated<T> {
+    /// The same, told otherwise.
+    pub(crate) fn map<U>(self, told: impl FnOnce(T) -> U) -> Stated<U> {
+        match self {
+            Stated::Unknown => Stated::Unknown,
+            Stated::None => Stated::None,
+            Stated::Is(value) => Stated::Is(told(value)),
+        }
+    }
 }
 
 /// A declared purpose.

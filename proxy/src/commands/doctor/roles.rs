@@ -123,7 +123,7 @@ fn glass(config: &Config, sheet: &mut Sheet) {
     }
 }
 
-/// The legal steps that are not recorded.
+/// The legal steps that are not recorded, and what documents lack.
 fn steps(config: &Config, sheet: &mut Sheet) {
     for step in access::missing_steps(config) {
         let what = match step {
@@ -139,6 +139,27 @@ fn steps(config: &Config, sheet: &mut Sheet) {
         let remedy = (
             &*format!("inscrivez sa date : `[legal] {step} = \"2026-11-23\"`"),
             &*format!("write its date: `[legal] {step} = \"2026-11-23\"`"),
+        );
+        sheet.warning(what, remedy);
+    }
+    for key in config.legal.unstated() {
+        let what = match key {
+            "processor" => (
+                "le sous-traitant n’est pas indiqué : les réponses aux personnes portent « à compléter »",
+                "the processor is not stated: answers to persons say “to be completed”",
+            ),
+            "hosting" => (
+                "l’hébergement n’est pas indiqué : les réponses aux personnes portent « à compléter »",
+                "the hosting is not stated: answers to persons say “to be completed”",
+            ),
+            _ => (
+                "les transferts hors de l’Union européenne ne sont pas indiqués : les réponses aux personnes portent « à compléter »",
+                "transfers outside the European Union are not stated: answers to persons say “to be completed”",
+            ),
+        };
+        let remedy = (
+            &*format!("indiquez-le, ou qu’il n’y en a pas : `[legal] {key} = \"none\"`"),
+            &*format!("state it, or that there is none: `[legal] {key} = \"none\"`"),
         );
         sheet.warning(what, remedy);
     }

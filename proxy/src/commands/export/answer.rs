@@ -9,8 +9,7 @@ use crate::accounts::file::Table;
 use crate::config::{Config, Detail};
 use crate::legal::parties::{Organisation, Person};
 use crate::legal::subject::{
-    self, Attributed, Beside, Charter, Counts, JoinedFile, Processing, Purpose, Role, Searched, Stated, Store,
-    SubjectFile,
+    self, Attributed, Beside, Charter, Counts, JoinedFile, Processing, Purpose, Role, Searched, Store, SubjectFile,
 };
 use crate::pages::Language;
 use jiff::civil::Date;
@@ -232,9 +231,9 @@ fn processing(config: &Config, charter: &Rules) -> Processing {
         masked_persons: charter.masks_persons(),
         retention_days: log.retention_days.into(),
         retention_reason: reason,
-        processor: Stated::Unknown,
-        hosting: Stated::Unknown,
-        transfers: Stated::Unknown,
+        processor: config.legal.processor.clone(),
+        hosting: config.legal.hosting.clone(),
+        transfers: config.legal.transfers.clone().map(|text| Text { fr: text.clone(), en: text }),
     }
 }
 

@@ -1,6 +1,7 @@
-//! `[roles]` and `[legal]`: when names take two persons, and the legal steps that were taken.
+//! `[roles]` and `[legal]`: when names take two persons, the legal steps that were taken, and who has the data.
 
 use crate::config::{Legal, Required, Roles};
+use crate::legal::subject::Stated;
 use jiff::civil::Date;
 use policy::Problem;
 use policy::document::Table;
@@ -10,6 +11,9 @@ use std::time::Duration;
 const LONGEST: Duration = Duration::from_secs(8 * 60 * 60);
 /// Shorter, nothing can be read by it.
 const SHORTEST: Duration = Duration::from_secs(60);
+
+/// Longest text that documents take over, in characters.
+const TEXT_CHARS: usize = 300;
 
 /// `[roles]`.
 pub(super) fn roles(table: Option<&Table<'_>>) -> Roles {
@@ -44,5 +48,26 @@ pub(super) fn legal(table: Option<&Table<'_>>) -> Legal {
         }
         day
     };
-    Legal { cse_consulted: day("cse_consulted"), persons_informed: day("persons_informed") }
+    let stated = |key: &str, none: &[&str]| {
+        let Some((table, text)) = table.and_then(|table| Some((table, table.string(key)?))) else {
+            return Stated::Unknown;
+        };
+        let value = text.trim();
+        if value.chars().count() > TEXT_CHARS || value.chars().any(char::is_control) {
+            let what = format!("`{key}` is no text for a letter");
+            table.note(Problem::error(text.span, what, "expected one line of 300 characters at most"));
+        }
+        match value {
+            "" => Stated::Unknown,
+            word if none.contains(&word) => Stated::None,
+            value => Stated::Is(value.to_owned()),
+        }
+    };
+    Legal {
+        cse_consulted: day("cse_consulted"),
+        persons_informed: day("persons_informed"),
+        processor: stated("processor", &["none"]),
+        hosting: stated("hosting", &["none", "own"]),
+        transfers: stated("transfers", &["none"]),
+    }
 }
