@@ -13,11 +13,12 @@ use crate::journal::segment;
 use crate::keys::Keys;
 use crate::ledger::Entry;
 use crate::people::{self, People};
+use crate::record::Record;
 use crate::row::Malformed;
 use crate::seal::{seal_again, seals};
 use crate::search::search_day;
-use crate::statements::{self, Concerns, Says, Statement, Statements, Unsaid};
-use crate::{SealError, Search, Settings, StartError, clock, crash, recovery};
+use crate::statements::{self, Concerns, Marks, Says, Statement, Statements, Unsaid};
+use crate::{SealError, Search, Settings, StartError, clock, crash, import, recovery};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
@@ -121,9 +122,10 @@ pub(crate) async fn erase_pending(dir: &Path, node: &str, keys: &Keys, now: i64)
                 is_done = false;
                 continue;
             }
+            let marks = marks(dir, day, keys, concerns).await?;
             let count = erase_concerned(dir, day, node, keys, entry, concerns).await?;
             crash::point("erased and not said");
-            say(dir, keys, entry, Says::Erased { of: entry.number, day: name.clone(), count })?;
+            say(dir, keys, entry, Says::Erased { of: entry.number, day: name.clone(), count, marks })?;
             erased.days.push((entry.number, name, count));
         }
         if is_done {
@@ -138,6 +140,19 @@ fn say(dir: &Path, keys: &Keys, entry: &Entry<Statement>, says: Says) -> Result<
     let records = if let Says::Erased { count, .. } = says { count } else { 0 };
     let statement = Statement { says, text: String::new(), reference: entry.what.reference.clone(), records };
     statements::add(dir, keys, OWN, &statement).map(drop)
+}
+
+/// What the records of a day that an erasure names are known by afterwards. Of a person's or an address's it is known
+/// already.
+async fn marks(dir: &Path, day: Day, keys: &Keys, concerns: &Concerns) -> Result<Option<Marks>, SealError> {
+    if !matches!(concerns, Concerns::Records(_)) {
+        return Ok(None);
+    }
+    let file = day.file(dir);
+    let found = search_day(&file, day, keys, &Search::default()).await;
+    let (records, _) = found.map_err(|error| SealError::Day(crate::error::words(&file, &error)))?;
+    let records: Vec<Record> = records.into_iter().filter(|record| concerns.covers(record)).collect();
+    Ok((!records.is_empty()).then(|| Marks::of(&import::contents(&import::rows(records)))))
 }
 
 /// The last day on which something of it may be filed: a clock that was set back files a record under the day after its own.

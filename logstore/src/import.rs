@@ -13,6 +13,7 @@ use crate::keys::{Keys, make_folder};
 use crate::record::Record;
 use crate::row::{Malformed, Row};
 use crate::seal::{seal_again, seal_day};
+use crate::statements::{Marks, Statements};
 use crate::{SealError, Settings, StartError, clock, crash, recovery};
 use flate2::Compression;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -25,6 +26,8 @@ pub struct Imported {
     pub filed: u64,
     /// There already, from an earlier import.
     pub known: u64,
+    /// Not brought back: an erasure has erased them (RGPD art. 17).
+    pub erased: u64,
 }
 
 /// A register held for writing days that are over.
@@ -35,6 +38,7 @@ pub struct Importer {
     last_segment: u64,
     open: BTreeMap<Day, OpenDay>,
     touched: BTreeSet<Day>,
+    statements: Statements,
     _lock: File,
 }
 
@@ -47,6 +51,9 @@ impl Importer {
         let keys = Keys::open(&settings.keys, &settings.dir)?;
         let now = clock::now();
         let recovered = recovery::recover(settings, &keys, now).await?;
+        // Fails rather than bring back what was erased.
+        let statements =
+            Statements::read(&settings.dir, &keys).map_err(|error| StartError::Unusable(error.to_string()))?;
         // From here to the end the journal doesn't say that the register was finished: after a crash, identifiers go on
         // behind those that were given here.
         recovery::begin_again(settings, &recovered, &keys, now)?;
@@ -57,35 +64,56 @@ impl Importer {
             last_segment: recovered.last_segment + 1,
             open: BTreeMap::new(),
             touched: BTreeSet::new(),
+            statements,
             _lock: lock,
         })
     }
 
     /// Takes settled records of one UTC day, that of their opening; their identifiers are given here. Those that an
-    /// earlier import brought are passed over: two records of one day are the same when all but the identifier is.
+    /// earlier import brought are passed over: two records of one day are the same when all but the identifier is. So are those that an erasure has erased.
     pub async fn take(&mut self, records: Vec<Record>) -> Result<Imported, SealError> {
         let Some(day) = records.first().map(|record| Day::of(record.opened_at)) else { return Ok(Imported::default()) };
-        let given = records.len() as u64;
         let mut known = self.known(day, &records[0].node.clone()).await?;
-        let mut rows: Vec<Row> = records.into_iter().map(|record| Row { id: 0, ..Row::from(record) }).collect();
-        if !known.is_empty() {
-            let forms = contents(&rows);
-            let mut forms = forms.iter();
-            rows.retain(|_| match forms.next().and_then(|form| known.get_mut(form)) {
+        let erased = self.erased(day, &records);
+        let mut erased = erased.iter();
+        let mut rows = rows(records);
+        let (mut is_known, mut spared) = (0, 0);
+        let forms = if known.is_empty() { Vec::new() } else { contents(&rows) };
+        let mut forms = forms.iter();
+        rows.retain(|_| {
+            let is_erased = erased.next().is_some_and(|erased| *erased);
+            match forms.next().and_then(|form| known.get_mut(form)) {
                 Some(left) if *left > 0 => {
                     *left -= 1;
+                    is_known += 1;
                     false
                 }
-                _ => true,
-            });
-        }
+                _ => {
+                    spared += u64::from(is_erased);
+                    !is_erased
+                }
+            }
+        });
         for row in &mut rows {
             row.id = self.next_id;
             self.next_id += 1;
         }
-        let imported = Imported { filed: rows.len() as u64, known: given - rows.len() as u64 };
+        let imported = Imported { filed: rows.len() as u64, known: is_known, erased: spared };
         self.file(day, rows).await?;
         Ok(imported)
+    }
+
+    /// Which of these records of a day an erasure has erased.
+    fn erased(&self, day: Day, records: &[Record]) -> Vec<bool> {
+        let marks: Vec<&Marks> = self.statements.marks(day).collect();
+        let forms = if marks.is_empty() { Vec::new() } else { contents(&rows(records.iter().cloned())) };
+        let mut forms = forms.iter();
+        let is_marked = |form: Option<&Vec<u8>>| form.is_some_and(|form| marks.iter().any(|marks| marks.has(form)));
+        let erased = records.iter().map(|record| {
+            let is_marked = is_marked(forms.next());
+            is_marked || self.statements.erases(record).is_some()
+        });
+        erased.collect()
     }
 
     /// How often the day holds each record of a node, its identifier left out.
@@ -103,8 +131,7 @@ impl Importer {
         let query = crate::Search::default();
         let (records, _) = crate::search::search_day(&file, day, &self.keys, &query).await.map_err(wrong)?;
         let records = records.into_iter().filter(|record| record.node == node);
-        let rows: Vec<Row> = records.map(|record| Row { id: 0, ..Row::from(record) }).collect();
-        for form in contents(&rows) {
+        for form in contents(&rows(records)) {
             *known.entry(form).or_default() += 1;
         }
         Ok(known)
@@ -172,8 +199,13 @@ impl Importer {
     }
 }
 
+/// Rows of records whose identifiers are left out.
+pub(crate) fn rows(records: impl IntoIterator<Item = Record>) -> Vec<Row> {
+    records.into_iter().map(|record| Row { id: 0, ..Row::from(record) }).collect()
+}
+
 /// The canonical forms of records: with their identifiers left out, two that are the same have the same.
-fn contents(rows: &[Row]) -> Vec<Vec<u8>> {
+pub(crate) fn contents(rows: &[Row]) -> Vec<Vec<u8>> {
     let mut forms = Vec::with_capacity(rows.len());
     for part in rows.chunks(BLOCK) {
         let block =

@@ -4,6 +4,8 @@
 //! A ledger. Records are only ever added to the register, so that what is wrong stays, and what is right stands beside it:
 //! whoever shows a record asks here for what concerns it, and whether it may be shown at all.
 
+use crate::cipher::{hex, random, sha256};
+use crate::day::Day;
 use crate::keys::Keys;
 use crate::ledger::{self, Entry, Ledger, LedgerError, OpenLedger};
 use crate::record::{Record, words};
@@ -103,6 +105,32 @@ pub enum ErasureGround {
 words!(ErasureGround, "ground of an erasure": NotNeeded = "not-needed", Objection = "objection", Unlawful = "unlawful",
     Law = "law");
 
+/// By what records that were erased are known should somebody bring them again: hashes under a salt of their own, which are
+/// hidden with the statement and go with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks {
+    salt: String,
+    of: BTreeSet<String>,
+}
+
+impl Marks {
+    /// Those of records in this form.
+    pub(crate) fn of(forms: &[Vec<u8>]) -> Marks {
+        let mut marks = Marks { salt: hex(&random::<16>()), of: BTreeSet::new() };
+        marks.of = forms.iter().map(|form| marks.mark(form)).collect();
+        marks
+    }
+
+    fn mark(&self, form: &[u8]) -> String {
+        hex(&sha256(&[self.salt.as_bytes(), form].concat())[..16])
+    }
+
+    /// Whether a record in this form is one of them.
+    pub(crate) fn has(&self, form: &[u8]) -> bool {
+        self.of.contains(&self.mark(form))
+    }
+}
+
 /// What a statement says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
@@ -164,6 +192,9 @@ pub enum Says {
         day: String,
         /// How many records went; their leaves stay in the day's tree.
         count: u64,
+        /// What these were known by, when the erasure names records and nothing else of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        marks: Option<Marks>,
     },
     /// All that was to be erased is.
     Done {
@@ -327,9 +358,41 @@ impl Statements {
         of
     }
 
-    /// Whether a record may not be shown: the number of the restriction, objection or erasure that stands against it.
+    /// Whether a record may not be shown: the number of the restriction, objection or erasure that stands against it. An
+    /// erasure that is done does, too: what it erased may have been brought again.
     pub fn restricts(&self, record: &Record) -> Option<u64> {
-        self.concerning(record).find(|entry| self.is_restricting(entry)).map(|entry| entry.number)
+        let hides = |entry: &&Entry<Statement>| self.is_restricting(entry) || self.has_erased(entry, record);
+        self.concerning(record).find(hides).map(|entry| entry.number)
+    }
+
+    /// The number of the erasure that has erased such a record, if one has.
+    pub(crate) fn erases(&self, record: &Record) -> Option<u64> {
+        self.concerning(record).find(|entry| self.has_erased(entry, record)).map(|entry| entry.number)
+    }
+
+    /// Whether an erasure has erased what there was like this record, which it concerns.
+    fn has_erased(&self, entry: &Entry<Statement>, record: &Record) -> bool {
+        let Says::Erasure { concerns, .. } = &entry.what.says else { return false };
+        let ends = match concerns {
+            Concerns::Records(_) => i64::MAX,
+            // What came after it was decided is none of it.
+            Concerns::User(_, span) | Concerns::Client(_, span) => span.to.unwrap_or(entry.at),
+        };
+        let is_done = |says: &Says| match says {
+            Says::Done { .. } => true,
+            Says::Erased { day, .. } => *day == Day::of(record.opened_at).to_string(),
+            _ => false,
+        };
+        record.opened_at < ends && self.after(entry.number).any(|after| is_done(&after.what.says))
+    }
+
+    /// What records of a day are known by that were erased one by one.
+    pub(crate) fn marks(&self, day: Day) -> impl Iterator<Item = &Marks> {
+        let day = day.to_string();
+        self.all.iter().filter_map(move |entry| match &entry.what.says {
+            Says::Erased { day: of, marks, .. } if *of == day => marks.as_ref(),
+            _ => None,
+        })
     }
 
     /// Whether a statement keeps the records it concerns from being shown.

@@ -6,7 +6,7 @@ use crate::approvals::Subject;
 use crate::hold::{Desk, Ground};
 use crate::record::{Action, Auth, Outcome, Record};
 use crate::statements::{ErasureGround, Place, Span};
-use crate::{Durability, Importer, search, verify};
+use crate::{Durability, Imported, Importer, search, verify};
 use jiff::ToSpan;
 
 const DAY: i64 = 86_400_000_000;
@@ -161,4 +161,48 @@ async fn what_is_held_is_erased_only_when_the_hold_is_over_law_5() {
     assert_eq!(erase_pending_offline(&settings(dir.path())).await.unwrap().done, [number]);
     assert_eq!(users(dir.path()).await, Vec::<String>::new());
     holds(dir.path()).await;
+}
+
+async fn import(dir: &Path, days: &[Vec<Record>]) -> Vec<[u64; 3]> {
+    let mut importer = Importer::begin(&settings(dir)).await.unwrap();
+    let mut imported = Vec::new();
+    for day in days {
+        let Imported { filed, known, erased } = importer.take(day.clone()).await.unwrap();
+        imported.push([filed, known, erased]);
+    }
+    importer.finish().await.unwrap();
+    imported
+}
+
+#[tokio::test]
+async fn what_was_erased_does_not_come_back_by_importing_the_same_log_again_law_10() {
+    let one = Record { host: Some("other.example".into()), ..record(OCTOBER + 3, "a.martin") };
+    let log = [
+        vec![record(OCTOBER, "P.Dupont"), record(OCTOBER + 1, "a.martin"), one.clone()],
+        vec![record(OCTOBER + 2 * DAY, "p.dupont"), record(OCTOBER + 3 * DAY - 1, "a.martin")],
+    ];
+    let dir = world(&log).await;
+    let Settings { dir: register, keys, .. } = settings(dir.path());
+    let keys = Keys::open(&keys, &register).unwrap();
+    let span = Span { from: Some(OCTOBER), to: Some(OCTOBER + 2 * DAY) };
+    let of_person = decide(dir.path(), Concerns::User("p.dupont".into(), span));
+    let found = search(&register, &keys, &Search::default()).await.unwrap();
+    let id = found.iter().find(|record| record.host == one.host).unwrap().id;
+    let of_one = decide(dir.path(), Concerns::Records(vec![Place { day: "2026-10-01".into(), id }]));
+    assert_eq!(erase_pending_offline(&settings(dir.path())).await.unwrap().done, [of_person, of_one]);
+    let before = users(dir.path()).await;
+    for _ in 0..2 {
+        // What came after the time that was erased is the person's still.
+        assert_eq!(import(dir.path(), &log).await, [[0, 1, 2], [0, 2, 0]]);
+    }
+    // Nor does it come with a log that the register never had.
+    let late = [vec![record(OCTOBER + DAY, "p.dupont"), record(OCTOBER + DAY, "a.martin")]];
+    assert_eq!(import(dir.path(), &late).await, [[1, 0, 1]]);
+    assert_eq!(users(dir.path()).await.len(), before.len() + 1);
+    holds(dir.path()).await;
+    // What came back before it was minded is hidden.
+    let said = Statements::read(&register, &keys).unwrap();
+    let again = Record { id: 99, ..record(OCTOBER, "p.dupont") };
+    assert_eq!(said.restricts(&again), Some(of_person));
+    assert_eq!(said.restricts(&Record { opened_at: OCTOBER + 2 * DAY, ..again }), None);
 }

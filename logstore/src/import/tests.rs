@@ -74,15 +74,15 @@ async fn imported_days_are_sealed_and_importing_twice_changes_nothing() {
         vec![record(OCTOBER + DAY, "c.example")],
     ];
     let first = import(dir.path(), &days).await;
-    assert_eq!(first, [Imported { filed: 3, known: 0 }, Imported { filed: 1, known: 0 }]);
+    assert_eq!(first, [Imported { filed: 3, known: 0, erased: 0 }, Imported { filed: 1, known: 0, erased: 0 }]);
     assert_eq!(holds(dir.path()).await, 4);
     let before = all(dir.path()).await;
     let again = import(dir.path(), &days).await;
-    assert_eq!(again, [Imported { filed: 0, known: 3 }, Imported { filed: 0, known: 1 }]);
+    assert_eq!(again, [Imported { filed: 0, known: 3, erased: 0 }, Imported { filed: 0, known: 1, erased: 0 }]);
     assert_eq!(all(dir.path()).await, before);
     // One more of what was there twice is one more.
     let more = import(dir.path(), &[vec![record(OCTOBER + 1, "b.example"); 3]]).await;
-    assert_eq!(more, [Imported { filed: 1, known: 2 }]);
+    assert_eq!(more, [Imported { filed: 1, known: 2, erased: 0 }]);
     assert_eq!(holds(dir.path()).await, 5);
     let ids: BTreeSet<i64> = all(dir.path()).await.iter().map(|record| record.id).collect();
     assert_eq!(ids.len(), 5, "an identifier was given twice");

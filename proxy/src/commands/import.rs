@@ -49,6 +49,8 @@ pub(crate) struct Summary {
     kept: u64,
     /// Records that an earlier import had brought.
     known: u64,
+    /// Records that are not brought back, because they were erased (RGPD art. 17).
+    erased: u64,
     /// Lines whose destination is withheld, whether they were kept now or known already.
     masked: u64,
     /// Lines older than the register keeps.
@@ -95,10 +97,10 @@ fn squid_log(config: &Config, asked: &SquidLog) -> Result<Answer, Wrong> {
     register::pseudonyms(config).map_err(Wrong::because)?;
     let runtime = super::runtime()?;
     let mut register = runtime.block_on(logstore::Importer::begin(&register::settings(config))).map_err(held)?;
-    let (mut filed, mut known) = (0, 0);
+    let (mut filed, mut known, mut erased) = (0, 0, 0);
     let mut hand_over = |records| {
         let imported = runtime.block_on(register.take(records)).map_err(Wrong::because)?;
-        (filed, known) = (filed + imported.filed, known + imported.known);
+        (filed, known, erased) = (filed + imported.filed, known + imported.known, erased + imported.erased);
         Ok(imported.filed)
     };
     let read = Importer::new(config, &masking, now, AT_ONCE, &mut hand_over).run(lines);
@@ -108,7 +110,7 @@ fn squid_log(config: &Config, asked: &SquidLog) -> Result<Answer, Wrong> {
     let mut summary = read?;
     finished?;
     traced?;
-    summary.known = known;
+    (summary.known, summary.erased) = (known, erased);
     if asked.output.json {
         answer_json(&summary)?;
     } else {
@@ -122,7 +124,11 @@ fn squid_log(config: &Config, asked: &SquidLog) -> Result<Answer, Wrong> {
     if let Some(why) = summary.broken_off.as_ref().filter(|_| said) {
         eprintln!("the log breaks off after line {}: {why}", summary.lines);
     }
-    Ok(if summary.kept + summary.known > 0 && summary.broken_off.is_none() { Answer::Done } else { Answer::No })
+    Ok(if summary.kept + summary.known + summary.erased > 0 && summary.broken_off.is_none() {
+        Answer::Done
+    } else {
+        Answer::No
+    })
 }
 
 /// Where records came from that no gate of ours wrote is part of what can be asked of a register.
@@ -328,6 +334,7 @@ impl Summary {
         for (name, count, what) in [
             ("masked", self.masked, "of the log's records, new or known: where they went is withheld"),
             ("known", self.known, "that an earlier import had brought"),
+            ("erased", self.erased, "not brought back: they were erased"),
             ("skipped", self.skipped, "that are no exchange of anybody's"),
             ("too old", self.too_old, "from before what the register keeps (`[log] retention_days`)"),
             ("future", self.future, "more than a day ahead of this clock"),
