@@ -4,6 +4,7 @@
 //! A person is called by the account they have now. Names they had before, their `user@realm` and their sAMAccountName are
 //! linked to it, and so is an address that was theirs alone, each for its period.
 
+use crate::approvals::Moment;
 use crate::keys::Keys;
 use crate::ledger::{self, Entry, Ledger, LedgerError};
 use ipnet::IpNet;
@@ -14,6 +15,8 @@ use std::path::Path;
 
 /// Longest name of an account or a person, in characters.
 pub const NAME_CHARS: usize = 256;
+/// How long it is announced that an approver will be named although none is left to agree (µs): 72 hours.
+pub const ANNOUNCED: i64 = 72 * 3_600_000_000;
 
 /// What an account may do; what each may not is as much part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -73,6 +76,18 @@ impl Role {
     /// has it signs the undertaking first; giving it takes two persons once there is an approver.
     pub fn bears_names(self) -> bool {
         matches!(self, Role::Investigator | Role::Approver | Role::Rights | Role::Judicial)
+    }
+
+    /// Why nobody holds both roles: no one has both sides of an act of two persons in hand.
+    pub fn excludes(self, other: Role) -> Option<&'static str> {
+        match (self.min(other), self.max(other)) {
+            (Role::Investigator, Role::Approver) => Some("nobody asks for names and approves"),
+            (Role::Approver, Role::Rights | Role::Judicial) => Some("nobody approves what their own desk asks for"),
+            (Role::Investigator, Role::Rights) => {
+                Some("who says which accounts are whose decides how far a scope reaches, and asks for none")
+            }
+            _ => None,
+        }
     }
 }
 
@@ -142,6 +157,21 @@ pub enum Event {
         /// The language of the text.
         language: String,
     },
+    /// An account was opened again, or got another password from somebody who did not prove to be its holder: whoever has it
+    /// now may be another person. Its roles that bear names stand still until they are given anew, and its undertaking is void.
+    Suspended {
+        /// The account.
+        account: String,
+        /// What was done to it.
+        change: String,
+    },
+    /// No approver is left, and it was announced that this account will be one, without anybody to agree.
+    Announced {
+        /// The account.
+        account: String,
+        /// When, by more than the clock.
+        moment: Moment,
+    },
     /// An account or an address is a person's.
     Linked {
         /// The person, by the account they have now.
@@ -171,6 +201,28 @@ pub struct Given {
     pub by: String,
     /// The approval it rests on.
     pub approval: Option<u64>,
+}
+
+/// That an approver will be named without anybody to agree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced {
+    /// The account.
+    pub account: String,
+    /// When it was announced (UTC µs).
+    pub at: i64,
+    moment: Moment,
+}
+
+impl Announced {
+    /// How much is left of the time it is announced for (µs), whatever the clock says; nothing when it has passed.
+    pub fn left(&self, at: i64, now: &Moment) -> Option<i64> {
+        let by_clock = at.saturating_sub(self.at);
+        let since = match now.boot == self.moment.boot {
+            true => by_clock.min(now.running.saturating_sub(self.moment.running)),
+            false => by_clock,
+        };
+        Some(ANNOUNCED.saturating_sub(since.max(0))).filter(|left| *left > 0)
+    }
 }
 
 /// A signed undertaking.
@@ -214,7 +266,12 @@ pub struct People {
     roles: BTreeMap<String, BTreeMap<Role, Given>>,
     undertakings: BTreeMap<String, Undertaking>,
     links: Vec<Link>,
+    suspended: BTreeMap<String, BTreeSet<Role>>,
+    announced: Vec<Announced>,
     enforced: bool,
+    had_approver: bool,
+    /// Approvers who were named without anybody to agree, and when.
+    recovered: BTreeMap<String, i64>,
 }
 
 /// A name that can be nobody's.
@@ -266,11 +323,40 @@ impl People {
         match entry.what.clone() {
             Event::RoleGiven { account, role, approval } => {
                 self.enforced |= role.bears_names();
+                if role == Role::Approver {
+                    if self.had_approver && approval.is_none() {
+                        self.recovered.insert(account.clone(), entry.at);
+                    }
+                    self.had_approver = true;
+                    self.announced.clear();
+                }
                 let given = Given { since: entry.at, by: entry.who.clone(), approval };
-                self.roles.entry(account).or_default().entry(role).or_insert(given);
+                let stood = !self.stir(&account, role);
+                let roles = self.roles.entry(account).or_default();
+                if stood {
+                    roles.entry(role).or_insert(given);
+                } else {
+                    roles.insert(role, given);
+                }
             }
             Event::RoleTaken { account, role } => {
+                self.stir(&account, role);
+                if role == Role::Approver {
+                    self.recovered.remove(&account);
+                }
                 self.roles.entry(account).or_default().remove(&role);
+            }
+            Event::Suspended { account, .. } => {
+                let still: BTreeSet<Role> =
+                    self.roles(&account).map(|(role, _)| role).filter(|role| role.bears_names()).collect();
+                self.undertakings.remove(&account);
+                if !still.is_empty() {
+                    self.suspended.insert(account, still);
+                }
+            }
+            Event::Announced { account, moment } => {
+                self.announced.retain(|known| known.account != account);
+                self.announced.push(Announced { account, at: entry.at, moment });
             }
             Event::Undertaken { account, text, language } => {
                 self.undertakings.insert(account, Undertaking { at: entry.at, text, language });
@@ -289,6 +375,50 @@ impl People {
         }
     }
 
+    /// Ends that a role stands still; whether it did.
+    fn stir(&mut self, account: &str, role: Role) -> bool {
+        let Some(still) = self.suspended.get_mut(account) else { return false };
+        let did = still.remove(&role);
+        if still.is_empty() {
+            self.suspended.remove(account);
+        }
+        did
+    }
+
+    /// Whether there ever was an approver: from then on no role that bears names is given by one person.
+    pub fn had_approver(&self) -> bool {
+        self.had_approver
+    }
+
+    /// Whether a role of an account stands still, until it is given anew.
+    pub fn is_suspended(&self, account: &str, role: Role) -> bool {
+        self.suspended.get(account).is_some_and(|still| still.contains(&role))
+    }
+
+    /// The accounts whose roles stand still.
+    pub fn suspended(&self) -> impl Iterator<Item = &str> {
+        self.suspended.keys().map(String::as_str)
+    }
+
+    /// What was announced, and not yet done.
+    pub fn announced(&self) -> &[Announced] {
+        &self.announced
+    }
+
+    /// The approvers who were named without anybody to agree, and when (UTC µs).
+    pub fn recovered(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.recovered.iter().map(|(account, at)| (account.as_str(), *at))
+    }
+
+    /// A role that keeps this one from the account's holder, whichever account of theirs has it; that account, and why.
+    pub fn excluding(&self, account: &str, role: Role) -> Option<(&str, Role, &'static str)> {
+        let circle = self.circle(account);
+        self.roles
+            .iter()
+            .filter(|(name, _)| circle.contains(&name.to_lowercase()))
+            .find_map(|(name, roles)| roles.keys().find_map(|had| Some((name.as_str(), *had, role.excludes(*had)?))))
+    }
+
     /// Whether a role that bears names was ever given: from then on nobody acts alone.
     pub fn enforced(&self) -> bool {
         self.enforced
@@ -304,9 +434,11 @@ impl People {
         self.roles(account).any(|(had, _)| had == role)
     }
 
-    /// Whether an account has a role and may act in it: whoever opens names or decides on that has signed.
+    /// Whether an account has a role and may act in it: whoever opens names or decides on that has signed, and nobody else set
+    /// their password since.
     pub fn may_act(&self, account: &str, role: Role) -> bool {
-        self.has(account, role) && (!role.bears_names() || self.undertaking(account).is_some())
+        let signed = !role.bears_names() || self.undertaking(account).is_some();
+        self.has(account, role) && signed && !self.is_suspended(account, role)
     }
 
     /// The accounts that have a role.

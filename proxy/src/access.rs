@@ -11,7 +11,7 @@ mod two;
 mod watch;
 
 pub(crate) use two::{Grant, ask, in_charge, is_restricted, is_restricted_act, noted, two_persons};
-pub(crate) use watch::{Broken, broken, missing_steps, steps_note};
+pub(crate) use watch::{Broken, broken, missing_steps, standing_still, steps_note};
 
 use crate::accounts::rule::Name;
 use crate::accounts::{Verification, prompt, tries};
@@ -125,6 +125,10 @@ pub(crate) fn enter(config: &Config, acting: &As, roles: &[Role], act: &str) -> 
         let why = if !roles.iter().any(|role| people.has(&name, *role)) {
             let wanted: Vec<&str> = roles.iter().map(|role| role.name()).collect();
             format!("it takes the role {}, which {name} has not", wanted.join(" or "))
+        } else if roles.iter().any(|role| people.is_suspended(&name, *role)) {
+            format!(
+                "{name}'s roles stand still, since somebody else set the password: `octroi doctor roles` says how they are given anew"
+            )
         } else {
             format!("{name} has not signed the undertaking: `octroi user undertake {name}`")
         };

@@ -178,7 +178,7 @@ pub(crate) enum User {
     /// Open an account, or reopen a disabled one
     Add(Account),
     /// Change an account's password
-    Passwd(Account),
+    Passwd(ChangePassword),
     /// Close an account without forgetting it
     Disable {
         /// The account
@@ -203,6 +203,20 @@ pub(crate) struct Account {
     #[arg(help = format!("The account's name: {NAME_FORM}"))]
     pub(crate) name: String,
     /// Read the password from standard input, one line, instead of asking
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+}
+
+/// `octroi user passwd`.
+#[derive(Debug, Args)]
+pub(crate) struct ChangePassword {
+    /// The account.
+    #[arg(help = format!("The account's name: {NAME_FORM}"))]
+    pub(crate) name: String,
+    /// Its holder, who proves it by the password before; set by anybody else, it suspends the roles that open names
+    #[arg(long = "as", value_name = "ACCOUNT")]
+    pub(crate) acting: Option<String>,
+    /// Read the password from standard input, one line, instead of asking; with --as two, the one before first
     #[arg(long)]
     pub(crate) password_stdin: bool,
 }

@@ -45,7 +45,7 @@ pub(crate) struct Upkeep {
     pub(crate) broken: ArcSwap<Vec<Broken>>,
     /// What is held, as when last looked at.
     pub(crate) held: ArcSwapOption<InForce>,
-    /// Holds whose review is overdue, or whose end is near: a sentence each.
+    /// Holds whose review is overdue, or whose end is near, and roles that stand still: a sentence each.
     pub(crate) holds: ArcSwap<Vec<String>>,
     /// What was said of records, as when last looked at.
     pub(crate) statements: ArcSwapOption<Statements>,
@@ -168,15 +168,16 @@ pub(crate) async fn look(gate: &Gate) {
     let looked = move || {
         let condition = logstore::condition(register.dir(), register.keys(), now);
         let holds = InForce::read(register.dir(), register.keys());
-        (condition, access::broken(register.dir(), register.keys()), holds)
+        let still = access::standing_still(register.dir(), register.keys());
+        (condition, access::broken(register.dir(), register.keys()), holds, still)
     };
     match tokio::task::spawn_blocking(looked).await {
-        Ok((condition, broken, holds)) => {
+        Ok((condition, broken, holds, still)) => {
             match condition {
                 Ok(condition) => gate.upkeep.condition.store(Some(Arc::new(condition))),
                 Err(error) => tracing::warn!(%error, "the register cannot be looked at"),
             }
-            remind(gate, holds);
+            remind(gate, holds, still);
             match broken {
                 Ok(broken) => alarm(gate, broken),
                 Err(error) => {
@@ -188,9 +189,10 @@ pub(crate) async fn look(gate: &Gate) {
     }
 }
 
-/// Says what is to be done about holds, once. What was read of them before holds as long as they cannot be.
-fn remind(gate: &Gate, holds: Result<InForce, LedgerError>) {
-    let said = match holds {
+/// Says what is to be done about holds, and about roles that stand still, once. What was read of holds before holds as long as
+/// they cannot be.
+fn remind(gate: &Gate, holds: Result<InForce, LedgerError>, still: Result<Vec<String>, LedgerError>) {
+    let mut said = match holds {
         Ok(holds) => {
             let said = holds.reminders();
             gate.upkeep.held.store(Some(Arc::new(holds)));
@@ -198,6 +200,9 @@ fn remind(gate: &Gate, holds: Result<InForce, LedgerError>) {
         }
         Err(why) => vec![format!("what is held cannot be read, so that no day is erased: {why}")],
     };
+    said.extend(
+        still.unwrap_or_else(|why| vec![format!("who may open names cannot be read, so that nobody does: {why}")]),
+    );
     let before = gate.upkeep.holds.load();
     said.iter().filter(|new| !before.contains(new)).for_each(|new| tracing::warn!("{new}"));
     gate.upkeep.holds.store(Arc::new(said));

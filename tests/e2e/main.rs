@@ -91,6 +91,7 @@ mod commands;
 mod register;
 
 // Who sees names: roles, scopes that two persons open, broken glass, undertakings.
+mod roles;
 mod scopes;
 
 // Records kept beyond their term: grounds, bounds, two persons, what is taken out at a purge, what is destroyed after.

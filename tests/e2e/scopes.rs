@@ -29,12 +29,12 @@ pub(crate) fn no(gate: &Gate, who: &str, args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn add(gate: &Gate, name: &str) {
+pub(crate) fn add(gate: &Gate, name: &str) {
     let added = with_password(gate, &["user", "add", name, "--password-stdin"], PASSWORD);
     assert!(added.status.success(), "{}", said(&added));
 }
 
-fn sign(gate: &Gate, name: &str) -> String {
+pub(crate) fn sign(gate: &Gate, name: &str) -> String {
     let signed = with_password(gate, &["user", "undertake", name, "--password-stdin"], PASSWORD);
     assert!(signed.status.success(), "{}", said(&signed));
     said(&signed)
@@ -69,7 +69,7 @@ fn desk() -> Gate {
 }
 
 /// The day so many days ago, in the gate's zone.
-fn day(ago: u64) -> String {
+pub(crate) fn day(ago: u64) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
     let days = i64::try_from(now / 86_400 - ago).expect("it is not the year 10000");
     // Howard Hinnant's civil_from_days.
@@ -83,13 +83,13 @@ fn day(ago: u64) -> String {
 }
 
 /// Asks for j.petit's names of three days, as a.martin.
-fn request(gate: &Gate, more: &[&str]) -> String {
+pub(crate) fn request(gate: &Gate, more: &[&str]) -> String {
     let (from, to) = (day(3), day(0));
     let asked = ["scope", "request", "--purpose", "security", "--reason", "incident 12", "--from", &from, "--to", &to];
     done(gate, "a.martin", &[&asked, more].concat())
 }
 
-const NAMES: [&str; 7] = ["log", "search", "--json", "--purpose", "security", "--reason", "incident 12"];
+pub(crate) const NAMES: [&str; 7] = ["log", "search", "--json", "--purpose", "security", "--reason", "incident 12"];
 
 pub(crate) fn hosts(json: &str) -> Vec<String> {
     let records: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"));
@@ -103,7 +103,7 @@ pub(crate) fn hosts(json: &str) -> Vec<String> {
     hosts
 }
 
-fn trail(gate: &Gate) -> String {
+pub(crate) fn trail(gate: &Gate) -> String {
     std::fs::read_to_string(gate.path("data/register/audit.jsonl")).expect("a trail")
 }
 
@@ -153,30 +153,27 @@ fn a_scope_opens_names_to_who_asked_when_another_approved_and_nothing_beyond_it(
 fn nobody_approves_their_own_request_nor_one_about_themselves_under_another_account_either() {
     let gate = desk_of(
         Setup::new(),
-        &[("r.rights", &["rights"]), ("a.martin", &["investigator"]), ("p.dupont", &[]), ("martin-bis", &[])],
+        &[
+            ("r.rights", &["rights"]),
+            ("a.martin", &["investigator"]),
+            ("j.petit", &[]),
+            ("dupont-bis", &[]),
+            ("p.dupont", &["approver"]),
+        ],
     );
-    for name in ["a.martin", "p.dupont", "martin-bis"] {
-        // The first approver is given by one person; the others no longer.
-        let given = gate.octroi(&["user", "role", name, "--add", "approver"]);
-        if name == "a.martin" {
-            assert!(given.status.success(), "{}", said(&given));
-        } else {
-            assert_eq!(given.status.code(), Some(1), "{}", said(&given));
-        }
-    }
     let number = request(&gate, &["--user", "j.petit"]);
-    assert!(no(&gate, "a.martin", &["scope", "approve", &number]).contains("one's own"));
+    let numbered = |said: String| said.split_whitespace().nth(1).expect("a number").trim_end_matches(':').to_owned();
+    done(&gate, "p.dupont", &["user", "role", "dupont-bis", "--add", "operator"]);
+    let own = numbered(no(&gate, "p.dupont", &["user", "role", "dupont-bis", "--add", "judicial"]));
+    assert!(no(&gate, "p.dupont", &["scope", "approve", &own]).contains("one's own"));
     // An alias asks, the person would approve.
-    done(&gate, "a.martin", &["user", "role", "martin-bis", "--add", "operator"]);
-    let asked = no(&gate, "martin-bis", &["user", "role", "p.dupont", "--add", "approver"]);
-    let role = asked.split_whitespace().nth(1).expect("a number").trim_end_matches(':').to_owned();
-    done(&gate, "r.rights", &["user", "link", "a.martin", "--account", "Martin-Bis"]);
-    assert!(no(&gate, "a.martin", &["scope", "approve", &role]).contains("one's own"), "the same person, both sides");
+    let role = numbered(no(&gate, "dupont-bis", &["user", "role", "j.petit", "--add", "approver"]));
+    done(&gate, "r.rights", &["user", "link", "p.dupont", "--account", "Dupont-Bis"]);
+    assert!(no(&gate, "p.dupont", &["scope", "approve", &role]).contains("one's own"), "the same person, both sides");
     assert!(no(&gate, "r.rights", &["user", "link", "r.rights", "--account", "x"]).contains("of themselves"));
-    done(&gate, "r.rights", &["user", "unlink", "a.martin", "--account", "martin-bis"]);
-    done(&gate, "a.martin", &["scope", "approve", &role]);
-    done(&gate, "martin-bis", &["user", "role", "p.dupont", "--add", "approver"]);
-    sign(&gate, "p.dupont");
+    done(&gate, "r.rights", &["user", "unlink", "p.dupont", "--account", "dupont-bis"]);
+    done(&gate, "p.dupont", &["scope", "approve", &role]);
+    done(&gate, "dupont-bis", &["user", "role", "j.petit", "--add", "approver"]);
     let about = request(&gate, &["--user", "P.Dupont"]);
     assert!(no(&gate, "p.dupont", &["scope", "approve", &about]).contains("about the person who would decide"));
     done(&gate, "r.rights", &["user", "link", "p.dupont", "--address", "10.0.0.9"]);
@@ -410,7 +407,8 @@ fn roles_that_bear_names_are_personal_signed_for_and_given_by_two() {
         no(&gate, "o.operator", &["user", "role", "j.petit", "--add", "auditor"]).contains("takes the role approver")
     );
     assert!(
-        no(&gate, "o.operator", &["user", "role", "p.dupont", "--remove", "approver"]).contains("the only approver")
+        no(&gate, "o.operator", &["user", "role", "p.dupont", "--remove", "approver"])
+            .contains("takes the role approver")
     );
     let listed: Value = serde_json::from_str(&gate.say(&["user", "list", "--json"])).expect("JSON");
     let roles: Vec<String> = listed.as_array().expect("a list").iter().map(|one| one["roles"].to_string()).collect();

@@ -39,6 +39,85 @@ fn roles_come_and_go_and_nobody_acts_alone_any_more() {
     assert!(!state.has("p.dupont", Role::Approver) && state.holders(Role::Approver).next().is_none());
 }
 
+fn signed(account: &str) -> Event {
+    Event::Undertaken { account: account.into(), text: String::new(), language: "fr".into() }
+}
+
+fn suspended(account: &str) -> Event {
+    Event::Suspended { account: account.into(), change: "password".into() }
+}
+
+#[test]
+fn a_password_that_somebody_else_set_leaves_no_role_that_opens_names() {
+    let mut events = vec![given("a.martin", Role::Investigator), given("a.martin", Role::Operator), signed("a.martin")];
+    assert!(people(events.clone()).may_act("a.martin", Role::Investigator));
+    events.push(suspended("a.martin"));
+    let state = people(events.clone());
+    assert!(state.has("a.martin", Role::Investigator) && !state.may_act("a.martin", Role::Investigator));
+    assert!(state.may_act("a.martin", Role::Operator), "no name opens by it");
+    assert_eq!(state.suspended().collect::<Vec<_>>(), ["a.martin"]);
+    events.push(signed("a.martin"));
+    assert!(!people(events.clone()).may_act("a.martin", Role::Investigator), "signed by whoever has the password now");
+    events.push(given("a.martin", Role::Investigator));
+    let state = people(events.clone());
+    assert!(state.may_act("a.martin", Role::Investigator) && state.suspended().next().is_none());
+    events.extend([suspended("a.martin"), given("a.martin", Role::Investigator)]);
+    assert!(!people(events).may_act("a.martin", Role::Investigator), "given anew, and not signed anew");
+}
+
+#[test]
+fn whoever_once_had_an_approver_has_no_first_grant_any_more() {
+    let taken = Event::RoleTaken { account: "p.dupont".into(), role: Role::Approver };
+    let state = people(vec![given("p.dupont", Role::Approver), taken]);
+    assert!(state.had_approver() && state.holders(Role::Approver).next().is_none());
+    assert!(!people(vec![given("a.martin", Role::Investigator)]).had_approver());
+}
+
+#[test]
+fn an_approver_whom_nobody_agreed_to_is_announced_for_72_hours_whatever_the_clock_says() {
+    let moment = |boot: &str, running: i64| Moment { boot: boot.into(), running };
+    let announced = Event::Announced { account: "p.dupont".into(), moment: moment("1", 5) };
+    let events = vec![given("a.martin", Role::Approver), suspended("a.martin"), announced];
+    let state = people(events.clone());
+    let one = state.announced().first().expect("announced").clone();
+    assert_eq!(one.left(one.at + ANNOUNCED, &moment("1", 5)), Some(ANNOUNCED), "the clock alone was set");
+    assert_eq!(one.left(one.at + ANNOUNCED, &moment("1", 5 + ANNOUNCED)), None);
+    assert_eq!(one.left(one.at + ANNOUNCED, &moment("2", 0)), None);
+    assert_eq!(one.left(one.at - 1, &moment("2", 0)), Some(ANNOUNCED));
+    let state = people([events, vec![given("p.dupont", Role::Approver)]].concat());
+    assert!(state.announced().is_empty());
+    assert_eq!(
+        state.recovered().map(|(account, _)| account).collect::<Vec<_>>(),
+        ["p.dupont"],
+        "and it is not forgotten"
+    );
+}
+
+#[test]
+fn nobody_holds_both_sides_of_an_act_of_two_persons_under_another_account_either() {
+    let state = people(vec![
+        given("a.martin", Role::Investigator),
+        given("p.dupont", Role::Approver),
+        account("a.martin", "martin-bis", Period::default()),
+    ]);
+    for (name, role, refused) in [
+        ("a.martin", Role::Approver, true),
+        ("martin-bis", Role::Approver, true),
+        ("martin-bis", Role::Rights, true),
+        ("p.dupont", Role::Investigator, true),
+        ("p.dupont", Role::Rights, true),
+        ("p.dupont", Role::Judicial, true),
+        ("p.dupont", Role::Auditor, false),
+        ("a.martin", Role::Judicial, false),
+        ("j.petit", Role::Approver, false),
+    ] {
+        assert_eq!(state.excluding(name, role).is_some(), refused, "{name} {role:?}");
+    }
+    for (one, other) in Role::ALL.into_iter().flat_map(|one| Role::ALL.map(|other| (one, other))) {
+        assert_eq!(one.excludes(other), other.excludes(one), "{one:?} {other:?}");
+    }
+}
+
 #[test]
 fn role_names_are_read_as_they_are_written() {
     for role in Role::ALL {

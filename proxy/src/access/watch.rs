@@ -1,8 +1,10 @@
 //! What is to be said of how names are opened: legal steps that are not recorded, glass that was broken. Names nobody.
 
+use crate::commands::plural;
 use crate::config::Config;
 use jiff::Timestamp;
 use logstore::approvals::{self, Request};
+use logstore::people::{self, ANNOUNCED};
 use logstore::{Keys, LedgerError};
 use std::path::Path;
 
@@ -40,6 +42,26 @@ pub(crate) fn broken(dir: &Path, keys: &Keys) -> Result<Vec<Broken>, LedgerError
         Some(Broken { number: request.number, at: request.at, due })
     };
     Ok(approvals.requests().filter_map(of).collect())
+}
+
+/// What is to be said, once and to everybody, of accounts whose roles stand still and of approvers whom nobody agreed to.
+pub(crate) fn standing_still(dir: &Path, keys: &Keys) -> Result<Vec<String>, LedgerError> {
+    let people = people::read(dir, keys)?;
+    let mut said = Vec::new();
+    let accounts = people.suspended().count();
+    if accounts > 0 {
+        said.push(format!(
+            "the roles of {} stand still, since somebody else than the holder set the password: `octroi doctor roles`",
+            plural(accounts as u64, "account", "accounts")
+        ));
+    }
+    for announced in people.announced() {
+        let day = Timestamp::from_microsecond(announced.at.saturating_add(ANNOUNCED)).unwrap_or_default();
+        said.push(format!(
+            "no approver is left, and one will be named from {day:.0} on without anybody to agree: `octroi doctor roles`"
+        ));
+    }
+    Ok(said)
 }
 
 /// The legal steps that are not recorded, by their keys of `[legal]`: without them no names open for the charter's sake.

@@ -2,6 +2,7 @@
 
 mod link;
 mod role;
+mod still;
 
 use super::{Answer, Wrong, answer, answer_json, columns, configuration};
 use crate::access;
@@ -9,8 +10,8 @@ use crate::accounts;
 use crate::accounts::file::{self, Change, ChangeError};
 use crate::accounts::prompt;
 use crate::accounts::rule::{self, Name};
-use crate::cli::{Account, User};
-use crate::config::Method;
+use crate::cli::{ChangePassword, User};
+use crate::config::{Config, Method};
 use jiff::Timestamp;
 use serde_json::json;
 use std::path::Path;
@@ -19,26 +20,24 @@ use std::path::Path;
 pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong> {
     let config = configuration(path)?;
     let data_dir = &config.data_dir;
-    let touched = |account: &str, done: Answer, change: &str| match (done, Name::parse(account)) {
-        (Answer::Done, Ok(name)) => role::touched(&config, &name, change).map(|()| done),
-        _ => Ok(done),
-    };
     let done = match command {
         User::Add(account) => {
-            let done = with_password(data_dir, account, |hash| Change::Add { hash })?;
-            let done = touched(&account.name, done, "opened")?;
+            let name = Name::parse(&account.name).map_err(Wrong::because)?;
+            let before = || still::suspend(&config, &name, "opened");
+            let done = with_password(data_dir, &name, account.password_stdin, before, |hash| Change::Add { hash })?;
             if done == Answer::Done && !config.identity.methods.contains(&Method::Basic) {
                 eprintln!("nobody is asked for a password yet: `[identity] methods` does not name `basic`");
             }
             done
         }
-        User::Passwd(account) => {
-            let done = with_password(data_dir, account, |hash| Change::Password { hash })?;
-            touched(&account.name, done, "password")?
-        }
+        User::Passwd(asked) => passwd(&config, asked)?,
         User::Disable { name } => {
-            let done = change(data_dir, &Name::parse(name).map_err(Wrong::because)?, Change::Disable)?;
-            touched(name, done, "disabled")?
+            let name = Name::parse(name).map_err(Wrong::because)?;
+            let done = change(data_dir, &name, Change::Disable)?;
+            if done == Answer::Done {
+                still::touched(&config, &name, "disabled", None)?;
+            }
+            done
         }
         User::Role(asked) => role::role(&config, asked)?,
         User::Undertake(asked) => role::undertake(&config, asked)?,
@@ -48,6 +47,7 @@ pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong>
             let table = file::read(&file::path(data_dir)).map_err(Wrong::because)?;
             let people = access::people(&config)?;
             let roles = |name: &str| people.roles(name).map(|(role, _)| role.name()).collect::<Vec<_>>();
+            let suspended = |name: &str| people.suspended().any(|account| account == name);
             let signed = |name: &str| {
                 let undertaking = people.undertaking(name)?;
                 Timestamp::from_microsecond(undertaking.at).ok()
@@ -63,6 +63,7 @@ pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong>
                             "changed": account.changed,
                             "disabled": account.disabled,
                             "roles": roles(name),
+                            "suspended": suspended(name),
                             "undertaken": signed(name),
                         })
                     })
@@ -70,7 +71,11 @@ pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong>
                 answer_json(&accounts)?;
             } else {
                 let row = |(name, account): (&String, &file::Account)| {
-                    let state = if account.disabled { "disabled" } else { "open" };
+                    let state = match (account.disabled, suspended(name)) {
+                        (true, _) => "disabled",
+                        (false, true) => "open, roles stand still",
+                        (false, false) => "open",
+                    };
                     let signed = signed(name).map(|at| format!("signed {at:.0}")).unwrap_or_default();
                     [
                         name.clone(),
@@ -88,21 +93,43 @@ pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong>
     Ok(done)
 }
 
-/// Changes an account to a new password, which is only asked for when the account can be changed.
-fn with_password(data_dir: &Path, account: &Account, to: impl Fn(String) -> Change) -> Result<Answer, Wrong> {
-    let name = Name::parse(&account.name).map_err(Wrong::because)?;
-    if let Err(why) = file::would_change(data_dir, &name, to(String::new())) {
-        return refused(&name, why);
+/// Gives an account another password. Whoever proves to be its holder, by the one before, keeps what it may do.
+fn passwd(config: &Config, asked: &ChangePassword) -> Result<Answer, Wrong> {
+    let name = Name::parse(&asked.name).map_err(Wrong::because)?;
+    let to = |hash| Change::Password { hash };
+    let stdin = asked.password_stdin;
+    let Some(acting) = &asked.acting else {
+        let before = || still::suspend(config, &name, "password");
+        return with_password(&config.data_dir, &name, stdin, before, to);
+    };
+    if Name::parse(acting).map_err(|why| Wrong(format!("--as: {why}")))? != name {
+        return Err(Wrong(format!("--as: {name} alone proves to be {name}, by the password it has")));
     }
-    let hash = hash_of_password(account, &name)?;
-    change(data_dir, &name, to(hash))
+    let Some(who) = access::authenticated(config, name.as_str(), stdin, "user passwd")? else { return Ok(Answer::No) };
+    let done = with_password(&config.data_dir, &name, stdin, || Ok(()), to)?;
+    if done == Answer::Done {
+        still::touched(config, &name, "password", Some(access::Actor::proven(who)))?;
+    }
+    Ok(done)
 }
 
-/// The hash of a password that is good enough.
-fn hash_of_password(account: &Account, name: &Name) -> Result<String, Wrong> {
-    let password = prompt::new_password(name, account.password_stdin).map_err(Wrong::because)?;
+/// Changes an account to a new password, which is only asked for when the account can be changed; `before` is done when the
+/// password is good, and what fails there changes nothing.
+fn with_password(
+    data_dir: &Path,
+    name: &Name,
+    stdin: bool,
+    before: impl FnOnce() -> Result<(), Wrong>,
+    to: impl Fn(String) -> Change,
+) -> Result<Answer, Wrong> {
+    if let Err(why) = file::would_change(data_dir, name, to(String::new())) {
+        return refused(name, why);
+    }
+    let password = prompt::new_password(name, stdin).map_err(Wrong::because)?;
     rule::judge(name, &password).map_err(Wrong::because)?;
-    accounts::hash(&password).map_err(Wrong::because)
+    let hash = accounts::hash(&password).map_err(Wrong::because)?;
+    before()?;
+    change(data_dir, name, to(hash))
 }
 
 fn change(data_dir: &Path, name: &Name, change: Change) -> Result<Answer, Wrong> {

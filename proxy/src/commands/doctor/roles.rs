@@ -56,6 +56,7 @@ fn persons(config: &Config, people: &People, sheet: &mut Sheet) {
         .holders(Role::Approver)
         .filter(|account| open(account) && people.may_act(account, Role::Approver))
         .collect();
+    unagreed(people, sheet);
     if approvers.is_empty() {
         sheet.bad(
             (
@@ -63,8 +64,10 @@ fn persons(config: &Config, people: &People, sheet: &mut Sheet) {
                 "nobody can approve: no name opens, but in an emergency",
             ),
             (
-                "donnez le rôle `approver` à une personne, qui signe son engagement (`octroi user undertake`)",
-                "give the role `approver` to somebody, who signs the undertaking (`octroi user undertake`)",
+                "donnez le rôle `approver` à une personne, qui signe son engagement (`octroi user undertake`) ; s’il n’y a plus \
+                 d’approbateur, 72 heures passent entre l’annonce et le rôle",
+                "give the role `approver` to somebody, who signs the undertaking (`octroi user undertake`); when no approver is left, 72 \
+                 hours pass between the announcement and the role",
             ),
         );
     } else {
@@ -85,6 +88,26 @@ fn persons(config: &Config, people: &People, sheet: &mut Sheet) {
                     &format!("take them away: `octroi user role {holder} --remove …`"),
                 ),
             );
+        } else if people.suspended().any(|account| account == holder) {
+            let still = Role::ALL.into_iter().filter(|role| people.is_suspended(holder, *role));
+            let add: Vec<String> = still.map(|role| format!("--add {}", role.name())).collect();
+            let give = format!("octroi user role {holder} {} --as {holder}", add.join(" "));
+            sheet.warning(
+                (
+                    &format!("les rôles de {holder} sont suspendus : quelqu’un d’autre a posé son mot de passe"),
+                    &format!("{holder}'s roles stand still: somebody else set the password"),
+                ),
+                (
+                    &format!(
+                        "assurez-vous que c’est bien {holder} : `{give}`, une autre personne approuve, la même commande encore, puis \
+                         `octroi user undertake {holder}`"
+                    ),
+                    &format!(
+                        "make sure that it is {holder}: `{give}`, another person approves, the same again, then `octroi user undertake \
+                         {holder}`"
+                    ),
+                ),
+            );
         } else if people.undertaking(holder).is_none() {
             sheet.warning(
                 (
@@ -97,6 +120,30 @@ fn persons(config: &Config, people: &People, sheet: &mut Sheet) {
                 ),
             );
         }
+    }
+}
+
+/// Approvers whom nobody agreed to, because none was left.
+fn unagreed(people: &People, sheet: &mut Sheet) {
+    let announced = people.announced().iter().map(|one| (one.account.as_str(), false));
+    for (account, named) in announced.chain(people.recovered().map(|(account, _)| (account, true))) {
+        let what = match named {
+            false => (
+                format!("{account} est annoncé comme approbateur, sans que personne ait pu l’approuver"),
+                format!("{account} is announced as approver, without anybody who could agree"),
+            ),
+            true => (
+                format!("{account} est devenu approbateur sans que personne ait pu l’approuver"),
+                format!("{account} became approver without anybody who could agree"),
+            ),
+        };
+        sheet.warning(
+            (&what.0, &what.1),
+            (
+                "la direction et le DPO doivent le savoir, et le consigner ; `octroi audit` dit quand",
+                "the management and the data protection officer are to know, and to write it down; `octroi audit` says when",
+            ),
+        );
     }
 }
 

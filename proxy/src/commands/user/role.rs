@@ -1,18 +1,20 @@
 //! `octroi user role` and `undertake`: who may do what with names, and who has promised to keep them to themselves.
 //!
-//! Who gives what: the first roles are given by the account of the operating system alone, until there is an approver. Then
-//! an operator or an approver gives them: roles that bear names by two persons, the others alone, the auditor's by an approver,
-//! and nobody to themselves.
+//! Who gives what: the first roles are given by the account of the operating system alone, until there is an approver. From then
+//! on, for good, an operator or an approver gives them: roles that bear names by two persons, the others alone, the auditor's by
+//! an approver, and nobody to themselves. A role that stands still ([`super::still`]) is given anew the same way; its holder may
+//! ask for that. When no approver is left, one is announced for 72 hours, loudly, and then named.
 
 use super::super::{Answer, Wrong, answer};
 use crate::access::{self, Actor};
 use crate::accounts::rule::Name;
 use crate::accounts::{file, tries};
-use crate::cli::{As, ChangeRoles, TextLanguage, Undertake};
+use crate::cli::{ChangeRoles, TextLanguage, Undertake};
 use crate::config::Config;
 use crate::pages::Language;
 use crate::undertaking;
-use logstore::approvals::{Asked, Kind, LONGEST, Subject};
+use jiff::Timestamp;
+use logstore::approvals::{Asked, Kind, LONGEST, Moment, Subject};
 use logstore::people::{Event, People, Period, Role};
 use logstore::{Ledger, OpenLedger};
 use std::collections::BTreeMap;
@@ -20,13 +22,40 @@ use std::collections::BTreeMap;
 /// What the command is called in refusals.
 const ACT: &str = "user role";
 
+/// By which right roles are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// There never was an approver: the operating system's account gives the first.
+    First,
+    /// There was one, and none is left.
+    Announcement,
+    /// There is one.
+    Two,
+}
+
+impl By {
+    fn of(people: &People, table: &file::Table) -> By {
+        let is_left = |account: &str| is_open(table, account) && !people.is_suspended(account, Role::Approver);
+        match people.holders(Role::Approver).any(is_left) {
+            true => By::Two,
+            false if people.had_approver() => By::Announcement,
+            false => By::First,
+        }
+    }
+}
+
+/// Whether an account is there, and not disabled.
+pub(super) fn is_open(table: &file::Table, account: &str) -> bool {
+    Name::parse(account).is_ok_and(|name| table.open_account(&name).is_some())
+}
+
 /// Changes the roles of an account.
 pub(super) fn role(config: &Config, asked: &ChangeRoles) -> Result<Answer, Wrong> {
     let name = Name::parse(&asked.name).map_err(Wrong::because)?;
     if let Some(role) = asked.add.iter().find(|role| asked.remove.contains(role)) {
         return Err(Wrong(format!("{} is given and taken at once", role.name())));
     }
-    let table = file::read(&file::path(&config.data_dir)).map_err(Wrong::because)?;
+    let table = accounts(config)?;
     if table.open_account(&name).is_none() && !asked.add.is_empty() {
         eprintln!("`{name}` has no account, or a disabled one; `octroi user add` opens it");
         return Ok(Answer::No);
@@ -42,13 +71,14 @@ pub(super) fn role(config: &Config, asked: &ChangeRoles) -> Result<Answer, Wrong
         return Ok(Answer::No);
     }
     let people = access::people(config)?;
-    let Some(actor) = giver(config, asked, &people)? else { return Ok(Answer::No) };
+    let by = By::of(&people, &table);
+    let Some(actor) = giver(config, asked, &name, by, &people)? else { return Ok(Answer::No) };
     let own = !actor.is_alone() && people.same_person(actor.who(), name.as_str());
     let mut done = Answer::Done;
     for role in &asked.add {
-        if people.has(name.as_str(), *role) {
+        if people.has(name.as_str(), *role) && !people.is_suspended(name.as_str(), *role) {
             eprintln!("{name} has the role {} already", role.name());
-        } else if !give(config, &actor, &name, *role, own)? {
+        } else if !give(config, &actor, &name, *role, by, own)? {
             done = Answer::No;
         }
     }
@@ -56,31 +86,44 @@ pub(super) fn role(config: &Config, asked: &ChangeRoles) -> Result<Answer, Wrong
         if !people.has(name.as_str(), *role) {
             eprintln!("{name} has not the role {}", role.name());
             done = Answer::No;
-        } else if *role == Role::Approver && people.holders(Role::Approver).count() == 1 {
-            eprintln!("refused: {name} is the only approver; give the role to somebody else first");
+        } else if !take(config, &actor, &name, *role)? {
             done = Answer::No;
-        } else {
-            write(config, actor.who(), &Event::RoleTaken { account: name.to_string(), role: *role })?;
-            noted(config, &actor, &name, "removed", *role, None)?;
         }
     }
     Ok(done)
 }
 
-/// Who may give what is asked for: nobody else than the operating system's account as long as there is no approver.
-fn giver(config: &Config, asked: &ChangeRoles, people: &People) -> Result<Option<Actor>, Wrong> {
-    if people.holders(Role::Approver).next().is_none() {
-        return access::first(config, &asked.acting, ACT);
+/// Who may give what is asked for: nobody else than the operating system's account as long as there was no approver.
+fn giver(config: &Config, asked: &ChangeRoles, name: &Name, by: By, people: &People) -> Result<Option<Actor>, Wrong> {
+    let account = name.as_str();
+    match by {
+        By::First => return access::first(config, &asked.acting, ACT),
+        By::Announcement if asked.remove.is_empty() && asked.add == [Role::Approver] => {
+            return access::first(config, &asked.acting, ACT);
+        }
+        By::Announcement | By::Two => {}
     }
-    let auditor = asked.add.contains(&Role::Auditor);
+    // Whose roles stand still asks for them by the password they have now; another person decides whether it is them.
+    let still = !asked.add.is_empty() && asked.add.iter().all(|role| people.is_suspended(account, *role));
+    let own =
+        asked.acting.acting.as_deref().and_then(|acting| Name::parse(acting).ok()).is_some_and(|one| one == *name);
+    if still && own && asked.remove.is_empty() {
+        let who = access::authenticated(config, account, asked.acting.password_stdin, ACT)?;
+        return Ok(who.map(Actor::proven));
+    }
+    let auditor = asked.add.contains(&Role::Auditor) || asked.remove.contains(&Role::Approver);
     let may: &[Role] = if auditor { &[Role::Approver] } else { &[Role::Operator, Role::Approver] };
     access::enter(config, &asked.acting, may, ACT)
 }
 
 /// Gives a role, or has it approved first. Whether the account has it now.
-fn give(config: &Config, actor: &Actor, name: &Name, role: Role, own: bool) -> Result<bool, Wrong> {
+fn give(config: &Config, actor: &Actor, name: &Name, role: Role, by: By, own: bool) -> Result<bool, Wrong> {
+    if let Some(why) = excluded(&access::people(config)?, name, role) {
+        access::refused::<()>(config, Some(actor.who()), None, ACT, &why)?;
+        return Ok(false);
+    }
     let mut approval = None;
-    if role.bears_names() {
+    if role.bears_names() && by != By::Announcement {
         let fields = [("account", name.as_str()), ("role", role.name())];
         let asked = Asked {
             kind: Kind::Role,
@@ -100,12 +143,85 @@ fn give(config: &Config, actor: &Actor, name: &Name, role: Role, own: bool) -> R
         access::refused::<()>(config, Some(actor.who()), None, ACT, "nobody gives a role to themselves")?;
         return Ok(false);
     }
-    write(config, actor.who(), &Event::RoleGiven { account: name.to_string(), role, approval })?;
+    // What was so when the command began is looked at again with the ledger held: another command may have changed it.
+    let keys = access::keys(config)?;
+    let mut ledger = OpenLedger::open(&config.register_dir(), &keys, Ledger::People).map_err(Wrong::because)?;
+    let people = People::of(&ledger.read().map_err(Wrong::because)?);
+    let now = By::of(&people, &accounts(config)?);
+    let changed = role.bears_names() && now != by && (by != By::Two || approval.is_none());
+    let why = match excluded(&people, name, role) {
+        Some(why) => Some(why),
+        None if changed => Some("who may give roles has changed meanwhile: say the same again".to_owned()),
+        None => None,
+    };
+    if let Some(why) = why {
+        drop(ledger);
+        access::refused::<()>(config, Some(actor.who()), None, ACT, &why)?;
+        return Ok(false);
+    }
+    if by == By::Announcement && role == Role::Approver {
+        let announced = people.announced().iter().find(|one| one.account == name.as_str());
+        let left = match announced {
+            Some(one) => one.left(ledger.now(), &Moment::now()),
+            None => {
+                let event = Event::Announced { account: name.to_string(), moment: Moment::now() };
+                ledger.add(actor.who(), &event).map_err(Wrong::because)?;
+                Some(logstore::people::ANNOUNCED)
+            }
+        };
+        if let Some(left) = left {
+            let (is_new, at) = (announced.is_none(), ledger.now().saturating_add(left));
+            drop(ledger);
+            if is_new {
+                noted(config, actor, name, "announced", role, None)?;
+            }
+            eprintln!(
+                "no approver is left, and nobody can agree: that {name} will be one is announced, in `octroi status`, in the log and in \
+                 `octroi doctor roles`; say the same again from {} on",
+                Timestamp::from_microsecond(at).map(|at| format!("{at:.0}")).unwrap_or_default()
+            );
+            return Ok(false);
+        }
+    }
+    ledger.add(actor.who(), &Event::RoleGiven { account: name.to_string(), role, approval }).map_err(Wrong::because)?;
+    drop(ledger);
     noted(config, actor, name, "added", role, approval)?;
-    if role.bears_names() && access::people(config)?.undertaking(name.as_str()).is_none() {
+    if role.bears_names() && people.undertaking(name.as_str()).is_none() {
         eprintln!("{name} signs the undertaking before using it: `octroi user undertake {name}`");
     }
     Ok(true)
+}
+
+/// Why somebody does not get a role: they have another that it does not go with.
+fn excluded(people: &People, name: &Name, role: Role) -> Option<String> {
+    let (account, had, why) = people.excluding(name.as_str(), role)?;
+    let whose =
+        if account == name.as_str() { name.to_string() } else { format!("{account}, which is the same person's,") };
+    Some(format!("{whose} has the role {}, which does not go with {}: {why}", had.name(), role.name()))
+}
+
+/// Takes a role away; whether it was. An approver's is taken by another approver, who stays.
+fn take(config: &Config, actor: &Actor, name: &Name, role: Role) -> Result<bool, Wrong> {
+    let keys = access::keys(config)?;
+    let mut ledger = OpenLedger::open(&config.register_dir(), &keys, Ledger::People).map_err(Wrong::because)?;
+    let people = People::of(&ledger.read().map_err(Wrong::because)?);
+    let another = people.may_act(actor.who(), Role::Approver)
+        && !people.same_person(actor.who(), name.as_str())
+        && is_open(&accounts(config)?, actor.who());
+    if role == Role::Approver && !another {
+        drop(ledger);
+        let why = "the role approver is taken by another approver: there is always one left";
+        access::refused::<()>(config, Some(actor.who()), None, ACT, why)?;
+        return Ok(false);
+    }
+    ledger.add(actor.who(), &Event::RoleTaken { account: name.to_string(), role }).map_err(Wrong::because)?;
+    drop(ledger);
+    noted(config, actor, name, "removed", role, None)?;
+    Ok(true)
+}
+
+fn accounts(config: &Config) -> Result<file::Table, Wrong> {
+    file::read(&file::path(&config.data_dir)).map_err(Wrong::because)
 }
 
 fn write(config: &Config, who: &str, event: &Event) -> Result<(), Wrong> {
@@ -155,17 +271,6 @@ pub(super) fn undertake(config: &Config, asked: &Undertake) -> Result<Answer, Wr
     let scope = BTreeMap::from([("text".to_owned(), hash), ("language".to_owned(), language.tag().to_owned())]);
     Actor::proven(who).note(config, "undertaking", None, None, scope, 0)?;
     Ok(Answer::Done)
-}
-
-/// Notes that an account which has roles that bear names was opened, closed or given another password, by the operating
-/// system's account: with it one could pass for its holder.
-pub(super) fn touched(config: &Config, name: &Name, change: &str) -> Result<(), Wrong> {
-    if !access::people(config)?.roles(name.as_str()).any(|(role, _)| role.bears_names()) {
-        return Ok(());
-    }
-    let Some(actor) = access::first(config, &As::default(), "user")? else { return Ok(()) };
-    let scope = [("account", name.as_str()), ("change", change)];
-    actor.note(config, "account", None, None, scope.map(|(key, value)| (key.to_owned(), value.to_owned())).into(), 0)
 }
 
 /// The word that says that an account is nobody's own: its name is made of such words alone.
