@@ -119,10 +119,23 @@ pub async fn count<C: Counter>(
     period: Range<i64>,
     counter: &mut C,
 ) -> Result<Vec<SearchError>, SearchError> {
+    count_without(dir, keys, period, &HashSet::new(), counter).await
+}
+
+/// The same, but for these records.
+///
+/// Cancel safety: dropping it stops the count.
+pub async fn count_without<C: Counter>(
+    dir: &Path,
+    keys: &Keys,
+    period: Range<i64>,
+    without: &HashSet<i64>,
+    counter: &mut C,
+) -> Result<Vec<SearchError>, SearchError> {
     let days = Day::all(dir).map_err(|source| SearchError::Folder { dir: dir.to_path_buf(), source })?;
     let columns: Vec<usize> =
         C::FIELDS.iter().filter_map(|field| FIELDS.iter().position(|name| *name == field.name())).collect();
-    let mut tally = Tally { columns, period: period.clone(), counter };
+    let mut tally = Tally { columns, period: period.clone(), without, counter };
     let mut unread = Vec::new();
     // A clock that was set back files a record under a day after its own.
     for day in days.into_iter().filter(|day| *day >= Day::of(period.start) && *day <= Day::of(period.end).after(1)) {
@@ -144,6 +157,8 @@ struct Tally<'c, C> {
     /// Where the fields stand in a block.
     columns: Vec<usize>,
     period: Range<i64>,
+    /// Records that do not count.
+    without: &'c HashSet<i64>,
     counter: &'c mut C,
 }
 
@@ -212,6 +227,13 @@ impl<C: Counter> Tally<'_, C> {
         for at in opened {
             let class = if self.period.contains(at) { self.counter.class(*at) } else { None };
             classes.push(class.unwrap_or(OUT));
+        }
+        if !self.without.is_empty() {
+            for (class, id) in classes.iter_mut().zip(block.numbers(columns::ID)?) {
+                if self.without.contains(id) {
+                    *class = OUT;
+                }
+            }
         }
         if !superseded.is_empty() {
             let outcome = block.texts(columns::OUTCOME)?;

@@ -52,7 +52,7 @@ mod tree;
 pub mod verify;
 pub mod writer;
 
-pub use alike::{Alike, Counter, Field, count};
+pub use alike::{Alike, Counter, Field, count, count_without};
 pub use chain::ChainError;
 pub use cipher::PublicKey;
 pub use clock::ClockState;

@@ -1,12 +1,16 @@
 //! Statistics of a period: figures about what was asked and decided, none about anybody.
 //!
 //! They are counted from the day files, that of today included, when they are asked for; nothing of them is kept, so that
-//! nothing outlives the days. What may be shown is decided by [`threshold`](self): no figure, and no difference of
-//! figures, is about fewer than [`THRESHOLD`] people. There is no figure of a person, no order of persons, no time spent.
+//! nothing outlives the days. What may be shown is decided by [`threshold`]: no figure, and no difference of figures, is
+//! about fewer than [`THRESHOLD`] people. There is no figure of a person, no order of persons, no time spent.
+//!
+//! Whoever has the figures of two periods subtracts them. So there are base periods ([`Calendar`]) which no period that may
+//! be asked for ever divides; each is put into groups by itself, as if nothing else were known, and figures of several are
+//! the sum of theirs: what comes out of any two answers is made of whole groups of whole base periods.
 
 mod persons;
 mod service;
-mod threshold;
+pub mod threshold;
 
 pub use persons::{Few, Persons};
 pub use service::service;
@@ -24,7 +28,7 @@ use threshold::{Cell, Group, groups};
 /// Fewer people than this are no group: their figures are put together with others, or not shown.
 pub const THRESHOLD: usize = 5;
 
-/// The days of a period, as the clock on the wall has them.
+/// The days of a base period, as the clock on the wall has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Calendar {
     /// When each begins (UTC µs), rising, and its name.
@@ -76,6 +80,8 @@ pub struct Statistics {
     /// Exchanges counted: 0 tells an empty period from one of too few people.
     #[serde(skip)]
     pub counted: u64,
+    /// The first days of base periods of which nothing is shown, since too few people are behind them.
+    pub withheld: Vec<String>,
     /// All of it; `None` when too few people are behind it: then nothing is shown at all.
     pub total: Option<Figures>,
     /// By day.
@@ -96,18 +102,65 @@ pub struct Statistics {
     pub masked: Vec<Row>,
 }
 
-/// Counts a period, and returns the days that could not be read.
+/// Counts base periods, each by itself, and returns the days that could not be read.
 ///
 /// Cancel safety: dropping it stops the count.
 pub async fn statistics(
     dir: &Path,
     keys: &Keys,
-    calendar: &Calendar,
+    calendars: &[Calendar],
 ) -> Result<(Statistics, Vec<SearchError>), SearchError> {
-    let Some((begin, _)) = calendar.days.first() else { return Ok(Default::default()) };
-    let mut tally = Tally::new(calendar);
-    let unread = alike::count(dir, keys, *begin..calendar.end, &mut tally).await?;
-    Ok((tally.statistics(), unread))
+    let mut all = Statistics::default();
+    let mut unread: Vec<SearchError> = Vec::new();
+    for calendar in calendars {
+        let Some((begin, _)) = calendar.days.first() else { continue };
+        let mut tally = Tally::new(calendar);
+        for error in alike::count(dir, keys, *begin..calendar.end, &mut tally).await? {
+            // A day in UTC may reach into two periods.
+            if !unread.iter().any(|known| known.to_string() == error.to_string()) {
+                unread.push(error);
+            }
+        }
+        all = all.plus(tally.statistics());
+    }
+    Ok((all, unread))
+}
+
+impl Statistics {
+    /// These and those of another period: row by row, as they are shown.
+    pub fn plus(self, other: Statistics) -> Statistics {
+        let days = |one, other| {
+            let mut days = both(one, other);
+            days.sort_by(|a, b| (a.others, &a.name).cmp(&(b.others, &b.name)));
+            days
+        };
+        Statistics {
+            counted: self.counted + other.counted,
+            withheld: self.withheld.into_iter().chain(other.withheld).collect(),
+            total: match (self.total, other.total) {
+                (Some(one), Some(other)) => Some(one + other),
+                (one, other) => one.or(other),
+            },
+            days: days(self.days, other.days),
+            actions: both(self.actions, other.actions),
+            outcomes: both(self.outcomes, other.outcomes),
+            categories: both(self.categories, other.categories),
+            rules: both(self.rules, other.rules),
+            articles: both(self.articles, other.articles),
+            services: both(self.services, other.services),
+            masked: both(self.masked, other.masked),
+        }
+    }
+}
+
+/// The rows of two tables, those of one name as one.
+fn both(one: Vec<Row>, other: Vec<Row>) -> Vec<Row> {
+    let mut table = Table::default();
+    for row in one.into_iter().chain(other) {
+        let (figures, blocked) = table.0.entry((!row.others).then_some(row.name)).or_default();
+        (*figures, *blocked) = (*figures + row.figures, *blocked + row.blocked);
+    }
+    table.rows()
 }
 
 /// A service's number says by its highest bit that it is a reason for masking.
@@ -211,7 +264,8 @@ impl<'c> Tally<'c> {
         });
         let actions = groups(by_action.collect(), &self.persons);
         if actions.is_empty() {
-            return Statistics { counted, ..Statistics::default() };
+            let first = self.calendar.days.first().filter(|_| counted > 0).map(|(_, name)| name.clone());
+            return Statistics { counted, withheld: first.into_iter().collect(), ..Statistics::default() };
         }
         let told: Vec<u32> = actions.iter().filter_map(|group| group.path[0]).collect();
         let within = |number: u32, action: Option<u32>| told.contains(&number).then_some(number) == action;
@@ -258,6 +312,7 @@ impl<'c> Tally<'c> {
         days.iter_mut().for_each(|row| row.name = row.name.take().and_then(day));
         Statistics {
             counted,
+            withheld: Vec::new(),
             total: Some(total),
             days,
             actions: tables.actions.rows(),

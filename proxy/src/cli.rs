@@ -244,11 +244,14 @@ pub(crate) enum Log {
 #[derive(Debug, Args)]
 pub(crate) struct Stats {
     /// From when.
-    #[arg(long, value_name = "DAY", help = format!("From this day, such as {DAY_FORM} [default: the oldest kept]"))]
+    #[arg(long, value_name = "DAY", help = format!("From the week of this day, such as {DAY_FORM} [default: four weeks]"))]
     pub(crate) from: Option<String>,
-    /// To the end of this day [default: today]
+    /// To the end of the week of this day [default: the last that has ended]
     #[arg(long, value_name = "DAY")]
     pub(crate) to: Option<String>,
+    /// Who asks.
+    #[command(flatten)]
+    pub(crate) acting: As,
     /// How to answer.
     #[command(flatten)]
     pub(crate) output: Output,
@@ -263,6 +266,9 @@ pub(crate) struct Report {
     /// Write the report into this folder, as a page and as a PDF
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Who asks.
+    #[command(flatten)]
+    pub(crate) acting: As,
     /// How to answer.
     #[command(flatten)]
     pub(crate) output: Output,
@@ -278,11 +284,14 @@ pub(crate) struct Replay {
     #[arg(long)]
     pub(crate) lists: bool,
     /// From when.
-    #[arg(long, value_name = "DAY", help = format!("From this day, such as {DAY_FORM} [default: the oldest kept]"))]
+    #[arg(long, value_name = "DAY", help = format!("From the week of this day, such as {DAY_FORM} [default: the oldest kept]"))]
     pub(crate) from: Option<String>,
-    /// To the end of this day [default: today]
+    /// To the end of the week of this day [default: the last that has ended]
     #[arg(long, value_name = "DAY")]
     pub(crate) to: Option<String>,
+    /// Who asks.
+    #[command(flatten)]
+    pub(crate) acting: As,
     /// How to answer.
     #[command(flatten)]
     pub(crate) output: Output,

@@ -54,6 +54,11 @@ impl Held {
         Ok(Held { in_force, met: Cell::new(0) })
     }
 
+    /// Whether there is no hold at all, by which a record could be out.
+    pub(crate) fn is_none(&self) -> bool {
+        self.in_force.holds.all().next().is_none()
+    }
+
     /// Whether a record is not to be shown.
     pub(crate) fn restricts(&self, record: &Record) -> bool {
         let restricts = self.in_force.restricts(record);

@@ -1,19 +1,25 @@
-//! Past traffic decided anew by a draft of the charter, and what that would have changed: how often, for how many people,
-//! never for whom.
+//! Past traffic decided anew by a draft of the charter, and what that would have changed: how often, never for whom.
 //!
-//! The register has host, port, scheme, method, instant, account and client; it has no path of most exchanges, no group of
-//! a directory, and of masked exchanges no host. What these could decide is counted as what cannot be told. Exchanges that
-//! are alike are decided once.
+//! Whoever writes drafts asks what they like: two drafts that differ by a host, an hour or a person are a question about
+//! it. So what a draft decides on does not depend on the draft: exchanges are put into groups of at least five people
+//! first, in each base period by itself (`logstore::stats`), by destination, by what was decided then, by path and by half
+//! hours; a group goes one way as a whole. Whatever is added or subtracted of the answers to whatever drafts is a sum of
+//! such groups. Rules for some people find nobody, since in a group there is nobody in particular.
+//!
+//! The register has host, port, scheme, method, instant, account and client; it has no path of most exchanges, and of
+//! masked exchanges no host. What these could decide is counted as what cannot be told.
 
+mod groups;
 mod outcome;
 
-pub(crate) use outcome::{Replayed, Share};
+pub(crate) use outcome::Replayed;
 
 use crate::record;
+use groups::{Before, Group, Groups, NOT_ASKED, Place};
 use jiff::Timestamp;
-use logstore::stats::{Persons, Words};
+use logstore::stats::{Calendar, Persons, Words};
 use logstore::{Alike, Counter, Field};
-use policy::verdict::Reach;
+use policy::verdict::{Decision, Reach};
 use policy::{Action, InForce, Query, Target};
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -30,20 +36,6 @@ pub(crate) enum Change {
     OtherRule,
 }
 
-/// How many exchanges, and whose.
-#[derive(Debug, Default, Clone)]
-struct Count {
-    exchanges: u64,
-    people: HashSet<u32>,
-}
-
-impl Count {
-    fn add(&mut self, exchanges: u64, person: u32) {
-        self.exchanges += exchanges;
-        self.people.insert(person);
-    }
-}
-
 /// What a difference is told by: the rules then and now, the category, the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Difference {
@@ -54,30 +46,28 @@ struct Difference {
     host: u32,
 }
 
-/// A target as records keep it: scheme, host, port, path.
-type Place = [u32; 4];
-
 /// A replay under way.
 pub(crate) struct Replay<'d> {
     draft: &'d InForce,
     reach: Reach,
     /// Records with a path have all of it: `[log] detail` is `url`.
     whole_paths: bool,
+    /// Whether the draft asks for the hour at all.
+    by_the_hour: bool,
     persons: Persons,
-    /// The person of each account, and each address with its own: by their words' numbers, from 1.
+    /// The person of each account and of each address: by their words' numbers, from 1.
     accounts: Vec<u32>,
-    addresses: Vec<(IpAddr, u32)>,
+    addresses: Vec<u32>,
     words: [Words; Replay::FIELDS.len()],
-    targets: HashMap<Place, Option<Target>>,
-    /// Which schedules hold, by number; and the minute that was met last.
-    classes: HashMap<Vec<bool>, u32>,
-    minute: (i64, u32),
-    same: Count,
-    differences: HashMap<Difference, Count>,
-    /// Rules of the draft that are for some people only.
-    for_some: HashSet<u32>,
+    /// The base period under way.
+    groups: Groups,
+    targets: HashMap<(Place, u32), Option<Target>>,
+    same: u64,
+    differences: HashMap<Difference, u64>,
     masked: u64,
     path: u64,
+    hour: u64,
+    few: u64,
     unreadable: u64,
 }
 
@@ -122,88 +112,30 @@ impl Counter for Replay<'_> {
             (USER, Some(name)) if new(self.accounts.len()) => self.accounts.push(self.persons.account(name)),
             (CLIENT, Some(text)) if new(self.addresses.len()) => {
                 let address = text.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-                self.addresses.push((address, self.persons.address(address)));
+                self.addresses.push(self.persons.address(address));
             }
             _ => {}
         }
         number
     }
 
-    /// The schedules that hold: nothing else of the instant decides.
+    /// The half hour, if the draft asks for it: nothing else of the instant decides.
     fn class(&mut self, opened_at: i64) -> Option<u32> {
-        let minute = opened_at.div_euclid(60_000_000);
-        if minute != self.minute.0 {
-            let at = Timestamp::from_microsecond(opened_at).ok()?;
-            let next = self.classes.len() as u32;
-            self.minute = (minute, *self.classes.entry(self.draft.schedules_at(at)).or_insert(next));
-        }
-        Some(self.minute.1)
+        if self.by_the_hour { u32::try_from(opened_at.div_euclid(HALF_HOUR)).ok() } else { Some(0) }
     }
 
     fn count(&mut self, alike: &Alike<'_>) {
-        let numbers = alike.numbers;
-        let number = |field: usize| numbers.get(field).copied().unwrap_or(0);
-        if number(MASKED) != 0 {
-            self.masked += alike.exchanges;
-            return;
-        }
-        let place = [number(SCHEME), number(HOST), number(PORT), number(PATH)];
-        let user = number(USER);
-        let Some(&(client, address)) = nth(&self.addresses, number(CLIENT)) else {
-            self.unreadable += alike.exchanges;
-            return;
+        let number = |field: usize| alike.numbers.get(field).copied().unwrap_or(0);
+        let Some(address) = nth(&self.addresses, number(CLIENT)) else { return };
+        let person = self.persons.asker(nth(&self.accounts, number(USER)), address);
+        let (place, before, path) = if number(MASKED) != 0 {
+            (NOT_ASKED, Before::default(), 0)
+        } else {
+            let place = [SCHEME, HOST, PORT, METHOD, TLS_NAME].map(number);
+            (place, [ACTION, RULE, CATEGORY].map(number), number(PATH))
         };
-        let person = self.persons.asker(nth(&self.accounts, user).copied(), address);
-        if self.targets.len() >= TARGETS {
-            self.targets.clear();
-        }
-        let words = &self.words;
-        let target = self.targets.entry(place).or_insert_with(|| target(words, place));
-        let (Some(target), Ok(at)) = (target.as_ref(), Timestamp::from_microsecond(alike.opened_at)) else {
-            self.unreadable += alike.exchanges;
-            return;
-        };
-        let method = self.words[METHOD].text(number(METHOD)).unwrap_or_default();
-        let user = self.words[USER].text(user);
-        let query = Query { target, method, user, groups: &[], client, at };
-        let mut decision = self.draft.decide(&query);
-        let path = self.words[PATH].text(number(PATH));
-        // A tunnel has no path that a charter could see; a recorded one may lack its query.
-        let known = method == CONNECT || path.is_some_and(|path| self.whole_paths || path.contains('?'));
-        if !known && self.draft.hangs_on_path(target, &decision, &self.reach) {
-            self.path += alike.exchanges;
-            return;
-        }
-        // What was let through under the first name was decided on under the second.
-        if decision.action == Action::Allow
-            && let Some(name) = self.words[TLS_NAME].text(number(TLS_NAME))
-            && let Ok(target) = target.under_name(name)
-        {
-            decision = self.draft.decide(&Query { target: &target, ..query });
-        }
-        let was_allowed = record::let_through(self.words[ACTION].text(number(ACTION)));
-        let allows = decision.action == Action::Allow;
-        let before = number(RULE);
-        let by_the_gate = self.words[RULE].text(before).is_some_and(record::is_the_gates_own);
-        let after = self.words[RULE].number(self.draft.rule(&decision));
-        let change = match (was_allowed, allows) {
-            (true, false) => Some(Change::NewlyBlocked),
-            (false, true) => Some(Change::NewlyAllowed).filter(|_| !by_the_gate),
-            (_, _) => Some(Change::OtherRule).filter(|_| before != after),
-        };
-        let Some(change) = change else {
-            self.same.add(alike.exchanges, person);
-            return;
-        };
-        if self.draft.is_for_some(&decision) {
-            self.for_some.insert(after);
-        }
-        let category = match change {
-            Change::NewlyAllowed => number(CATEGORY),
-            _ => self.words[CATEGORY].number(self.draft.category(&decision)),
-        };
-        let difference = Difference { change, before, after, category, host: number(HOST) };
-        self.differences.entry(difference).or_default().add(alike.exchanges, person);
+        let half_hour = self.by_the_hour.then_some(alike.class);
+        self.groups.add(place, before, path, half_hour, alike.exchanges, person);
     }
 }
 
@@ -212,34 +144,147 @@ impl<'d> Replay<'d> {
     pub(crate) fn begin(draft: &'d InForce, whole_paths: bool) -> Replay<'d> {
         Replay {
             reach: draft.reach(),
+            by_the_hour: !draft.schedules_at(Timestamp::UNIX_EPOCH).is_empty(),
             draft,
             whole_paths,
             persons: Persons::default(),
             accounts: Vec::new(),
             addresses: Vec::new(),
             words: Default::default(),
+            groups: Groups::default(),
             targets: HashMap::new(),
-            classes: HashMap::new(),
-            minute: (i64::MIN, 0),
-            same: Count::default(),
+            same: 0,
             differences: HashMap::new(),
-            for_some: HashSet::new(),
             masked: 0,
             path: 0,
+            hour: 0,
+            few: 0,
             unreadable: 0,
         }
+    }
+
+    /// Decides what was counted of a base period. What comes next is of another.
+    pub(crate) fn settle(&mut self, period: &Calendar) {
+        let begins = period.days.first().map_or(period.end, |(begins, _)| *begins);
+        let moments = self.moments(begins, period.end);
+        for group in std::mem::take(&mut self.groups).told(&self.persons) {
+            self.decide(&group, &moments);
+        }
+        // Who is who is worked out for each base period by itself.
+        self.persons = Persons::default();
+        self.accounts.clear();
+        self.addresses.clear();
+        (self.words[USER], self.words[CLIENT]) = (Words::default(), Words::default());
+    }
+
+    /// An instant of each kind that the draft's schedules tell apart.
+    fn moments(&self, begins: i64, ends: i64) -> Vec<Timestamp> {
+        let mut known = HashSet::new();
+        let last = if self.by_the_hour { ends } else { begins + 1 };
+        (begins.div_euclid(HALF_HOUR)..=(last - 1).div_euclid(HALF_HOUR))
+            .filter_map(|half_hour| Timestamp::from_microsecond(half_hour * HALF_HOUR).ok())
+            .filter(|at| known.insert(self.draft.schedules_at(*at)))
+            .collect()
+    }
+
+    fn decide(&mut self, group: &Group, moments: &[Timestamp]) {
+        let exchanges = group.exchanges;
+        let (Some(place), Some(before)) = (group.place, group.before) else {
+            self.few += exchanges;
+            return;
+        };
+        if place == NOT_ASKED {
+            self.masked += exchanges;
+            return;
+        }
+        let path = group.path.unwrap_or(0);
+        if self.targets.len() >= TARGETS {
+            self.targets.clear();
+        }
+        let words = &self.words;
+        let target = self.targets.entry((place, path)).or_insert_with(|| target(words, place, path));
+        let Some(target) = target.as_ref() else {
+            self.unreadable += exchanges;
+            return;
+        };
+        let at =
+            group.half_hour.and_then(|half_hour| Timestamp::from_microsecond(i64::from(half_hour) * HALF_HOUR).ok());
+        let moments = at.as_ref().map_or(moments, std::slice::from_ref);
+        let [_, _, _, method, tls_name] = place;
+        let method = words[METHOD].text(method).unwrap_or_default();
+        let path = words[PATH].text(path);
+        // A tunnel has no path that a charter could see; a recorded one may lack its query.
+        let known = method == CONNECT || path.is_some_and(|path| self.whole_paths || path.contains('?'));
+        let mut decided: Option<Decision> = None;
+        for at in moments {
+            // Nobody in particular.
+            let client = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+            let query = Query { target, method, user: None, groups: &[], client, at: *at };
+            let mut decision = self.draft.decide(&query);
+            if !known && self.draft.hangs_on_path(target, &decision, &self.reach) {
+                self.path += exchanges;
+                return;
+            }
+            // What was let through under the first name was decided on under the second.
+            if decision.action == Action::Allow
+                && let Some(name) = words[TLS_NAME].text(tls_name)
+                && let Ok(target) = target.under_name(name)
+            {
+                decision = self.draft.decide(&Query { target: &target, ..query });
+            }
+            let is_other = |other: &Decision| {
+                other.action != decision.action
+                    || self.draft.rule(other) != self.draft.rule(&decision)
+                    || self.draft.category(other) != self.draft.category(&decision)
+            };
+            if decided.as_ref().is_some_and(is_other) {
+                self.hour += exchanges;
+                return;
+            }
+            decided = Some(decision);
+        }
+        let Some(decision) = decided else {
+            self.unreadable += exchanges;
+            return;
+        };
+        self.compare(place, before, &decision, exchanges);
+    }
+
+    /// Notes what a decision changes.
+    fn compare(&mut self, place: Place, [action, before, category]: Before, decision: &Decision, exchanges: u64) {
+        let was_allowed = record::let_through(self.words[ACTION].text(action));
+        let allows = decision.action == Action::Allow;
+        let by_the_gate = self.words[RULE].text(before).is_some_and(record::is_the_gates_own);
+        let after = self.words[RULE].number(self.draft.rule(decision));
+        let change = match (was_allowed, allows) {
+            (true, false) => Some(Change::NewlyBlocked),
+            (false, true) => Some(Change::NewlyAllowed).filter(|_| !by_the_gate),
+            (_, _) => Some(Change::OtherRule).filter(|_| before != after),
+        };
+        let Some(change) = change else {
+            self.same += exchanges;
+            return;
+        };
+        let category = match change {
+            Change::NewlyAllowed => category,
+            _ => self.words[CATEGORY].number(self.draft.category(decision)),
+        };
+        let [_, host, ..] = place;
+        *self.differences.entry(Difference { change, before, after, category, host }).or_default() += exchanges;
     }
 }
 
 /// The method that opens a tunnel.
 const CONNECT: &str = "CONNECT";
+/// What an hour is told by (µs). Narrower, hardly any would have five people.
+const HALF_HOUR: i64 = 30 * 60 * 1_000_000;
 
-fn nth<T>(of: &[T], number: u32) -> Option<&T> {
-    of.get(usize::try_from(number).ok()?.checked_sub(1)?)
+fn nth(of: &[u32], number: u32) -> Option<u32> {
+    of.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
 }
 
 /// What was asked for, as far as the record says.
-fn target(words: &[Words; Replay::FIELDS.len()], [scheme, host, port, path]: Place) -> Option<Target> {
+fn target(words: &[Words; Replay::FIELDS.len()], [scheme, host, port, ..]: Place, path: u32) -> Option<Target> {
     let (scheme, host) = (words[SCHEME].text(scheme)?, words[HOST].text(host)?);
     let (port, path) = (words[PORT].text(port)?, words[PATH].text(path).unwrap_or_default());
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };

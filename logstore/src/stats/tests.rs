@@ -103,7 +103,8 @@ fn too_few_people_are_told_nothing() {
         take(&mut tally, &One { address, user: Some(&address[7..]), ..PLAIN }, 100);
     }
     let said = tally.statistics();
-    assert_eq!(said, Statistics { counted: 800, ..Statistics::default() });
+    let withheld = vec!["2026-11-01".to_owned()];
+    assert_eq!(said, Statistics { counted: 800, withheld, ..Statistics::default() });
     let json = serde_json::to_string(&said).expect("written");
     assert!(!json.contains("800"), "{json}");
 }
@@ -140,4 +141,92 @@ proptest! {
             prop_assert!(enough, "{:?}", row);
         }
     }
+}
+
+/// Base periods of three days each; every period that may be asked for is some of them in a row.
+const BASES: i64 = 4;
+
+/// The figures of one table's rows, in which each bit is one person's visits of one kind in one base period.
+fn rows(said: &Statistics) -> Vec<(String, u64)> {
+    let tables = [
+        ("day", &said.days),
+        ("action", &said.actions),
+        ("outcome", &said.outcomes),
+        ("category", &said.categories),
+        ("rule", &said.rules),
+        ("article", &said.articles),
+        ("service", &said.services),
+        ("masked", &said.masked),
+    ];
+    let named = tables.into_iter().flat_map(|(table, rows)| {
+        rows.iter().map(move |row| (format!("{table} {:?} {}", row.name, row.others), row.figures.exchanges))
+    });
+    named.chain(said.total.map(|total| ("total".to_owned(), total.exchanges))).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Somebody asks for every period, and takes every figure of one from the same figure of another: what is left on
+    /// either side is about nobody, or about five people at least.
+    #[test]
+    fn no_difference_of_two_periods_is_about_few(
+        asked in proptest::collection::btree_set((0..BASES, 0..3_i64, 0..7_usize, 0..3_usize, any::<bool>()), 1..60),
+    ) {
+        const HOSTS: [&str; 3] = ["a.example", "b.example", "c.example"];
+        let users: Vec<String> = (0..7).map(|user| format!("u{user}")).collect();
+        let asked: Vec<_> = asked.into_iter().collect();
+        let day = |base: i64, day: i64| ((base * 3 + day) * 100, format!("d{base}{day}"));
+        let bases: Vec<Statistics> = (0..BASES)
+            .map(|base| {
+                let days = (0..3).map(|number| day(base, number)).collect();
+                let calendar = Calendar { days, end: (base + 1) * 300 };
+                let mut tally = Tally::new(&calendar);
+                for (place, (of, day, user, host, blocked)) in asked.iter().enumerate().filter(|(_, one)| one.0 == base) {
+                    let (action, rule) = if *blocked { ("block", Some("r")) } else { ("allow", None) };
+                    let at = (of * 3 + day) * 100;
+                    let one = One { user: Some(&users[*user]), host: Some(HOSTS[*host]), at, action, rule, ..PLAIN };
+                    take(&mut tally, &one, 1 << place);
+                }
+                tally.statistics()
+            })
+            .collect();
+        let people = |bits: u64| {
+            let of = asked.iter().enumerate().filter(|(place, _)| bits & 1 << place != 0);
+            of.map(|(_, one)| one.2).collect::<std::collections::HashSet<_>>().len()
+        };
+        let mut answers: Vec<HashMap<String, u64>> = vec![HashMap::new()];
+        for first in 0..bases.len() {
+            let mut sum = Statistics::default();
+            for base in &bases[first..] {
+                sum = sum.plus(base.clone());
+                answers.push(rows(&sum).into_iter().collect());
+            }
+        }
+        for one in &answers {
+            for other in &answers {
+                for (row, figure) in one {
+                    let left = figure & !other.get(row).copied().unwrap_or(0);
+                    let behind = people(left);
+                    prop_assert!(left == 0 || behind >= THRESHOLD, "{}: {} people", row, behind);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_base_period_of_few_people_adds_nothing_to_those_of_many() {
+    let calendar = calendar();
+    let of = |users: &[&str]| {
+        let mut tally = Tally::new(&calendar);
+        users.iter().for_each(|user| take(&mut tally, &One { user: Some(user), ..PLAIN }, 10));
+        tally.statistics()
+    };
+    let (many, few) = (of(&["a", "b", "c", "d", "e"]), of(&["a", "f"]));
+    let both = many.clone().plus(few);
+    assert_eq!((both.total, &both.services, both.counted), (many.total, &many.services, 70));
+    assert_eq!(both.withheld, ["2026-11-01"]);
+    let twice = many.clone().plus(many);
+    assert_eq!(names(&twice.services), owned(&[("a.example", 100, 0)]));
 }

@@ -13,21 +13,26 @@ use std::collections::{BTreeMap, HashSet};
 
 /// Figures of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cell<const LEVELS: usize> {
-    pub(super) path: [u32; LEVELS],
-    pub(super) figures: Figures,
-    pub(super) people: Few,
+pub struct Cell<const LEVELS: usize> {
+    /// What it is told apart by.
+    pub path: [u32; LEVELS],
+    /// Its figures.
+    pub figures: Figures,
+    /// Who is behind them.
+    pub people: Few,
 }
 
 /// Figures that may be shown. A level that is `None` is that of others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Group<const LEVELS: usize> {
-    pub(super) path: [Option<u32>; LEVELS],
-    pub(super) figures: Figures,
+pub struct Group<const LEVELS: usize> {
+    /// What it is told apart by.
+    pub path: [Option<u32>; LEVELS],
+    /// Its figures.
+    pub figures: Figures,
 }
 
 /// Groups cells; nothing at all when there are too few people behind all of them.
-pub(super) fn groups<const LEVELS: usize>(cells: Vec<Cell<LEVELS>>, persons: &Persons) -> Vec<Group<LEVELS>> {
+pub fn groups<const LEVELS: usize>(cells: Vec<Cell<LEVELS>>, persons: &Persons) -> Vec<Group<LEVELS>> {
     let mut shown = Vec::new();
     if enough(&cells, persons) {
         split(cells, 0, [None; LEVELS], persons, &mut shown);

@@ -48,9 +48,10 @@ impl InForce {
         self.charter.schedules.iter().map(|schedule| schedule.holds(at, &self.charter.zone)).collect()
     }
 
-    /// Whether the rule that decided is for some people and not for others.
-    pub fn is_for_some(&self, decision: &Decision) -> bool {
-        self.deciding(decision).is_some_and(|rule| !rule.who.is_everyone())
+    /// The ids of the rules that are for some people and not for others.
+    pub fn for_some(&self) -> Vec<&str> {
+        let rules = self.charter.rules.iter();
+        rules.filter(|rule| !rule.who.is_everyone()).map(|rule| rule.id.as_str()).collect()
     }
 }
 
@@ -131,16 +132,17 @@ mod tests {
         assert_eq!(at("2026-11-23T12:30:00Z"), [true, false]);
         assert_eq!(at("2026-11-23T14:00:00Z"), [false, false]);
         assert_eq!(at("2026-11-22T13:59:59Z"), [true, true]);
-        let target = Target::of_host("a.example").expect("a host");
-        let query = |user| Query {
-            target: &target,
-            method: "CONNECT",
-            user,
-            groups: &[],
-            client: [10, 0, 0, 1].into(),
-            at: "2026-11-22T13:00:00Z".parse().expect("an instant"),
-        };
-        assert!(in_force.is_for_some(&in_force.decide(&query(Some("a.martin")))));
-        assert!(!in_force.is_for_some(&in_force.decide(&query(None))), "the default is for everybody");
+    }
+
+    #[test]
+    fn rules_for_some_people_are_told_from_those_for_everybody() {
+        let rule = |id: &str, who: &str| format!("[[rule]]\nid = \"{id}\"\naction = \"block\"\n{who}\n");
+        let rules = [
+            rule("one", "users = [\"a.martin\"]\ndomains = [\"a.example\"]"),
+            rule("here", "networks = [\"10.0.0.0/8\"]\ndomains = [\"a.example\"]"),
+            rule("most", "except_users = [\"a.martin\"]\ndomains = [\"a.example\"]"),
+            rule("all", ""),
+        ];
+        assert_eq!(in_force(&rules.concat()).for_some(), ["one", "here", "most"]);
     }
 }

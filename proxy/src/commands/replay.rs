@@ -1,18 +1,24 @@
 //! `octroi replay`: past traffic decided anew by a draft.
 
-use super::log::stats::oldest;
+use super::log::stats::{Entered, bases, enter, no_week, oldest, said_otherwise, zone};
 use super::log::{bring_up_to_date, given, trace};
-use super::{Answer, Wrong, answer, answer_json, columns, configuration, no_register, plural, runtime};
+use super::{Answer, Wrong, answer, answer_json, columns, configuration, no_register, runtime};
 use crate::aggregate::Period;
 use crate::cli;
 use crate::config::{CharterFile, Config, Detail};
+use crate::held::Held;
 use crate::lists::progress::Progress;
 use crate::lists::{self, Loaded, compile, source};
-use crate::replay::{Change, Replay, Replayed, Share};
+use crate::replay::{Change, Replay, Replayed};
+use crate::rights;
 use jiff::Timestamp;
-use logstore::stats::THRESHOLD;
+use logstore::people::Role;
+use logstore::stats::{Calendar, THRESHOLD};
+use logstore::{Keys, Search};
 use policy::{Charter, InForce, Index};
 use serde::Serialize;
+use std::collections::{BTreeSet, HashSet};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 /// Rows of a table of text.
@@ -25,8 +31,12 @@ struct Answered {
     to: String,
     /// `VERSION@HASH` of the draft.
     charter: String,
-    /// Fewer people are not counted, and their hosts not named.
+    /// No figure is about fewer people, and no difference of figures, of other drafts or other weeks, either.
     threshold: usize,
+    /// Rules of the draft that are for some people only, and found nobody.
+    for_some: Vec<String>,
+    /// Records left out since they are restricted or held.
+    restricted: usize,
     #[serde(flatten)]
     replayed: Replayed,
 }
@@ -34,41 +44,60 @@ struct Answered {
 /// Replays past traffic.
 pub(crate) fn replay(path: Option<&Path>, asked: &cli::Replay) -> Result<Answer, Wrong> {
     let config = configuration(path)?;
-    let (from, to, now) = (asked.from.as_deref(), asked.to.as_deref(), Timestamp::now());
-    Period::of(from, to, 0, now, &config.time_zone).map_err(Wrong)?;
+    let days = (asked.from.as_deref(), asked.to.as_deref());
+    let weeks = |oldest| Period::weeks(days, None, oldest, Timestamp::now(), &config.time_zone).map_err(Wrong);
+    weeks(0)?;
     let draft = draft(&config, asked)?;
     let Some(oldest) = oldest(&config)? else {
         eprintln!("{}", no_register(&config));
         return Ok(Answer::No);
     };
-    let period = Period::of(from, to, oldest, now, &config.time_zone).map_err(Wrong)?;
-    let calendar = period.calendar(&config.time_zone).map_err(Wrong)?;
+    let period = weeks(oldest)?;
+    let Entered::As(actor) = enter(&config, &asked.acting, &[Role::Policy], "replay")? else { return Ok(Answer::No) };
+    let Some(period) = period else { return Ok(no_week()) };
+    said_otherwise(days, period);
     let runtime = runtime()?;
     bring_up_to_date(&config, &runtime)?;
     let keys = crate::register::keys(&config).map_err(Wrong::because)?;
-    let begins = calendar.days.first().map_or(calendar.end, |(begins, _)| *begins);
+    let bases = bases(&config, period)?;
+    let without = runtime.block_on(restricted(&config, &keys, &bases))?;
     let mut replay = Replay::begin(&draft, config.log.detail == Detail::Url);
     let register = config.register_dir();
-    let counted = logstore::count(&register, &keys, begins..calendar.end, &mut replay);
-    let unread = runtime.block_on(counted).map_err(Wrong::because)?;
+    let mut unread = BTreeSet::new();
+    for base in &bases {
+        let counted = logstore::count_without(&register, &keys, begins(base)..base.end, &without, &mut replay);
+        let missed = runtime.block_on(counted).map_err(Wrong::because)?;
+        unread.extend(missed.iter().map(ToString::to_string));
+        replay.settle(base);
+    }
     let answered = Answered {
         from: period.first.to_string(),
         to: period.last.to_string(),
         charter: draft.charter().identity().to_owned(),
         threshold: THRESHOLD,
+        for_some: draft.for_some().into_iter().map(str::to_owned).collect(),
+        restricted: without.len(),
         replayed: replay.end(),
     };
     let scope = given([
         ("from", Some(answered.from.clone())),
         ("to", Some(answered.to.clone())),
+        ("time_zone", Some(zone(&config))),
         ("charter", Some(answered.charter.clone())),
         ("lists", asked.lists.then(|| "the draft's".to_owned())),
     ]);
-    trace(&config, "replay", None, scope, answered.replayed.exchanges as usize, None)?;
+    trace(&config, "replay", None, scope, answered.replayed.exchanges as usize, actor.as_ref())?;
     if asked.output.json {
         answer_json(&answered)?
     } else {
         answer(&answered.text())?
+    }
+    if !answered.for_some.is_empty() {
+        eprintln!(
+            "left out, since what they decide would tell of those they are for: {}; everybody is decided on as nobody in \
+             particular",
+            plural_rules(&answered.for_some)
+        );
     }
     for day in &unread {
         eprintln!("not replayed: {day}");
@@ -78,6 +107,35 @@ pub(crate) fn replay(path: Option<&Path>, asked: &cli::Replay) -> Result<Answer,
         return Ok(Answer::No);
     }
     Ok(if unread.is_empty() { Answer::Done } else { Answer::No })
+}
+
+fn plural_rules(ids: &[String]) -> String {
+    format!("{} {}", if ids.len() == 1 { "the rule" } else { "the rules" }, ids.join(", "))
+}
+
+fn begins(base: &Calendar) -> i64 {
+    base.days.first().map_or(base.end, |(begins, _)| *begins)
+}
+
+/// The records that may not be used: restricted (RGPD art. 18), or held. Each is looked at only when there are any.
+async fn restricted(config: &Config, keys: &Keys, bases: &[Calendar]) -> Result<HashSet<i64>, Wrong> {
+    let (statements, held) = (rights::statements(config).map_err(Wrong)?, Held::read(config)?);
+    let (mut without, register) = (HashSet::new(), config.register_dir());
+    if held.is_none() && !statements.all().iter().any(|entry| statements.is_restricting(entry)) {
+        return Ok(without);
+    }
+    for base in bases {
+        let query = Search { from: Some(begins(base)), to: Some(base.end), ..Search::default() };
+        let visited = logstore::visit(&register, keys, &query, |record| {
+            if statements.restricts(&record).is_some() || held.restricts(&record) {
+                without.insert(record.id);
+            }
+            ControlFlow::Continue(())
+        });
+        // A day that cannot be read is not counted either, and said then.
+        visited.await.map_err(Wrong::because)?;
+    }
+    Ok(without)
 }
 
 /// The draft, with the lists in force or those that it names itself. Nothing that the gate uses is touched.
@@ -128,23 +186,24 @@ impl Answered {
     fn text(&self) -> String {
         let said = &self.replayed;
         let untold = said.cannot_be_told;
-        let mut rows = vec![["", "exchanges", "people"].map(str::to_owned)];
-        for (name, share) in [
+        let mut rows = vec![["", "exchanges"].map(str::to_owned)];
+        for (name, exchanges) in [
             ("same", said.same),
             (Change::NewlyBlocked.words(), said.newly_blocked),
             (Change::NewlyAllowed.words(), said.newly_allowed),
             (Change::OtherRule.words(), said.other_rule),
         ] {
-            rows.push(cells(name.to_owned(), share));
+            rows.push([name.to_owned(), exchanges.to_string()]);
         }
         for (why, exchanges) in [
             ("masked", untold.masked),
             ("the path decides and was not kept", untold.path),
-            ("a rule for some people, too few of them", untold.few),
+            ("the hour decides, too few people in it", untold.hour),
+            ("too few people", untold.few),
             ("no destination in the record", untold.unreadable),
         ] {
             if exchanges > 0 {
-                rows.push([format!("cannot be told: {why}"), exchanges.to_string(), String::new()]);
+                rows.push([format!("cannot be told: {why}"), exchanges.to_string()]);
             }
         }
         let rule = |rule: &Option<String>| rule.clone().unwrap_or_else(|| "(default)".to_owned());
@@ -153,7 +212,7 @@ impl Answered {
             "by category",
             said.categories.iter().map(|row| {
                 let category = row.category.as_deref().unwrap_or("(none)");
-                cells(format!("  {}: {category}", row.change.words()), row.share)
+                [format!("  {}: {category}", row.change.words()), row.exchanges.to_string()]
             }),
         );
         table(
@@ -161,34 +220,28 @@ impl Answered {
             "by rule",
             said.rules.iter().map(|row| {
                 let (before, after) = (rule(&row.before), rule(&row.after));
-                cells(format!("  {}: {before} -> {after}", row.change.words()), row.share)
+                [format!("  {}: {before} -> {after}", row.change.words()), row.exchanges.to_string()]
             }),
         );
         table(
             &mut rows,
             "by host",
             said.hosts.iter().map(|row| {
-                let few = || format!("({})", plural(row.hosts, "host together", "hosts together"));
-                let host = row.host.clone().unwrap_or_else(few);
-                cells(format!("  {}: {host}", row.change.words()), row.share)
+                let host = row.host.as_deref().unwrap_or("(none)");
+                [format!("  {}: {host}", row.change.words()), row.exchanges.to_string()]
             }),
         );
         format!("{} to {}, by {}\n{}", self.from, self.to, self.charter, columns(&rows))
     }
 }
 
-fn table(rows: &mut Vec<[String; 3]>, title: &str, all: impl ExactSizeIterator<Item = [String; 3]>) {
+fn table(rows: &mut Vec<[String; 2]>, title: &str, all: impl ExactSizeIterator<Item = [String; 2]>) {
     let more = all.len().saturating_sub(SHOWN);
     if all.len() > 0 {
-        rows.push([title, "", ""].map(str::to_owned));
+        rows.push([title, ""].map(str::to_owned));
     }
     rows.extend(all.take(SHOWN));
     if more > 0 {
-        rows.push([format!("  ({more} more: --json)"), String::new(), String::new()]);
+        rows.push([format!("  ({more} more: --json)"), String::new()]);
     }
-}
-
-fn cells(name: String, share: Share) -> [String; 3] {
-    let few = || if share.exchanges == 0 { "0".to_owned() } else { format!("fewer than {THRESHOLD}") };
-    [name, share.exchanges.to_string(), share.persons.map_or_else(few, |persons| persons.to_string())]
 }

@@ -1,7 +1,7 @@
 //! `octroi report`: what a month was, for those who answer for the gate: figures about nobody, and what happened to the
 //! register itself.
 
-use super::log::stats::{count, oldest, said};
+use super::log::stats::{Entered, READERS, count, enter, oldest, said, zone};
 use super::log::trace;
 use super::{Answer, Wrong, answer, answer_json, no_register};
 use crate::aggregate::activity::{Activity, Event};
@@ -18,16 +18,26 @@ use std::path::{Path, PathBuf};
 /// Reports on a month.
 pub(crate) fn report(path: Option<&Path>, asked: &Report) -> Result<Answer, Wrong> {
     let config = super::configuration(path)?;
-    let period = Period::month(asked.month.as_deref(), Timestamp::now(), &config.time_zone).map_err(Wrong)?;
+    let now = Timestamp::now();
+    let whole = Period::month(asked.month.as_deref(), now, &config.time_zone).map_err(Wrong)?;
     if oldest(&config)?.is_none() {
         eprintln!("{}", no_register(&config));
         return Ok(Answer::No);
     }
+    let Entered::As(actor) = enter(&config, &asked.acting, &READERS, "report")? else { return Ok(Answer::No) };
+    let month = whole.first.strftime("%Y-%m").to_string();
+    let Some(period) = whole.closed(now, &config.time_zone) else {
+        eprintln!("nothing found: no week of {month} has ended yet");
+        return Ok(Answer::No);
+    };
+    if period != whole {
+        eprintln!("figures are of whole weeks that have ended: these are of {} to {}", period.first, period.last);
+    }
     let (statistics, unread) = count(&config, period)?;
-    let acts = acts(&config, period)?;
-    let month = period.first.strftime("%Y-%m").to_string();
-    let scope = BTreeMap::from([("month".to_owned(), month.clone())]);
-    trace(&config, "report", None, scope, statistics.total.map_or(0, |total| total.exchanges as usize), None)?;
+    let acts = acts(&config, whole)?;
+    let scope = BTreeMap::from([("month".to_owned(), month.clone()), ("time_zone".to_owned(), zone(&config))]);
+    let counted = statistics.total.map_or(0, |total| total.exchanges as usize);
+    trace(&config, "report", None, scope, counted, actor.as_ref())?;
     let activity = Activity {
         month,
         organisation: &config.organisation.name,

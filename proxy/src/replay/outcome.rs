@@ -1,29 +1,20 @@
-//! What a replay found: totals, and differences by category, rule and host. Hosts that fewer than five people asked for
-//! stand together. A rule of the draft that is for some people only, and decided for fewer than five, would say of each
-//! of them what they asked for: what it decided is not told.
+//! What a replay found: totals, and differences by category, rule and host. Each figure is a sum of whole groups of at
+//! least five people (see the module above), so that none is withheld here.
 
-use super::{CATEGORY, Change, Count, Difference, HOST, RULE, Replay};
-use logstore::stats::THRESHOLD;
+use super::{CATEGORY, Change, Difference, HOST, RULE, Replay};
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap, HashSet};
-
-/// How many exchanges, and for how many people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub(crate) struct Share {
-    /// How many exchanges.
-    pub(crate) exchanges: u64,
-    /// For how many people; `None` when they are fewer than [`THRESHOLD`].
-    pub(crate) persons: Option<u64>,
-}
+use std::collections::BTreeMap;
 
 /// What a replay cannot tell, in exchanges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct Untold {
     /// Their destination was withheld.
     pub(crate) masked: u64,
-    /// Their path would decide, and was not kept.
+    /// Their path would decide, and was not kept, or too few people asked for it.
     pub(crate) path: u64,
-    /// A rule that is for some people decided, for too few of them.
+    /// Their hour would decide, and too few people asked in it.
+    pub(crate) hour: u64,
+    /// Too few people asked for their host, or met what was decided then.
     pub(crate) few: u64,
     /// Their record does not say where they went.
     pub(crate) unreadable: u64,
@@ -35,8 +26,7 @@ pub(crate) struct OfCategory {
     pub(crate) change: Change,
     /// The category that decides now, or, of what is newly allowed, decided then.
     pub(crate) category: Option<String>,
-    #[serde(flatten)]
-    pub(crate) share: Share,
+    pub(crate) exchanges: u64,
 }
 
 /// Differences between two rules.
@@ -47,146 +37,87 @@ pub(crate) struct OfRule {
     pub(crate) before: Option<String>,
     /// The rule of the draft.
     pub(crate) after: Option<String>,
-    #[serde(flatten)]
-    pub(crate) share: Share,
+    pub(crate) exchanges: u64,
 }
 
 /// Differences of one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct OfHost {
     pub(crate) change: Change,
-    /// `None` of those that stand together.
     pub(crate) host: Option<String>,
-    /// Hosts that stand together; 1 of one that stands alone.
-    pub(crate) hosts: u64,
-    #[serde(flatten)]
-    pub(crate) share: Share,
+    pub(crate) exchanges: u64,
 }
 
-/// What a draft would have changed. Rows come in falling order, hosts that stand together last.
+/// What a draft would have changed, in exchanges. Rows come in falling order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub(crate) struct Replayed {
-    /// All that was looked at.
+    /// All that is told of.
     pub(crate) exchanges: u64,
     /// Decided the same way, by the same rule.
-    pub(crate) same: Share,
-    pub(crate) newly_blocked: Share,
-    pub(crate) newly_allowed: Share,
+    pub(crate) same: u64,
+    pub(crate) newly_blocked: u64,
+    pub(crate) newly_allowed: u64,
     /// Decided the same way, by another rule.
-    pub(crate) other_rule: Share,
+    pub(crate) other_rule: u64,
     pub(crate) cannot_be_told: Untold,
     pub(crate) categories: Vec<OfCategory>,
     pub(crate) rules: Vec<OfRule>,
     pub(crate) hosts: Vec<OfHost>,
 }
 
-impl Replayed {
-    /// How many exchanges could be decided anew.
-    pub(crate) fn told(&self) -> u64 {
-        let Untold { masked, path, few, unreadable } = self.cannot_be_told;
-        self.exchanges.saturating_sub(masked + path + few + unreadable)
+impl Untold {
+    fn all(self) -> u64 {
+        let Untold { masked, path, hour, few, unreadable } = self;
+        masked + path + hour + few + unreadable
     }
 }
 
-impl Count {
-    fn add_all(&mut self, other: &Count) {
-        self.exchanges += other.exchanges;
-        self.people.extend(&other.people);
-    }
-
-    fn share(&self) -> Share {
-        let persons = self.people.len();
-        Share { exchanges: self.exchanges, persons: (persons >= THRESHOLD).then_some(persons as u64) }
+impl Replayed {
+    /// How many exchanges could be decided anew.
+    pub(crate) fn told(&self) -> u64 {
+        self.exchanges.saturating_sub(self.cannot_be_told.all())
     }
 }
 
 impl Replay<'_> {
     /// Ends.
-    pub(crate) fn end(mut self) -> Replayed {
-        let people = |count: Count| Count {
-            people: count.people.into_iter().map(|number| self.persons.person(number)).collect(),
-            ..count
-        };
-        let same = people(std::mem::take(&mut self.same));
-        let all: Vec<(Difference, Count)> =
-            std::mem::take(&mut self.differences).into_iter().map(|(of, count)| (of, people(count))).collect();
-        let by_rule = summed(&all, |of| of.after);
-        let too_few = |of: &Difference| {
-            self.for_some.contains(&of.after)
-                && by_rule.get(&of.after).is_none_or(|count| count.share().persons.is_none())
-        };
-        let (few, told): (Vec<_>, Vec<_>) = all.into_iter().partition(|(of, _)| too_few(of));
-        let few = few.iter().map(|(_, count)| count.exchanges).sum();
-        let cannot_be_told = Untold { masked: self.masked, path: self.path, few, unreadable: self.unreadable };
-        let totals = summed(&told, |of| of.change);
-        let total = |change: Change| totals.get(&change).map(Count::share).unwrap_or_default();
-        let changed: u64 = totals.values().map(|count| count.exchanges).sum();
+    pub(crate) fn end(self) -> Replayed {
+        let Replay { masked, path, hour, few, unreadable, .. } = self;
+        let cannot_be_told = Untold { masked, path, hour, few, unreadable };
         let word = |field: usize, number: u32| self.words[field].text(number).map(str::to_owned);
-        let mut categories: Vec<OfCategory> = summed(&told, |of| (of.change, of.category))
-            .into_iter()
-            .map(|((change, category), count)| OfCategory {
-                change,
-                category: word(CATEGORY, category),
-                share: count.share(),
-            })
+        let total =
+            |change: Change| self.differences.iter().filter(|(of, _)| of.change == change).map(|(_, n)| n).sum();
+        let mut categories: Vec<OfCategory> = summed(&self, |of| (of.change, word(CATEGORY, of.category)))
+            .map(|((change, category), exchanges)| OfCategory { change, category, exchanges })
             .collect();
-        categories.sort_by_key(|row| (row.change, u64::MAX - row.share.exchanges, row.category.clone()));
-        let mut rules: Vec<OfRule> = summed(&told, |of| (of.change, of.before, of.after))
-            .into_iter()
-            .map(|((change, before, after), count)| OfRule {
-                change,
-                before: word(RULE, before),
-                after: word(RULE, after),
-                share: count.share(),
-            })
+        let mut rules: Vec<OfRule> = summed(&self, |of| (of.change, word(RULE, of.before), word(RULE, of.after)))
+            .map(|((change, before, after), exchanges)| OfRule { change, before, after, exchanges })
             .collect();
-        rules.sort_by_key(|row| (row.change, u64::MAX - row.share.exchanges, row.before.clone(), row.after.clone()));
-        let mut by_change: BTreeMap<Change, Vec<(Option<String>, Count)>> = BTreeMap::new();
-        for ((change, host), count) in summed(&told, |of| (of.change, of.host)) {
-            by_change.entry(change).or_default().push((word(HOST, host), count));
-        }
+        let mut hosts: Vec<OfHost> = summed(&self, |of| (of.change, word(HOST, of.host)))
+            .map(|((change, host), exchanges)| OfHost { change, host, exchanges })
+            .collect();
+        categories.sort_by_key(|row| (row.change, u64::MAX - row.exchanges));
+        rules.sort_by_key(|row| (row.change, u64::MAX - row.exchanges));
+        hosts.sort_by_key(|row| (row.change, u64::MAX - row.exchanges));
         Replayed {
-            exchanges: same.exchanges + changed + few + self.masked + self.path + self.unreadable,
-            same: same.share(),
+            exchanges: self.same + self.differences.values().sum::<u64>() + cannot_be_told.all(),
+            same: self.same,
             newly_blocked: total(Change::NewlyBlocked),
             newly_allowed: total(Change::NewlyAllowed),
             other_rule: total(Change::OtherRule),
             cannot_be_told,
             categories,
             rules,
-            hosts: by_change.into_iter().flat_map(|(change, hosts)| merged(change, hosts)).collect(),
+            hosts,
         }
     }
 }
 
-fn summed<K: std::hash::Hash + Eq>(of: &[(Difference, Count)], key: impl Fn(&Difference) -> K) -> HashMap<K, Count> {
-    let mut sums: HashMap<K, Count> = HashMap::new();
-    for (difference, count) in of {
-        sums.entry(key(difference)).or_default().add_all(count);
+/// Sums, in the order of their keys.
+fn summed<K: Ord>(replay: &Replay<'_>, key: impl Fn(&Difference) -> K) -> impl Iterator<Item = (K, u64)> {
+    let mut sums: BTreeMap<K, u64> = BTreeMap::new();
+    for (difference, exchanges) in &replay.differences {
+        *sums.entry(key(difference)).or_default() += exchanges;
     }
-    sums
-}
-
-/// Hosts with people enough, and all the others together: with the smallest of the former where they are too few
-/// themselves, since the total is shown.
-fn merged(change: Change, mut hosts: Vec<(Option<String>, Count)>) -> Vec<OfHost> {
-    hosts.sort_by(|(a, x), (b, y)| y.exchanges.cmp(&x.exchanges).then_with(|| a.cmp(b)));
-    let (mut shown, small): (Vec<_>, Vec<_>) =
-        hosts.into_iter().partition(|(_, count)| count.people.len() >= THRESHOLD);
-    let mut others = Count { exchanges: 0, people: HashSet::new() };
-    small.iter().for_each(|(_, count)| others.add_all(count));
-    let mut together = small.len() as u64;
-    if !small.is_empty()
-        && others.people.len() < THRESHOLD
-        && let Some((_, smallest)) = shown.pop()
-    {
-        others.add_all(&smallest);
-        together += 1;
-    }
-    let row = |(host, count): (Option<String>, Count)| OfHost { change, host, hosts: 1, share: count.share() };
-    let mut rows: Vec<OfHost> = shown.into_iter().map(row).collect();
-    if together > 0 {
-        rows.push(OfHost { change, host: None, hosts: together, share: others.share() });
-    }
-    rows
+    sums.into_iter()
 }

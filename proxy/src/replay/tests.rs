@@ -3,6 +3,7 @@
 use super::*;
 use jiff::tz::TimeZone;
 use policy::{Charter, Index, Source};
+use proptest::prelude::*;
 
 const LABEL: &str = "label = { fr = \"a\", en = \"a\" }";
 
@@ -57,14 +58,25 @@ fn take(replay: &mut Replay<'_>, at: &str, one: &One<'_>, exchanges: u64) {
 const NOON: &str = "2026-11-23T12:30:00Z";
 const USERS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
-fn of_host(replayed: &Replayed) -> Vec<(Option<&str>, u64, u64)> {
-    replayed.hosts.iter().map(|row| (row.host.as_deref(), row.hosts, row.share.exchanges)).collect()
+fn period() -> Calendar {
+    let at = |text: &str| text.parse::<Timestamp>().expect("an instant").as_microsecond();
+    Calendar { days: vec![(at("2026-11-23T00:00:00Z"), "2026-11-23".into())], end: at("2026-11-24T00:00:00Z") }
+}
+
+fn end(mut replay: Replay<'_>) -> Replayed {
+    replay.settle(&period());
+    replay.end()
+}
+
+fn of_host(replayed: &Replayed) -> Vec<(Option<&str>, u64)> {
+    replayed.hosts.iter().map(|row| (row.host.as_deref(), row.exchanges)).collect()
 }
 
 #[test]
 fn every_exchange_is_decided_anew_and_counted_once() {
     let draft = draft(JEUX);
     let mut replay = Replay::begin(&draft, false);
+    let plain = |user, host: &'static str| one(user, host).with(METHOD, "GET").with(SCHEME, "http").with(PORT, "80");
     for user in USERS {
         take(&mut replay, NOON, &one(user, "jeux.example"), 10);
         take(&mut replay, NOON, &one(user, "a.example"), 100);
@@ -75,56 +87,76 @@ fn every_exchange_is_decided_anew_and_counted_once() {
         // The gate refuses by itself, whatever a charter says.
         take(&mut replay, NOON, &one(user, "a.example").with(ACTION, "block").with(RULE, "gate:port"), 1);
         take(&mut replay, NOON, &one(user, "a.example").with(MASKED, "category"), 5);
+        // Under the second name it is refused.
+        take(&mut replay, NOON, &one(user, "a.example").with(TLS_NAME, "www.jeux.example"), 1);
+        take(&mut replay, NOON, &plain(user, "mixed.example"), 7);
+        take(&mut replay, NOON, &plain(user, "mixed.example").with(PATH, "/jeux/1?x"), 2);
+        take(&mut replay, NOON, &plain(user, "a.example"), 4);
     }
-    // Under the second name it is refused.
-    take(&mut replay, NOON, &one("a", "a.example").with(TLS_NAME, "www.jeux.example"), 1);
-    let plain = |host: &'static str| one("a", host).with(METHOD, "GET").with(SCHEME, "http").with(PORT, "80");
-    take(&mut replay, NOON, &plain("mixed.example"), 7);
-    take(&mut replay, NOON, &plain("mixed.example").with(PATH, "/jeux/1?x"), 2);
-    take(&mut replay, NOON, &plain("a.example"), 4);
-    let replayed = replay.end();
-    assert_eq!(replayed.exchanges, 6 * 122 + 14);
-    let all = Some(6);
-    assert_eq!((replayed.same.exchanges, replayed.same.persons), (6 * 102 + 4, all));
-    assert_eq!((replayed.newly_blocked.exchanges, replayed.newly_blocked.persons), (63, all));
-    assert_eq!((replayed.newly_allowed.exchanges, replayed.newly_allowed.persons), (18, all));
-    assert_eq!((replayed.other_rule.exchanges, replayed.other_rule.persons), (12, all));
+    let replayed = end(replay);
+    assert_eq!(replayed.exchanges, 6 * 136);
+    assert_eq!((replayed.same, replayed.newly_blocked), (6 * 106, 6 * 13));
+    assert_eq!((replayed.newly_allowed, replayed.other_rule), (6 * 3, 6 * 2));
     let untold = replayed.cannot_be_told;
-    assert_eq!((untold.masked, untold.path, untold.few, untold.unreadable), (30, 7, 0, 0));
-    assert_eq!(replayed.told(), replayed.exchanges - 37);
+    assert_eq!((untold.masked, untold.path, untold.few, untold.hour, untold.unreadable), (30, 42, 0, 0, 0));
+    assert_eq!(replayed.told(), replayed.exchanges - 72);
     let rules: Vec<_> = replayed.rules.iter().map(|row| (row.before.as_deref(), row.after.as_deref())).collect();
     assert_eq!(rules, [(None, Some("jeux")), (Some("old"), None), (Some("old"), Some("jeux"))]);
     let categories: Vec<_> = replayed.categories.iter().map(|row| row.category.as_deref()).collect();
     assert_eq!(categories, [Some("jeux"), Some("old"), Some("jeux")]);
-    // What one person alone asked for is in no row of its own, nor is the host whose row would give it away.
-    assert_eq!(of_host(&replayed), [(None, 3, 63), (Some("other.example"), 1, 18), (Some("jeux.example"), 1, 12)]);
+    let hosts =
+        [("jeux.example", 60), ("mixed.example", 12), ("a.example", 6), ("other.example", 18), ("jeux.example", 12)];
+    assert_eq!(of_host(&replayed), hosts.map(|(host, exchanges)| (Some(host), exchanges)));
 }
 
 #[test]
-fn hosts_that_few_asked_for_stand_together() {
-    let draft = draft("[[rule]]\nid = \"all\"\naction = \"block\"\n");
-    let mut replay = Replay::begin(&draft, false);
-    for user in USERS {
-        take(&mut replay, NOON, &one(user, "big.example"), 10);
-        take(&mut replay, NOON, &one(user, "mid.example"), 5);
+fn what_few_asked_for_is_decided_by_no_draft() {
+    let ask = |rules: &str| {
+        let draft = draft(rules);
+        let mut replay = Replay::begin(&draft, false);
+        for user in USERS {
+            take(&mut replay, NOON, &one(user, "big.example"), 10);
+            take(&mut replay, NOON, &one(user, "mid.example"), 5);
+        }
+        for user in &USERS[..3] {
+            take(&mut replay, NOON, &one(user, "rare.example"), 1);
+        }
+        end(replay)
+    };
+    let all = ask("[[rule]]\nid = \"all\"\naction = \"block\"\n");
+    // The smallest of those that are many goes with it, whatever the draft says.
+    assert_eq!((of_host(&all), all.cannot_be_told.few), (vec![(Some("big.example"), 60)], 33));
+    for domains in ["rare.example", "mid.example", "rare.example\", \"mid.example"] {
+        let one = ask(&format!("[[rule]]\nid = \"r\"\naction = \"block\"\ndomains = [\"{domains}\"]\n"));
+        assert_eq!((one.newly_blocked, one.same, one.cannot_be_told), (0, 60, all.cannot_be_told));
+        assert!(one.rules.is_empty() && one.hosts.is_empty() && one.categories.is_empty());
     }
-    for user in &USERS[..3] {
-        take(&mut replay, NOON, &one(user, "rare.example"), 1);
-    }
-    assert_eq!(of_host(&replay.end()), [(Some("big.example"), 1, 60), (None, 2, 33)]);
 }
 
 #[test]
-fn a_rule_for_one_person_does_not_tell_what_that_person_asked_for() {
-    let rule = "[[rule]]\nid = \"trap\"\naction = \"block\"\nusers = [\"a\"]\ndomains = [\"a.example\"]\n";
-    let draft = draft(rule);
-    let mut replay = Replay::begin(&draft, false);
-    for user in USERS {
-        take(&mut replay, NOON, &one(user, "a.example"), 9);
+fn a_rule_for_some_people_finds_nobody() {
+    let ask = |who: &str| {
+        let rule = "[[rule]]\nid = \"trap\"\naction = \"block\"\ndomains = [\"a.example\"]\n";
+        let draft = draft(&format!("[groups.direction]\nusers = [\"a\", \"b\"]\n{rule}{who}\n"));
+        let mut replay = Replay::begin(&draft, false);
+        for user in USERS {
+            take(&mut replay, NOON, &one(user, "a.example"), 9);
+        }
+        end(replay)
+    };
+    for who in [
+        "users = [\"a\"]",
+        "users = [\"a\", \"b\", \"c\", \"d\", \"e\"]",
+        "groups = [\"direction\"]",
+        "networks = [\"10.0.0.1/32\"]",
+    ] {
+        let replayed = ask(who);
+        assert_eq!((replayed.same, replayed.newly_blocked, replayed.cannot_be_told.few), (54, 0, 0), "{who}");
     }
-    let replayed = replay.end();
-    assert_eq!((replayed.newly_blocked.exchanges, replayed.cannot_be_told.few), (0, 9));
-    assert!(replayed.rules.is_empty() && replayed.hosts.is_empty() && replayed.categories.is_empty());
+    // Nobody is taken out of a rule either: that would be the same by subtraction.
+    for who in ["", "except_users = [\"a\"]", "except_groups = [\"direction\"]"] {
+        assert_eq!(ask(who).newly_blocked, 54, "{who}");
+    }
 }
 
 #[test]
@@ -132,9 +164,76 @@ fn the_hour_decides_as_it_would_have_then() {
     let draft = draft("[[rule]]\nid = \"noon\"\naction = \"block\"\nschedules = [\"noon\"]\n");
     let mut replay = Replay::begin(&draft, false);
     for at in ["2026-11-23T11:59:59Z", NOON, "2026-11-23T13:59:59Z", "2026-11-23T14:00:00Z"] {
-        take(&mut replay, at, &one("a", "a.example"), 1);
+        USERS.iter().for_each(|user| take(&mut replay, at, &one(user, "a.example"), 1));
     }
-    let replayed = replay.end();
-    assert_eq!((replayed.same.exchanges, replayed.newly_blocked.exchanges), (2, 2));
-    assert_eq!(replayed.newly_blocked.persons, None, "one person is not counted");
+    let replayed = end(replay);
+    assert_eq!((replayed.same, replayed.newly_blocked), (12, 12));
+}
+
+#[test]
+fn an_hour_of_few_people_tells_nothing() {
+    let ask = |rules: &str| {
+        let draft = draft(rules);
+        let mut replay = Replay::begin(&draft, false);
+        for user in USERS {
+            take(&mut replay, "2026-11-23T09:00:00Z", &one(user, "a.example"), 10);
+            take(&mut replay, "2026-11-23T16:00:00Z", &one(user, "a.example"), 5);
+        }
+        take(&mut replay, NOON, &one("a", "a.example"), 3);
+        end(replay)
+    };
+    let at_noon = ask("[[rule]]\nid = \"noon\"\naction = \"block\"\nschedules = [\"noon\"]\n");
+    // With them goes the smallest of the other half hours.
+    assert_eq!((at_noon.newly_blocked, at_noon.same, at_noon.cannot_be_told.hour), (0, 60, 33));
+    let always = ask("[[rule]]\nid = \"always\"\naction = \"block\"\n");
+    assert_eq!(
+        (always.newly_blocked, always.cannot_be_told.hour),
+        (93, 0),
+        "where the hour does not decide, all is told"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Somebody writes drafts and subtracts: for every host, for some hours, for some people, and for two hosts at once.
+    #[test]
+    fn no_difference_of_two_drafts_is_about_few(
+        asked in proptest::collection::btree_set((0..7_usize, 0..3_usize, 0..3_usize, any::<bool>()), 1..40),
+    ) {
+        const PEOPLE: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
+        const HOSTS: [&str; 3] = ["a.example", "b.example", "c.example"];
+        const HOURS: [&str; 3] = ["2026-11-23T09:00:00Z", NOON, "2026-11-23T12:40:00Z"];
+        let asked: Vec<_> = asked.into_iter().collect();
+        let people = |bits: u64| {
+            let of = asked.iter().enumerate().filter(|(place, _)| bits & 1 << place != 0);
+            of.map(|(_, one)| one.0).collect::<HashSet<_>>().len()
+        };
+        let mut figures = vec![0];
+        for domains in ["a.example", "b.example", "c.example", "a.example\", \"b.example"] {
+            for more in ["", "schedules = [\"noon\"]\n", "users = [\"a\"]\n", "except_users = [\"b\"]\n"] {
+                let draft = draft(&format!("[[rule]]\nid = \"r\"\naction = \"block\"\ndomains = [\"{domains}\"]\n{more}"));
+                let mut replay = Replay::begin(&draft, false);
+                for (place, (user, host, hour, blocked)) in asked.iter().enumerate() {
+                    let visit = one(PEOPLE[*user], HOSTS[*host]);
+                    let visit = if *blocked { visit.with(ACTION, "block").with(RULE, "old") } else { visit };
+                    take(&mut replay, HOURS[*hour], &visit, 1 << place);
+                }
+                let said = end(replay);
+                let untold = said.cannot_be_told;
+                figures.extend([said.exchanges, said.same, said.newly_blocked, said.newly_allowed, said.other_rule]);
+                figures.extend([untold.few, untold.hour, untold.path, untold.masked, untold.unreadable]);
+                figures.extend(said.hosts.iter().map(|row| row.exchanges));
+                figures.extend(said.rules.iter().map(|row| row.exchanges));
+                figures.extend(said.categories.iter().map(|row| row.exchanges));
+            }
+        }
+        for one in &figures {
+            for other in &figures {
+                let left = one & !other;
+                let behind = people(left);
+                prop_assert!(left == 0 || behind >= logstore::stats::THRESHOLD, "{} people are behind {:b}", behind, left);
+            }
+        }
+    }
 }

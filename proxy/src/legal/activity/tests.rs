@@ -28,6 +28,7 @@ fn statistics() -> Statistics {
         articles: vec![row(None, 88_000, 0), row(Some("3"), 2334, 2334)],
         services: (0..40).map(|place| row(Some(&format!("service-{place}.example")), 900 - place, 0)).collect(),
         masked: vec![row(Some("category"), 4100, 0)],
+        withheld: Vec::new(),
     }
 }
 
