@@ -123,6 +123,9 @@ mod forwarding;
 // The day's seal given to others to keep: syslog, e-mail, time stamp; none forgotten by a restart.
 mod anchoring;
 
+// Whom an answer to a request for access is about, and what looks it tells; what was wrong once.
+mod answers;
+
 // The register in Squid's form, read by calamaris, sarg and goaccess.
 mod readers;
 

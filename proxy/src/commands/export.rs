@@ -6,6 +6,7 @@
 
 mod answer;
 mod beside;
+mod instants;
 mod kept;
 mod looks;
 mod person;

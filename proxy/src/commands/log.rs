@@ -218,7 +218,8 @@ pub(crate) fn host_filter(host: &str) -> Result<HostFilter, String> {
     Ok(if target.ip().is_some() { HostFilter::Exactly(host) } else { HostFilter::WithSubdomains(host) })
 }
 
-fn is_pseudonym(text: &str, prefix: &str) -> bool {
+/// Whether it is a pseudonym: `p-` or `a-` and ten letters.
+pub(crate) fn is_pseudonym(text: &str, prefix: &str) -> bool {
     let rest = text.strip_prefix(prefix);
     rest.is_some_and(|rest| {
         rest.len() == 10 && rest.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())

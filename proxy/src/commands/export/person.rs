@@ -3,9 +3,14 @@
 
 use crate::accounts::file::Table;
 use ipnet::IpNet;
-use logstore::people::{Attribution, Mark, People, Period};
+use logstore::ledger::Entry as Line;
+use logstore::people::{Attribution, Event, Mark, People, Period};
 use logstore::{Auth, Record, Search};
+use std::collections::HashSet;
 use std::net::IpAddr;
+
+/// A day (µs).
+const DAY: i64 = 86_400_000_000;
 
 /// One person, and by what records know them.
 pub(super) struct Whose {
@@ -16,6 +21,8 @@ pub(super) struct Whose {
     /// Every address that was said to be theirs, with when.
     pub(super) addresses: Vec<(IpAddr, Period)>,
     people: People,
+    /// What was written of people, in order; nothing where only what is known now counts.
+    lines: Vec<Line<Event>>,
 }
 
 /// Whose a record is.
@@ -29,15 +36,30 @@ pub(super) enum Theirs {
     No,
 }
 
+/// Where others than the person were seen: UTC days and addresses.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    places: HashSet<(i64, IpAddr)>,
+}
+
+fn place(record: &Record) -> (i64, IpAddr) {
+    (record.opened_at.div_euclid(DAY), record.client_ip.to_canonical())
+}
+
 impl Whose {
     /// The person whom this account stands for; why it stands for nobody in particular.
     pub(super) fn of(people: People, local: &Table, name: &str, exactly: bool) -> Result<Whose, String> {
         let person = if exactly { name.to_owned() } else { resolve(&people, local, name)? };
         let (accounts, addresses) = (people.accounts(&person), people.addresses(&person));
-        Ok(Whose { person, accounts, addresses, people })
+        Ok(Whose { person, accounts, addresses, people, lines: Vec::new() })
     }
 
-    /// What to look for, of what was theirs within this time.
+    /// The same by all that was ever written of people, which tells what was known when.
+    pub(super) fn ever(lines: Vec<Line<Event>>, local: &Table, name: &str, exactly: bool) -> Result<Whose, String> {
+        Whose::of(People::of(&lines), local, name, exactly).map(|whose| Whose { lines, ..whose })
+    }
+
+    /// What to look for, of what was theirs within this time; of an address whole days, for whoever else was seen there.
     pub(super) fn searches(&self, within: Period) -> Vec<Search> {
         let bounded = |period: Period, search: Search| {
             let Period { from, to } = period.common(within)?;
@@ -47,7 +69,10 @@ impl Whose {
             bounded(*period, Search { user: Some(name.clone()), any_case: true, ..Search::default() })
         });
         let by_address = self.addresses.iter().filter_map(|(address, period)| {
-            bounded(*period, Search { client: Some(IpNet::from(*address)), ..Search::default() })
+            let Search { from, to, .. } = bounded(*period, Search::default())?;
+            let from = from.map(|from| from.div_euclid(DAY) * DAY);
+            let to = to.map(|to| to.saturating_add(DAY - 1).div_euclid(DAY).saturating_mul(DAY));
+            Some(Search { client: Some(IpNet::from(*address)), from, to, ..Search::default() })
         });
         by_account.chain(by_address).collect()
     }
@@ -71,9 +96,60 @@ impl Whose {
         }
     }
 
+    /// Whether a record is theirs, or tells who else was at an address of theirs.
+    pub(super) fn concerns(&self, record: &Record) -> bool {
+        let there =
+            || self.addresses.iter().any(|(address, _)| address.to_canonical() == record.client_ip.to_canonical());
+        self.holds(record) != Theirs::No || there()
+    }
+
+    /// Whose a record is, by who else was seen at the addresses of their records too: a line without an account is not one person's where
+    /// another was on the same day (art. 15(4)).
+    pub(super) fn holds_beside(&self, record: &Record, seen: &Seen) -> Theirs {
+        let proven =
+            record.user.as_ref().is_some_and(|user| same(self.people.owner(user, record.opened_at), &self.person));
+        match self.holds(record) {
+            Theirs::Yes if !proven && seen.places.contains(&place(record)) => Theirs::Shared,
+            theirs => theirs,
+        }
+    }
+
+    /// Notes at which of their addresses somebody else proved who they are, of the records of a day.
+    pub(super) fn note<'r>(&self, records: impl IntoIterator<Item = &'r Record>, seen: &mut Seen) {
+        let another = |record: &&Record| {
+            let user = record.user.as_ref().filter(|_| record.auth != Auth::Address);
+            user.is_some_and(|user| !same(self.people.owner(user, record.opened_at), &self.person))
+        };
+        seen.places.extend(records.into_iter().filter(another).map(place));
+    }
+
     /// Whether an account is or was theirs at some time.
     pub(super) fn is_called(&self, name: &str) -> bool {
         self.accounts.iter().any(|(account, _)| same(account, name))
+    }
+
+    /// Whether an account is or was theirs by what is known now, or was by what was known then (UTC µs).
+    pub(super) fn was_called(&self, name: &str, then: i64) -> bool {
+        let known = || self.known(then).accounts(&self.person).iter().any(|(account, _)| same(account, name));
+        self.is_called(name) || known()
+    }
+
+    /// What was known of people at an instant (UTC µs).
+    pub(super) fn known(&self, then: i64) -> People {
+        let before = self.lines.partition_point(|line| line.at <= then);
+        People::of(&self.lines[..before])
+    }
+
+    /// Accounts and addresses that were ever said to be theirs and are no more, with when they were said to be.
+    pub(super) fn withdrawn(&self) -> Vec<(&Mark, Period)> {
+        let links = self.lines.iter().filter_map(|line| match &line.what {
+            Event::Linked { person, mark, period } if same(person, &self.person) => Some((line.number, mark, *period)),
+            _ => None,
+        });
+        let now = |number: u64, period: Period| {
+            self.people.links().iter().any(|link| link.number == number && link.period == period)
+        };
+        links.filter(|(number, _, period)| !now(*number, *period)).map(|(_, mark, period)| (mark, period)).collect()
     }
 
     /// What is known of people.
@@ -120,7 +196,6 @@ pub(super) fn same(one: &str, other: &str) -> bool {
 mod tests {
     use super::*;
     use logstore::ledger::Entry;
-    use logstore::people::Event;
     use logstore::{Action, Outcome};
 
     type Linked<'l> = (&'l str, Mark, Option<i64>, Option<i64>);
@@ -209,6 +284,24 @@ mod tests {
         assert_eq!(whose.holds(&record(None, Auth::Address, "10.0.0.5", 49)), Theirs::Yes);
         assert_eq!(whose.holds(&record(None, Auth::Address, "10.0.0.5", 50)), Theirs::Shared);
         assert_eq!(whose.holds(&record(None, Auth::Address, "10.0.0.6", 50)), Theirs::No);
+    }
+
+    #[test]
+    fn lines_of_an_address_at_which_another_was_seen_that_day_are_withheld_art_15_4() {
+        let whose = whose(linked(&[("a.martin", address("10.0.0.9"), Some(DAY / 2), None)]), "a.martin");
+        let searches = whose.searches(Period { from: None, to: Some(2 * DAY) });
+        let whole = searches.iter().find(|search| search.client.is_some()).expect("of the address");
+        assert_eq!((whole.from, whole.to), (Some(0), Some(2 * DAY)), "whoever was there in the morning counts");
+        let mut seen = Seen::default();
+        let nameless = |at| record(None, Auth::Address, "10.0.0.9", at);
+        whose.note(&[nameless(DAY - 2), record(Some("poste-12"), Auth::Address, "10.0.0.9", DAY - 2)], &mut seen);
+        whose.note(&[record(Some("A.Martin"), Auth::Basic, "10.0.0.9", DAY - 2)], &mut seen);
+        assert_eq!(whose.holds_beside(&nameless(DAY - 1), &seen), Theirs::Yes, "nobody else was there");
+        whose.note(&[record(Some("p.dupont"), Auth::Basic, "10.0.0.9", 7)], &mut seen);
+        assert_eq!(whose.holds_beside(&nameless(DAY - 1), &seen), Theirs::Shared);
+        assert_eq!(whose.holds_beside(&nameless(DAY), &seen), Theirs::Yes, "another day");
+        let own = record(Some("a.martin"), Auth::Basic, "10.0.0.9", DAY - 1);
+        assert_eq!(whose.holds_beside(&own, &seen), Theirs::Yes, "who proved who they are");
     }
 
     #[test]

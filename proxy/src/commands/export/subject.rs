@@ -6,7 +6,7 @@
 use super::answer::Answer as Told;
 use super::kept::Kept;
 use super::looks::{Looks, Trail};
-use super::person::{Theirs, Whose};
+use super::person::{Seen, Theirs, Whose};
 use super::tally::Tally;
 use super::{Dated, DayByDay, SUBJECT, beside, dated, file, language, options};
 use crate::access;
@@ -19,18 +19,21 @@ use crate::config::{Config, Purpose};
 use crate::legal::{html, method, pdf, subject as documents};
 use crate::pages::Language;
 use crate::register;
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use logstore::audit;
 use logstore::bundle::{self, Bundle, Head, Made};
 use logstore::hold::{Hold, Holds};
 use logstore::people::{self, Period, Role};
-use logstore::requests::{self, Desk, Requests, Right, is_reference};
+use logstore::requests::{self, Bundled, Desk, Request, Requests, Right, is_reference};
 use logstore::statements::Statements;
-use logstore::{Keys, ProvenDay, approvals};
+use logstore::{Keys, Ledger, ProvenDay, Record, approvals};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
+
+/// An answer to a request that is not registered bears no day further back: it was due by then (RGPD art. 12(3)).
+const UNREGISTERED_DAYS: i64 = 31;
 
 /// Makes the bundle.
 pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answer, Wrong> {
@@ -50,7 +53,8 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
     let keys = access::keys(&config)?;
     let dir = config.register_dir();
     let local = accounts::read(&accounts::path(&config.data_dir)).map_err(Wrong::because)?;
-    let whose = match Whose::of(access::people(&config)?, &local, &name, asked.exactly) {
+    let lines = logstore::ledger::read(&dir, &keys, Ledger::People).map_err(Wrong::because)?;
+    let whose = match Whose::ever(lines, &local, &name, asked.exactly) {
         Ok(whose) => whose,
         Err(why) => return no(&why),
     };
@@ -63,6 +67,7 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
         return no(&why);
     }
     let request = requests.get(&asked.reference);
+    in_time(&config, request, &whose, &dated)?;
     let wanted = request.and_then(|request| Language::of_tag(&request.opening.language)).unwrap_or(config.locale);
     let language = language(asked.into.lang, wanted);
     let rules = charter(&config)?.charter;
@@ -98,12 +103,14 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
         request.map(|request| requests::extracted(&dir, &keys, request)).transpose().map_err(Wrong::because)?;
     // And what holds have kept of theirs, but for those that nobody may know of.
     let holds: Vec<&Hold> = holds.all().filter(|hold| hold.is_kept() && !hold.is_secret()).collect();
-    let mut kept = Kept::for_holds(&dir, &keys, holds.iter().copied(), |record| whose.holds(record) != Theirs::No)?;
+    let mut kept = Kept::for_holds(&dir, &keys, holds.iter().copied(), |record| whose.concerns(record))?;
     taken_out.into_iter().flatten().for_each(|day| kept.add(day));
     let mut held: BTreeSet<u64> = BTreeSet::new();
+    let mut seen = Seen::default();
     let mut take = |mut day: ProvenDay| {
+        whose.note(day.records.iter().map(|found| &found.record), &mut seen);
         day.retain(|record| {
-            let theirs = if period.holds(record.opened_at) { whose.holds(record) } else { Theirs::No };
+            let theirs = if period.holds(record.opened_at) { whose.holds_beside(record, &seen) } else { Theirs::No };
             withheld += u64::from(theirs == Theirs::Shared);
             theirs == Theirs::Yes
         });
@@ -176,9 +183,12 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
     for (name, value) in &joined {
         add_json(&mut bundle, name, value, language)?;
     }
-    if !kept.rest().is_empty() {
-        // Of two holds that kept different records of one day, what the larger has not.
-        add_json(&mut bundle, "held.json", &json!(kept.rest()), language)?;
+    // Of two that kept different records of one day, what the larger has not.
+    let is_theirs =
+        |record: &&Record| period.holds(record.opened_at) && whose.holds_beside(record, &seen) == Theirs::Yes;
+    let rest: Vec<&Record> = kept.rest().iter().filter(is_theirs).collect();
+    if !rest.is_empty() {
+        add_json(&mut bundle, "held.json", &json!(rest), language)?;
     }
     add_texts(&mut bundle, &asked.reference, &keys)?;
 
@@ -197,8 +207,14 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
             return Err(Wrong::because(why));
         }
     };
+    let bundled = Bundled {
+        sha256: made.sha256.clone(),
+        user: Some(whose.person.clone()),
+        dated: Some(dated.answered.date()),
+        path: std::path::absolute(&file).ok().map(|path| path.display().to_string()),
+    };
     if request.is_some()
-        && let Err(why) = remember(&config, &keys, actor.who(), &asked.reference, &made)
+        && let Err(why) = remember(&config, &keys, actor.who(), &asked.reference, &whose, bundled)
     {
         // A bundle that no request names is not the answer to one.
         let _ = std::fs::remove_file(&file);
@@ -265,8 +281,7 @@ fn admissible(
     if request.opening.right != Right::Access {
         return Err(format!("the request {reference} is one of {}, not of access", request.opening.right));
     }
-    if let Some(user) = request.opening.user.as_ref().filter(|user| !whose.is_called(user)) {
-        let _ = user;
+    if request.bound().is_some_and(|user| !whose.is_called(user)) {
         return Err(format!("the request {reference} is another person's: its account is none of {}'s", whose.person));
     }
     if let Some(end) = &request.end {
@@ -275,6 +290,22 @@ fn admissible(
     match (&request.bundle, asked.again) {
         (Some(sha256), false) => Err(used(&format!(" (SHA-256 {sha256})"))),
         _ => Ok(()),
+    }
+}
+
+/// Whether an answer may bear that day: not before it was asked for, by a request or within a month, and not before the answer that
+/// it replaces.
+fn in_time(config: &Config, request: Option<&Request>, whose: &Whose, dated: &Dated) -> Result<(), Wrong> {
+    let day = dated.answered.date();
+    let refused = |why: &dyn std::fmt::Display| Err(Wrong(format!("--date {day}: {why}")));
+    match request {
+        Some(request) => request.may_be_answered(|user| whose.is_called(user), day).or_else(|why| refused(&why)),
+        None if day < crate::rights::today(&config.time_zone).saturating_sub(UNREGISTERED_DAYS.days()) => {
+            refused(&format!(
+                "without a request in the register an answer bears none of more than {UNREGISTERED_DAYS} days ago"
+            ))
+        }
+        None => Ok(()),
     }
 }
 
@@ -353,10 +384,17 @@ pub(super) fn add_texts(bundle: &mut Bundle<'_>, reference: &str, keys: &Keys) -
     Ok(())
 }
 
-/// Writes the hash of the bundle into the request that it answers.
-fn remember(config: &Config, keys: &Keys, who: &str, reference: &str, made: &Made) -> Result<(), Wrong> {
+/// Writes the bundle into the request that it answers: its hash, whose it is, where it lies.
+fn remember(
+    config: &Config,
+    keys: &Keys,
+    who: &str,
+    reference: &str,
+    whose: &Whose,
+    made: Bundled,
+) -> Result<(), Wrong> {
     let mut desk = Desk::open(&config.register_dir(), keys, &config.time_zone).map_err(Wrong::because)?;
-    desk.bundled(who, reference, made.sha256.clone()).map(drop).map_err(Wrong::because)
+    desk.answered_by(who, reference, made, |user| whose.is_called(user)).map(drop).map_err(Wrong::because)
 }
 
 fn tell(
