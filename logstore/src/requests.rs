@@ -4,6 +4,7 @@
 //! A ledger, kept five years after a request ended; then its entries are erased. What a request is now is told by its
 //! entries in order; nothing is ever changed.
 
+mod bundled;
 mod desk;
 mod extract;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub use bundled::Bundled;
 pub use desk::{Desk, Refusal};
 pub use extract::{Extract, ExtractError, extracted};
 
@@ -148,10 +150,7 @@ pub enum Step {
         sha256: String,
     },
     /// What answers it was made.
-    Bundled {
-        /// SHA-256 of the file, in hexadecimal digits.
-        sha256: String,
-    },
+    Bundled(Bundled),
     /// It was answered.
     Closed {
         /// When.
@@ -232,6 +231,9 @@ pub struct Request {
     pub extended: Option<String>,
     /// SHA-256 of what answers it.
     pub bundle: Option<String>,
+    /// The same, with whose it is, which day it bears, and where it was put.
+    #[serde(skip)]
+    pub made: Option<Bundled>,
     /// What would have been gone before it is answered, taken out of the register.
     pub extracts: Vec<Extract>,
     /// How it ended.
@@ -253,7 +255,13 @@ impl Request {
             Step::Extracted { days, records, sha256 } => {
                 self.extracts.push(Extract { entry: number, days, records, sha256 });
             }
-            Step::Bundled { sha256 } => self.bundle = Some(sha256),
+            Step::Bundled(made) => {
+                self.bundle = Some(made.sha256.clone());
+                self.made = Some(match self.made.take() {
+                    None => made,
+                    Some(before) => made.after(before),
+                });
+            }
             Step::Closed { answered, delivery, not_done } => {
                 self.end = Some(End::Answered { on: answered, delivery, not_done });
             }
@@ -316,6 +324,7 @@ impl Requests {
                         due,
                         extended,
                         bundle,
+                        made: None,
                         extracts,
                         end,
                         entries,

@@ -2,7 +2,7 @@
 
 use super::is_reference;
 use super::{
-    Delivery, Identity, KEPT_YEARS, Line, Opening, REFERENCE_BYTES, Request, Requests, Right, Step, Unfollowed,
+    Bundled, Delivery, Identity, KEPT_YEARS, Line, Opening, REFERENCE_BYTES, Request, Requests, Right, Step, Unfollowed,
 };
 use crate::clock::timestamp;
 use crate::deadline;
@@ -73,6 +73,19 @@ pub enum Refusal {
     /// A second extension.
     #[error("the request {0} was extended already, and can be only once")]
     Twice(String),
+    /// Somebody else's bundle.
+    #[error("the request {0} is another person's: its first answer was made for another account")]
+    Bound(String),
+    /// A bundle that bears an earlier day than the last.
+    #[error("the request {reference} is answered by a bundle of {last}: one of {dated} does not take its place")]
+    Older {
+        /// Which.
+        reference: String,
+        /// The day of the one that came.
+        dated: Date,
+        /// The day of the last.
+        last: Date,
+    },
     /// Papers that are still kept.
     #[error(
         "the request {0} was identified by papers, and nobody has said that they are deleted: \
@@ -164,7 +177,8 @@ impl<'k> Desk<'k> {
     /// Notes the hash of what answers it.
     pub fn bundled(&mut self, who: &str, reference: &str, sha256: String) -> Result<Request, Refusal> {
         self.waiting(reference)?;
-        self.write(who, reference, Step::Bundled { sha256 })
+        let made = Bundled { sha256, user: None, dated: None, path: None };
+        self.write(who, reference, Step::Bundled(made))
     }
 
     /// Closes it: answered that day, and how. Access needs a bundle; who asked must have been identified. `not_done`: why what

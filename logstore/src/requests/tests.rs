@@ -78,6 +78,36 @@ fn a_request_goes_from_its_receipt_to_its_end_law_9() {
 }
 
 #[test]
+fn a_request_without_an_account_answers_one_person_and_no_older_bundle_takes_the_place_of_one() {
+    let world = World::new();
+    let mut desk = world.desk();
+    let today = desk.today();
+    let received = today.saturating_sub(5.days());
+    let opening = Opening { user: None, ..asked(received, Right::Access) };
+    desk.receive("dpo", Some("R-9"), opening).unwrap();
+    let bundle = |user: &str, ago: i64| Bundled {
+        sha256: "ab".repeat(32),
+        user: Some(user.into()),
+        dated: Some(today.saturating_sub(ago.days())),
+        path: Some("/srv/out/R-9.zip".into()),
+    };
+    let mut made = |user: &'static str, ago| desk.answered_by("dpo", "R-9", bundle(user, ago), |bound| bound == user);
+    assert!(no(made("a.martin", 6)).contains("received later"));
+    let first = made("a.martin", 2).unwrap();
+    assert_eq!((first.bound(), first.made.as_ref()), (Some("a.martin"), Some(&bundle("a.martin", 2))));
+    assert!(no(made("p.dupont", 1)).contains("another person's"));
+    assert!(no(made("a.martin", 3)).contains("does not take its place"));
+    assert!(made("a.martin", 2).is_ok() && made("a.martin", 0).is_ok());
+    assert!(
+        desk.receive("dpo", Some("R-10"), Opening { user: Some("a.martin".into()), ..asked(received, Right::Access) })
+            .is_ok()
+    );
+    assert!(
+        no(desk.answered_by("dpo", "R-10", bundle("p.dupont", 0), |bound| bound == "p.dupont")).contains("another")
+    );
+}
+
+#[test]
 fn a_reference_is_used_once_and_none_is_made_twice_law_9() {
     let world = World::new();
     let mut desk = world.desk();

@@ -62,6 +62,9 @@ pub(crate) fn requests(path: Option<&Path>, command: &Asked) -> Result<Answer, W
             if done.is_ok() {
                 remind_of_recipients(&office, reference)?;
             }
+            if let Ok(request) = &done {
+                remind_of_copy(request, today(&office.config.time_zone));
+            }
             done_with(&office, done, "closed", Some((Letter::Answer, &letter.out)))
         }
         Asked::Refuse { reference, ground, reason, answered, letter, .. } => {
@@ -213,6 +216,7 @@ fn list(office: &Office, all: bool, json: bool) -> Result<Answer, Wrong> {
     for sentence in rights::reminders(&requests, today) {
         eprintln!("{sentence}");
     }
+    requests.all().iter().for_each(|request| remind_of_copy(request, today));
     let overdue = shown.iter().any(|shown| shown.state == Standing::Overdue.as_str());
     Ok(if overdue { Answer::No } else { Answer::Done })
 }
@@ -317,6 +321,18 @@ fn is_answered(office: &Office, reference: &str) -> Result<bool, Wrong> {
         return Ok(false);
     }
     Ok(true)
+}
+
+/// Says until when the copy of an answer is to be deleted, as long as it lies where it was put: nobody but who keeps it can.
+fn remind_of_copy(request: &Request, today: Date) {
+    let there = |(path, _): &(&str, Date)| Path::new(path).symlink_metadata().is_ok();
+    if let Some((path, until)) = request.copy().filter(there) {
+        let late = if until < today { ", which is past" } else { "" };
+        eprintln!(
+            "{}: the copy of its answer is to be deleted by {until}{late}, and its SHA-256 stays: {path}",
+            request.reference
+        );
+    }
 }
 
 /// Says who is still to be told of what a request led to (RGPD art. 19).
