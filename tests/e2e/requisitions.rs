@@ -63,6 +63,26 @@ fn an_unbounded_requisition_is_none_and_an_address_or_a_host_says_whom_it_opens_
 }
 
 #[test]
+fn what_no_host_finds_is_said_of_a_host_and_days_have_no_hours() {
+    let gate = register();
+    let (from, to) = (day(20), day(0));
+    let of = ["--from", &from, "--to", &to, "--host", "nowhere.test", "--language", "fr"];
+    let told = gate.say(&[&ordered("RQ-1")[..], &of].concat());
+    assert!(!told.contains("of 0 persons"), "nobody is opened: {told}");
+    let nothing = words(&entry(&gate.path("rq/RQ-1.zip"), "neant.html"));
+    assert!(nothing.contains("dont le site n’est pas conservé : 1 visite dans la période"), "{nothing}");
+    let handover = words(&fs::read_to_string(gate.path("rq/RQ-1-handover.html")).expect("a draft"));
+    assert!(handover.contains("n’a trouvé aucun enregistrement"), "{handover}");
+    // Received today, when nothing else was said; a day, without an hour.
+    let (_, received) = handover.split_once("Reçu le").expect("the act");
+    let received = received.split("Authenticité").next().expect("a day");
+    assert!(!received.contains("à compléter") && !received.contains(" h "), "{received}");
+    let within =
+        requisition(&gate, "RQ-2", &["--from", &from, "--to", &to, "--client", "10.0.0.9", "--host", "x.test"]);
+    assert_eq!(within["out_of_reach"], 0, "another's machine: {within}");
+}
+
+#[test]
 fn a_requisition_for_an_age_recipient_is_opened_by_nobody_else() {
     let gate = register();
     let made =

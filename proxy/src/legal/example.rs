@@ -313,13 +313,13 @@ pub(super) fn requisition() -> Requisition {
             officer: "un officier de police judiciaire".into(),
             article: "cpp-60-1".into(),
             case: "PV n° 2026/00412".into(),
-            received: Some(at("2026-11-20T09:12:00+01:00")),
+            received: Some(day("2026-11-20")),
             checked: "par rappel du service à son numéro public, le 20/11/2026".into(),
         },
         from: at("2026-11-02T00:00:00+01:00"),
         to: at("2026-11-04T00:00:00+01:00"),
         scope: Scope::Account("a.martin".into()),
-        counts: Found { records: 1_284, masked: 9, accounts: 1 },
+        counts: Found { records: 1_284, masked: 9, accounts: 1, out_of_reach: 0 },
         files: vec![
             file("records.csv", 214_880, "3f"),
             file("proofs.jsonl", 1_402_113, "a0"),
@@ -328,13 +328,14 @@ pub(super) fn requisition() -> Requisition {
         .into_iter()
         .map(|file| HashedFile { sha256: file.sha256.chars().take(64).collect(), ..file })
         .collect(),
-        in_charge: vec!["la directrice générale".into(), "le délégué à la protection des données".into()],
+        in_charge: vec!["j.judicial".into(), "a.approver".into()],
         delivery: "remise en main propre, sur support chiffré".into(),
         encrypted_for: Some("la clé publique du service".into()),
         clock: Clock::Kept { source: "NTP".into(), offset_ms: 12 },
         retention_days: 365,
         key_fingerprint: "9b97d8722ff66cbdd72ae6565079712aa301fea39f84e76955c831f26a3602e2".into(),
-        made: at("2026-11-24T10:15:00+01:00"),
+        searched: at("2026-11-24T10:15:00+01:00"),
+        made: at("2026-11-24T00:00:00+01:00"),
     }
 }
 
@@ -343,7 +344,7 @@ pub(super) fn requisition_for_nothing() -> Requisition {
         organisation: Organisation::default(),
         act: Act { article: "article 145 du code de procédure civile".into(), ..Act::default() },
         scope: Scope::Host("www.journal.example".into()),
-        counts: Found::default(),
+        counts: Found { out_of_reach: 312, ..Found::default() },
         files: vec![],
         in_charge: vec![],
         delivery: String::new(),

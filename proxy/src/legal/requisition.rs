@@ -11,6 +11,7 @@ use super::write::Writer;
 use super::{references, wording};
 use crate::pages::Language;
 use jiff::ZonedDateTime;
+use jiff::civil::Date;
 
 /// A requisition, and what was found within its scope.
 #[derive(Debug, Clone)]
@@ -31,7 +32,7 @@ pub(crate) struct Requisition {
     pub(crate) counts: Counts,
     /// The files that are handed over.
     pub(crate) files: Vec<HashedFile>,
-    /// Who is in charge of it at the organisation: two persons.
+    /// Who is in charge of it at the organisation: the accounts of two persons, whose names stand nowhere.
     pub(crate) in_charge: Vec<String>,
     /// How it is delivered.
     pub(crate) delivery: String,
@@ -43,7 +44,9 @@ pub(crate) struct Requisition {
     pub(crate) retention_days: u32,
     /// SHA-256 of the register's public key, as hexadecimal digits.
     pub(crate) key_fingerprint: String,
-    /// When it was made.
+    /// When the register was searched.
+    pub(crate) searched: ZonedDateTime,
+    /// The day it bears, by its beginning.
     pub(crate) made: ZonedDateTime,
 }
 
@@ -60,8 +63,8 @@ pub(crate) struct Act {
     pub(crate) article: String,
     /// The number of the case.
     pub(crate) case: String,
-    /// When it was received.
-    pub(crate) received: Option<ZonedDateTime>,
+    /// The day it was received.
+    pub(crate) received: Option<Date>,
     /// How its authenticity was checked.
     pub(crate) checked: String,
 }
@@ -86,6 +89,8 @@ pub(crate) struct Counts {
     pub(crate) masked: u64,
     /// How many accounts they name.
     pub(crate) accounts: u64,
+    /// Visits of the period whose site is not kept, of which no site finds any; none when it isn't about one.
+    pub(crate) out_of_reach: u64,
 }
 
 /// A file that is handed over.
@@ -113,8 +118,8 @@ pub(crate) enum Clock {
     },
     /// Not all along.
     Lost {
-        /// When, in words.
-        when: String,
+        /// The days (UTC), the first first.
+        days: Vec<Date>,
     },
 }
 
@@ -143,22 +148,39 @@ impl Requisition {
         self.act(&mut body);
         self.scope(&mut body);
         body.heading(2, "Objet de la remise", "What is handed over");
-        let records = self.records(language);
-        body.paragraph(
-            "En exécution de l'acte ci-dessus, l'organisation remet {}, qui correspondent à son étendue et à elle seule, dans les fichiers \
-             suivants :",
-            "In execution of the act above, the organisation hands over {}, which correspond to its scope and to nothing else, in the \
-             following files:",
-            &[&records],
-        );
+        match self.counts.records {
+            0 => body.paragraph(
+                "En exécution de l'acte ci-dessus, l'organisation n'a trouvé aucun enregistrement qui corresponde à son étendue et remet \
+                 l'état néant, dans les fichiers suivants :",
+                "In execution of the act above, the organisation found no record that corresponds to its scope and hands over the \
+                 statement that nothing is held, in the following files:",
+                &[],
+            ),
+            1 => body.paragraph(
+                "En exécution de l'acte ci-dessus, l'organisation remet un enregistrement, qui correspond à son étendue et à elle seule, \
+                 dans les fichiers suivants :",
+                "In execution of the act above, the organisation hands over one record, which corresponds to its scope and to nothing \
+                 else, in the following files:",
+                &[],
+            ),
+            _ => body.paragraph(
+                "En exécution de l'acte ci-dessus, l'organisation remet {}, qui correspondent à son étendue et à elle seule, dans les \
+                 fichiers suivants :",
+                "In execution of the act above, the organisation hands over {}, which correspond to its scope and to nothing else, in \
+                 the following files:",
+                &[&self.records(language)],
+            ),
+        }
         self.files(&mut body);
-        body.paragraph(
-            "Ces données sont remises telles que l'organisation les détient. Elles ne sont pas analysées ; l'organisation ne se prononce \
-             pas sur l'identité de l'auteur d'une connexion.",
-            "These data are handed over as the organisation holds them. They are not analysed; the organisation does not state who the \
-             author of a connection is.",
-            &[],
-        );
+        if self.counts.records > 0 {
+            body.paragraph(
+                "Ces données sont remises telles que l'organisation les détient. Elles ne sont pas analysées ; l'organisation ne se \
+                 prononce pas sur l'identité de l'auteur d'une connexion.",
+                "These data are handed over as the organisation holds them. They are not analysed; the organisation does not state who \
+                 the author of a connection is.",
+                &[],
+            );
+        }
         self.delivery(&mut body);
         body.paragraph(
             "Fait en deux exemplaires, à {}, le {}.",
@@ -185,13 +207,13 @@ impl Requisition {
             language.pick("jour", "day"),
             language.pick("jours", "days"),
         );
-        let made = wording::moment(language, &self.made);
+        let searched = wording::moment(language, &self.searched);
         body.paragraph(
             "La recherche a été faite le {}. Les enregistrements sont conservés {}, puis détruits : cette réponse ne dit rien de connexions \
              plus anciennes, ni de celles qui ne sont pas passées par le serveur mandataire.",
             "The search was made on {}. Records are kept for {} and then destroyed: this answer says nothing about older connections, nor \
              about those that did not pass through the proxy server.",
-            &[&made, &days],
+            &[&searched, &days],
         );
         method::clock(&mut body, self);
         self.signatures(&mut body, false);
@@ -227,7 +249,7 @@ impl Requisition {
         let language = body.language;
         let Act { authority, service, officer, article, case, received, checked } = &self.act;
         let cited = wording::set(language, references::cite(article, language));
-        let received = received.as_ref().map_or_else(String::new, |at| wording::moment(language, at));
+        let received = received.map_or_else(String::new, |day| wording::date(language, day));
         body.heading(2, "Acte", "Act");
         let pairs = [
             (("Autorité", "Authority"), authority),
@@ -263,6 +285,21 @@ impl Requisition {
             ),
             (body.words("Comptes désignés", "Accounts named", &[]), number(self.counts.accounts)),
         ]);
+        if self.counts.out_of_reach > 0 {
+            let visits = wording::count(
+                language,
+                self.counts.out_of_reach,
+                language.pick("visite", "visit"),
+                language.pick("visites", "visits"),
+            );
+            body.paragraph(
+                "Une recherche par le nom d'un site ne peut retrouver les visites dont le site n'est pas conservé : {} dans la période. \
+                 Rien ne permet de dire si certaines concernaient le site demandé.",
+                "A search by the name of a site cannot find visits whose site is not kept: {} in the period. Nothing tells whether any \
+                 of them went to the site asked for.",
+                &[&visits],
+            );
+        }
     }
 
     fn files(&self, body: &mut Writer) {
@@ -294,12 +331,19 @@ impl Requisition {
     }
 
     fn signatures(&self, body: &mut Writer, both: bool) {
-        let unknown = wording::unknown(body.language).to_owned();
-        let quality = body.words("Pour {}", "For {}", &[&self.organisation.shown(body.language)]);
+        let organisation = self.organisation.shown(body.language);
+        let name = body.words("Nom, qualité, date et signature", "Name, position, date and signature", &[]);
+        let quality = |account: &String| {
+            body.words(
+                "Pour {}, le titulaire du compte {}",
+                "For {}, the holder of the account {}",
+                &[&organisation, account],
+            )
+        };
         let mut places: Vec<Signature> =
-            self.in_charge.iter().map(|name| Signature { quality: quality.clone(), name: body.stated(name) }).collect();
+            self.in_charge.iter().map(|who| Signature { quality: quality(who), name: name.clone() }).collect();
         if places.is_empty() {
-            places.push(Signature { quality, name: unknown });
+            places.push(Signature { quality: body.words("Pour {}", "For {}", &[&organisation]), name });
         }
         if both {
             places.push(Signature {
@@ -344,6 +388,9 @@ mod tests {
         let handover = example::requisition().handover(Language::French);
         let Some(Passage::Signatures(places)) = handover.passages.last() else { panic!("it ends with places to sign") };
         assert_eq!(places.len(), 3, "two persons in charge, and the service");
+        // An account is no name: whoever signs writes theirs.
+        assert!(places.iter().all(|place| place.name == "Nom, qualité, date et signature"), "{places:?}");
+        assert!(places[0].quality.contains("compte j.judicial"), "{places:?}");
         assert!(words(&handover).contains("Projet."));
     }
 
@@ -352,6 +399,42 @@ mod tests {
         let nothing = words(&example::requisition_for_nothing().nothing(Language::French));
         assert!(nothing.contains("Néant.") && nothing.contains("conservés 365 jours"), "{nothing}");
         assert!(nothing.contains("article 145 du code de procédure civile"), "an article is cited as the act has it");
+        assert!(nothing.contains("La recherche a été faite le 24 novembre 2026 à 10 h 15 (UTC+01:00)"), "{nothing}");
         assert!(nothing.contains("[à compléter]") && nothing.contains("Rien n’indique si l’horloge"), "{nothing}");
+    }
+
+    #[test]
+    fn a_record_of_nothing_hands_over_the_statement_and_says_what_no_search_finds() {
+        let mut none = example::requisition_for_nothing();
+        none.counts.out_of_reach = 1_284;
+        let handover = words(&none.handover(Language::French));
+        assert!(
+            handover.contains("n’a trouvé aucun enregistrement") && handover.contains("remet l’état néant"),
+            "{handover}"
+        );
+        assert!(
+            !handover.contains("0 enregistrement,") && !handover.contains("Ces données sont remises"),
+            "{handover}"
+        );
+        for paper in [none.nothing(Language::French), none.inventory(Language::French)] {
+            assert!(words(&paper).contains("1 284 visites dans la période"), "{}", paper.title);
+        }
+        let inventory = words(&none.inventory(Language::English));
+        assert!(inventory.contains("1,284 visits in the period") && !inventory.contains("other people"), "{inventory}");
+    }
+
+    #[test]
+    fn days_without_a_kept_clock_are_days_in_words() {
+        let days = ["2026-11-02", "2026-11-03", "2026-11-04", "2026-11-19"].map(example::day).to_vec();
+        let lost = Requisition { clock: Clock::Lost { days }, ..example::requisition() };
+        let said = words(&lost.inventory(Language::French));
+        assert!(said.contains("du 2 novembre 2026 au 4 novembre 2026, 19 novembre 2026"), "{said}");
+        assert!(!said.contains("2026-11-19") && !said.contains("pendant toute la période"), "{said}");
+    }
+
+    #[test]
+    fn the_act_was_received_on_a_day_without_an_hour() {
+        let inventory = words(&example::requisition().inventory(Language::French));
+        assert!(inventory.contains("20 novembre 2026<"), "{inventory}");
     }
 }

@@ -191,7 +191,7 @@ impl Order<'_> {
             });
             unread.extend(runtime.block_on(visited).map_err(Wrong::because)?);
         }
-        let mut kept = self.kept()?;
+        let mut kept = self.kept(|record| self.scope.holds(record))?;
         while let Some(day) = kept.next() {
             day.records.iter().for_each(|found| tally.add(&found.record, &statements));
         }
@@ -201,18 +201,38 @@ impl Order<'_> {
         }
     }
 
+    /// How many visits of the period no host finds, because theirs is not kept; none when it is about no host.
+    fn out_of_reach(&self, runtime: &tokio::runtime::Runtime) -> Result<u64, Wrong> {
+        let Some(wherever) = self.scope.wherever() else { return Ok(0) };
+        let (dir, mut count) = (self.config.register_dir(), 0);
+        for search in wherever.searches() {
+            let visited = logstore::visit(&dir, &self.keys, &search, |record: Record| {
+                count += u64::from(wherever.conceals(&record));
+                ControlFlow::Continue(())
+            });
+            if let Some(day) = runtime.block_on(visited).map_err(Wrong::because)?.first() {
+                return Err(Wrong(format!("nothing is made, because the answer would not be whole: {day}")));
+            }
+        }
+        let mut kept = self.kept(|record| wherever.conceals(record))?;
+        while let Some(day) = kept.next() {
+            count += day.records.len() as u64;
+        }
+        Ok(count)
+    }
+
     /// What holds have kept of it, whatever their ground.
-    fn kept(&self) -> Result<Kept, Wrong> {
+    fn kept(&self, within: impl FnMut(&Record) -> bool) -> Result<Kept, Wrong> {
         let dir = self.config.register_dir();
         let holds = Holds::read(&dir, &self.keys).map_err(Wrong::because)?;
         let holds = holds.all().filter(|hold| hold.is_kept());
-        Kept::for_holds(&dir, &self.keys, holds, |record| self.scope.holds(record))
+        Kept::for_holds(&dir, &self.keys, holds, within)
     }
 
     /// Says how many persons an address or a host opens; whether that is understood.
     fn confirmed(&self, reach: &Tally) -> Result<bool, Wrong> {
         let (records, persons) = (plural(reach.total, "record", "records"), reach.persons.len() as u64);
-        if self.scope.is_of_a_person() {
+        if reach.total == 0 || self.scope.is_of_a_person() {
             eprintln!("{records} in its scope");
             return Ok(true);
         }
@@ -260,7 +280,7 @@ impl Order<'_> {
         let from = self.scope.period.from.and_then(|from| Timestamp::from_microsecond(from).ok());
         let mut shown = DayByDay::new(from, self.dated.until, config.log.retention_days);
         let searches = self.scope.searches();
-        let mut kept = self.kept()?;
+        let mut kept = self.kept(|record| self.scope.holds(record))?;
         let mut take = |mut day: ProvenDay| {
             day.retain(|record| self.scope.holds(record));
             day.records.iter().for_each(|found| tally.add(&found.record, &statements));
@@ -302,7 +322,8 @@ impl Order<'_> {
             return no(&format!("nothing is made, because the answer would not be whole: {day}"));
         }
         let in_charge = access::in_charge(config, actor, grant)?;
-        let paper = papers::paper(self, &tally, &clocks, in_charge, is_hidden)?;
+        let out_of_reach = self.out_of_reach(runtime)?;
+        let paper = papers::paper(self, &tally, &clocks, in_charge, is_hidden, out_of_reach)?;
         if tally.total == 0 {
             add_document(&mut bundle, &paper.nothing(self.language), "neant", "Néant")?;
         }
@@ -326,7 +347,7 @@ impl Order<'_> {
             let _ = std::fs::remove_file(&file);
         })?;
         grant.close()?;
-        self.tell(&file, &papers, &made, &tally)
+        self.tell(&file, &papers, &made, &tally, out_of_reach)
     }
 
     fn remember(&self, actor: &Actor, grant: &access::Grant<'_>, made: &Made) -> Result<(), Wrong> {
@@ -336,12 +357,19 @@ impl Order<'_> {
         desk.answer(actor.who(), self.reference(), produced).map_err(Wrong::because)
     }
 
-    fn tell(&self, file: &Path, papers: &[PathBuf], made: &Made, tally: &Tally) -> Result<Answer, Wrong> {
+    fn tell(
+        &self,
+        file: &Path,
+        papers: &[PathBuf],
+        made: &Made,
+        tally: &Tally,
+        out_of_reach: u64,
+    ) -> Result<Answer, Wrong> {
         let Made { sha256, bytes, days, records, proved } = made;
         if self.asked.output.json {
             answer_json(&json!({
                 "file": file, "papers": papers, "sha256": sha256, "bytes": bytes, "days": days, "records": records,
-                "proved": proved, "masked": tally.masked, "persons": tally.persons.len(),
+                "proved": proved, "masked": tally.masked, "persons": tally.persons.len(), "out_of_reach": out_of_reach,
             }))?;
         } else {
             let lines: String = papers.iter().map(|paper| format!("{}\n", paper.display())).collect();
@@ -351,6 +379,10 @@ impl Order<'_> {
         eprintln!("{records} of {}, {proved} of them proved; SHA-256 {sha256}", plural(*days, "day", "days"));
         if tally.total == 0 {
             eprintln!("nothing lies in its scope: the signed statement says so (néant), and is the answer");
+        }
+        if out_of_reach > 0 {
+            let visits = plural(out_of_reach, "visit", "visits");
+            eprintln!("{visits} of that time cannot be found by a host: theirs is not kept; the papers say so");
         }
         Ok(Answer::Done)
     }

@@ -1,6 +1,9 @@
 //! What goes with every delivery: how the clock was kept, how records arise and what they don't say, how all of it is verified.
 use super::{Clock, Requisition};
+use crate::legal::wording;
 use crate::legal::write::Writer;
+use jiff::ToSpan as _;
+use jiff::civil::Date;
 
 /// The statement on the clock.
 pub(super) fn clock(body: &mut Writer, requisition: &Requisition) {
@@ -23,12 +26,30 @@ pub(super) fn clock(body: &mut Writer, requisition: &Requisition) {
              {}\u{a0}ms.",
             &[&body.stated(source), &offset_ms.to_string()],
         ),
-        Clock::Lost { when } => body.paragraph(
-            "L'horloge du serveur mandataire n'a pas été synchronisée pendant toute la période : {}.",
-            "The clock of the proxy server was not synchronised throughout the period: {}.",
-            &[&body.stated(when)],
+        Clock::Lost { days } => body.paragraph(
+            "D'après les sceaux du registre, l'horloge du serveur mandataire n'était pas synchronisée pour les journées suivantes (UTC) : \
+             {}.",
+            "According to the seals of the register, the clock of the proxy server was not synchronised for the following days (UTC): \
+             {}.",
+            &[&in_words(body, days)],
         ),
     }
+}
+
+/// Days in words; those that follow each other as from one to the other.
+fn in_words(body: &Writer, days: &[Date]) -> String {
+    let mut runs: Vec<(Date, Date)> = Vec::new();
+    for day in days {
+        match runs.last_mut() {
+            Some((_, last)) if last.checked_add(1.day()).is_ok_and(|next| next == *day) => *last = *day,
+            _ => runs.push((*day, *day)),
+        }
+    }
+    let told = runs.iter().map(|(first, last)| {
+        let [from, to] = [first, last].map(|day| wording::date(body.language, *day));
+        if first == last { from } else { body.words("du {} au {}", "{} to {}", &[&from, &to]) }
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// How records arise, and the limits of what they say.
@@ -60,8 +81,8 @@ pub(super) fn method(body: &mut Writer) {
             &[],
         ),
         body.say(
-            "les données remises sont celles de l'étendue de l'acte ; les lignes d'autres personnes n'y figurent pas",
-            "the data handed over are those within the scope of the act; other people's lines are not among them",
+            "les données remises sont celles de l'étendue de l'acte ; rien de ce qui se trouve au-delà de cette étendue n'y figure",
+            "the data handed over are those within the scope of the act; nothing that lies beyond this scope is among them",
             &[],
         ),
     ];

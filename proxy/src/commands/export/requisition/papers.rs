@@ -8,10 +8,13 @@ use crate::commands::Wrong;
 use crate::files;
 use crate::legal::requisition::{Act, Clock, Counts, HashedFile, Requisition, Scope};
 use crate::legal::{html, pdf};
+use jiff::civil::Date;
 use jiff::{Timestamp, ZonedDateTime};
 use logstore::ClockState;
 use logstore::approvals::Subject;
 use logstore::bundle::Made;
+use logstore::requisitions::Requisitions;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -22,14 +25,16 @@ pub(super) fn paper(
     clocks: &[(String, ClockState)],
     in_charge: Vec<String>,
     is_hidden: bool,
+    out_of_reach: u64,
 ) -> Result<Requisition, Wrong> {
     let (config, act) = (order.config, &order.act);
     let zoned = |micros: Option<i64>| -> Result<ZonedDateTime, Wrong> {
         let at = Timestamp::from_microsecond(micros.unwrap_or_default()).map_err(Wrong::because)?;
         Ok(at.to_zoned_datetime(config.time_zone.clone()))
     };
-    let received =
-        order.asked.received.map(|day| day.to_zoned_datetime(config.time_zone.clone()).map_err(Wrong::because));
+    // As it was written down: the same command may be said again on another day.
+    let all = Requisitions::read(&config.register_dir(), &order.keys).map_err(Wrong::because)?;
+    let received = all.get(order.reference()).map(|known| known.received);
     let named = tally.persons.iter().filter(|person| person.is_ok()).count();
     let recipient = order.asked.age_recipient.clone();
     Ok(Requisition {
@@ -45,13 +50,13 @@ pub(super) fn paper(
                 .join(", "),
             article: act.article.clone(),
             case: act.case.clone(),
-            received: received.transpose()?,
+            received,
             checked: act.checked.clone(),
         },
         from: zoned(order.scope.period.from)?,
         to: zoned(order.scope.period.to)?,
         scope: scope(&order.scope.about),
-        counts: Counts { records: tally.total, masked: tally.masked, accounts: named as u64 },
+        counts: Counts { records: tally.total, masked: tally.masked, accounts: named as u64, out_of_reach },
         files: Vec::new(),
         in_charge,
         delivery: act.delivery.clone(),
@@ -59,6 +64,7 @@ pub(super) fn paper(
         clock: clock(clocks),
         retention_days: config.log.retention_days.into(),
         key_fingerprint: order.keys.public().fingerprint(),
+        searched: Timestamp::now().to_zoned_datetime(config.time_zone.clone()),
         made: order.dated.answered.clone(),
     })
 }
@@ -83,10 +89,11 @@ fn scope(about: &[Subject]) -> Scope {
 
 /// How the clock was kept, as the seals of these days say.
 fn clock(clocks: &[(String, ClockState)]) -> Clock {
-    let lost: Vec<&str> = clocks.iter().filter(|(_, clock)| !clock.synchronised).map(|(day, _)| day.as_str()).collect();
+    let lost = clocks.iter().filter(|(_, clock)| !clock.synchronised).filter_map(|(day, _)| day.parse().ok());
+    let lost: BTreeSet<Date> = lost.collect();
     match clocks {
         [] => Clock::Unknown,
-        _ if !lost.is_empty() => Clock::Lost { when: lost.join(", ") },
+        _ if !lost.is_empty() => Clock::Lost { days: lost.into_iter().collect() },
         [(_, first), ..] => {
             let offset = clocks.iter().map(|(_, clock)| clock.offset_us.unsigned_abs()).max().unwrap_or(0);
             Clock::Kept { source: first.source.clone(), offset_ms: offset.div_ceil(1000) }

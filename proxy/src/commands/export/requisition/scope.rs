@@ -119,6 +119,29 @@ impl Scope {
         self.asked.covers(record, &self.people)
     }
 
+    /// The same whatever the host, when it is about one: what visits whose destination is withheld are counted in.
+    pub(super) fn wherever(&self) -> Option<Scope> {
+        let elsewhere = |about: &[Subject]| {
+            about.iter().filter(|subject| !matches!(subject, Subject::Host(_))).cloned().collect::<Vec<_>>()
+        };
+        let about = elsewhere(&self.about);
+        (about.len() < self.about.len()).then(|| Scope {
+            asked: Asked { about: about.clone(), ..self.asked.clone() },
+            about,
+            period: self.period,
+            people: self.people.clone(),
+        })
+    }
+
+    /// Whether a record lies within, of those whose destination is withheld.
+    pub(super) fn conceals(&self, record: &Record) -> bool {
+        record.masked.is_some()
+            && match self.about.is_empty() {
+                true => self.period.holds(record.opened_at),
+                false => self.holds(record),
+            }
+    }
+
     /// Whether it is one person's.
     pub(super) fn is_of_a_person(&self) -> bool {
         self.about.iter().any(|subject| matches!(subject, Subject::User(_)))
