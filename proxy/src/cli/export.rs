@@ -30,7 +30,7 @@ pub(crate) struct Into {
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
     /// The language of letter and report [default: that of the request, or the configuration's]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, alias = "language")]
     pub(crate) lang: Option<TextLanguage>,
     /// The day the answer bears; looks and records behind it are no part of it [default: today]
     #[arg(long, value_name = "DATE")]

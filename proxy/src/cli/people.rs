@@ -31,7 +31,7 @@ pub(crate) struct Undertake {
     /// The account whose holder signs, by its password
     pub(crate) name: String,
     /// The language of the text [default: the configuration's]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, alias = "lang")]
     pub(crate) language: Option<TextLanguage>,
     /// Read the password from standard input, one line, instead of asking
     #[arg(long)]

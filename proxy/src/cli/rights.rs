@@ -151,7 +151,7 @@ pub(crate) struct Open {
     #[arg(long, value_name = "HOW", value_parser = identity)]
     pub(crate) identity: Option<Identity>,
     /// The language of the letters [default: the configuration's]
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, alias = "lang")]
     pub(crate) language: Option<Tongue>,
     /// Where the receipt goes.
     #[command(flatten)]
