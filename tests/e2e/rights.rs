@@ -255,7 +255,7 @@ fn compelling_grounds_end_the_restriction_of_an_objection_law_10_objection() {
 fn what_is_erased_is_gone_its_leaf_stays_and_it_is_said_law_10_erasure() {
     let gate = register(3);
     let (from, to) = (days_ago(6), days_ago(4));
-    let which = ["erase", "add", "--user", "a.martin", "--from", &from, "--to", &to, "--ground", "unlawful"];
+    let which = ["erase", "add", "--yes", "--user", "a.martin", "--from", &from, "--to", &to, "--ground", "unlawful"];
     let said = ["--text", "recorded by mistake", "--reference", "DD-2026-0005"];
     let before = json(&gate.say(&["log", "verify", "--json"]));
     gate.say(&[&which[..], &said].concat());
@@ -267,7 +267,7 @@ fn what_is_erased_is_gone_its_leaf_stays_and_it_is_said_law_10_erasure() {
     assert!(listed[0]["state"].as_str().is_some_and(|state| state.starts_with("done, 2 records")), "{listed:?}");
     assert_eq!(gate.say(&["audit", "--act", "erase", "--format", "csv"]).lines().count(), 3);
     let tomorrow = days_ago(-2);
-    let future = ["erase", "add", "--user", "a.martin", "--from", &from, "--to", &tomorrow, "--ground", "law"];
+    let future = ["erase", "add", "--yes", "--user", "a.martin", "--from", &from, "--to", &tomorrow, "--ground", "law"];
     assert!(refused(&gate, &[&future[..], &said].concat(), 2).contains("cannot be erased"));
 }
 
@@ -313,12 +313,12 @@ fn the_rights_desk_alone_does_all_this_and_erasing_takes_a_second_person_law_8_a
     assert!(no(&gate, "p.dupont", &["requests", "list"]).contains("takes the role rights"));
 
     let words = ["--text", "recorded by mistake", "--reference", "R-1"];
-    let erase = [&["erase", "add", "--id", "1", "--ground", "unlawful"], &words[..]].concat();
+    let erase = [&["erase", "add", "--yes", "--id", "1", "--ground", "unlawful"], &words[..]].concat();
     assert!(no(&gate, "r.rights", &erase).contains("octroi scope approve"), "it is asked for");
     assert!(no(&gate, "r.rights", &["scope", "approve", "1"]).contains("approver"), "nobody approves their own");
     assert!(no(&gate, "r.rights", &erase).contains("waits"));
     yes(&gate, "p.dupont", &["scope", "approve", "1"]);
-    let other = [&["erase", "add", "--id", "2", "--ground", "unlawful"], &words[..]].concat();
+    let other = [&["erase", "add", "--yes", "--id", "2", "--ground", "unlawful"], &words[..]].concat();
     assert!(no(&gate, "r.rights", &other).contains("octroi scope approve"), "what was approved, and nothing else");
     yes(&gate, "r.rights", &erase);
     assert!(no(&gate, "r.rights", &erase).contains("there is no record 1"), "once");
@@ -352,14 +352,56 @@ fn a_running_gate_erases_what_is_sealed_and_says_of_the_rest_when_law_10_erasure
     Curl::through(&gate).get("http://blocked.test/");
     let record = gate.log_of(3).pop().expect("a record of today");
     let said = ["--ground", "not-needed", "--text", "x", "--reference", "DD-2026-0006"];
-    gate.say(&[&["erase", "add", "--id", "1"], &said[..]].concat());
+    gate.say(&[&["erase", "add", "--yes", "--id", "1"], &said[..]].concat());
     assert!(search(&gate, &["--id", "1"]).0.is_empty());
     gate.say(&["log", "verify"]);
     let id = record.id.to_string();
-    let output = gate.octroi(&[&["erase", "add", "--id", &id], &said[..]].concat());
+    let output = gate.octroi(&[&["erase", "add", "--yes", "--id", &id], &said[..]].concat());
     assert!(output.status.success() && self::said(&output).contains("once each day is sealed"), "{output:?}");
     let (found, told) = search(&gate, &["--id", &id]);
     assert!(found.is_empty() && told.contains("restricted"), "restricted until then: {told}");
     assert!(refused(&gate, &["erase", "run"], 1).contains("erasure 4"), "it waits");
     assert!(gate.say(&["doctor", "rights"]).contains("attendent que leurs journées soient scellées"));
+}
+
+#[test]
+fn a_request_reaches_the_records_of_who_made_it_alone_law_10() {
+    let gate = register(3);
+    let other = [5, 4].map(|age| line(age, "other.test", "/").replace("a.martin", "p.dupont")).concat();
+    bring(&gate, &other);
+    for right in ["rectification", "restriction", "objection", "erasure"] {
+        open(&gate, &["--right", right, "--user", "a.martin", "--identity", "known", "--reference", right]);
+    }
+    let (from, to) = (days_ago(6), days_ago(1));
+    let whole = ["--user", "p.dupont", "--from", &from, "--to", &to, "--text", "x"];
+    let by_number = ["--id", "1", "--id", "5", "--text", "x"];
+    let acts: [(&[&str], &str); 4] = [
+        (&["rectify"], "rectification"),
+        (&["restrict", "add", "--ground", "claim"], "restriction"),
+        (&["object", "add"], "objection"),
+        (&["erase", "add", "--yes", "--ground", "unlawful"], "erasure"),
+    ];
+    for (act, reference) in acts {
+        for which in [&whole[..], &by_number] {
+            if act[0] == "object" && which[0] == "--id" {
+                continue;
+            }
+            let no = refused(&gate, &[act, which, &["--reference", reference]].concat(), 1);
+            assert!(no.contains("is another person's"), "{act:?} {which:?}: {no}");
+        }
+    }
+    let (review, until) = (days_ago(-30), days_ago(-60));
+    let hold = ["hold", "add", "--ground", "rights", "--reference", "restriction", "--reason", "x", "--yes"];
+    let days = ["--from", &from, "--to", &to, "--review", &review, "--until", &until];
+    let held = |about: &[&str], code| refused(&gate, &[&hold[..], &days, about].concat(), code);
+    assert!(held(&["--user", "p.dupont"], 1).contains("is another person's"));
+    assert!(held(&["--host", "other.test"], 1).contains("is another person's"), "a host is everybody's");
+    assert_eq!(search(&gate, &OPEN).0.len(), 5, "nothing was written");
+    let theirs = ["--user", "A.MARTIN", "--from", &from, "--to", &to, "--text", "x", "--reference", "erasure"];
+    let erase = [&["erase", "add", "--ground", "unlawful"], &theirs[..]].concat();
+    let asked = refused(&gate, &erase, 1);
+    assert!(asked.contains("this erases 3 records") && asked.contains("--yes"), "said, and asked: {asked}");
+    gate.say(&[&erase[..], &["--yes"]].concat());
+    assert_eq!(search(&gate, &OPEN).0.len(), 2);
+    gate.say(&[&hold[..], &days, &["--user", "a.martin"]].concat());
 }

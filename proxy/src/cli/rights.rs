@@ -82,7 +82,7 @@ pub(crate) enum Requests {
         /// Why what was asked for was not done, as the letter says it; left out, the statements that bear its reference say what was
         #[arg(long, value_name = "TEXT", value_parser = text)]
         not_done: Option<String>,
-        /// The bundle that answers it: its SHA-256 is kept, the file is not
+        /// The bundle that answers a request for access, as `octroi export subject` made it last; the file is not kept
         #[arg(long, value_name = "FILE")]
         bundle: Option<PathBuf>,
         /// Where the letter goes.
@@ -368,6 +368,9 @@ pub(crate) enum Erase {
         /// Who is told.
         #[command(flatten)]
         recipients: Recipients,
+        /// Do not ask whether what it erases is what was meant
+        #[arg(long, alias = "confirm")]
+        yes: bool,
         /// Who acts.
         #[command(flatten)]
         acting: As,

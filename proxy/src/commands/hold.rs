@@ -5,6 +5,7 @@
 
 mod show;
 
+use super::rights::asker;
 use super::when::{Day, instant};
 use super::{Answer, Wrong, configuration, log, plural, runtime};
 use crate::access::{self, Actor, Grant};
@@ -52,6 +53,13 @@ fn add(config: &Config, asked: &AddHold) -> Result<Answer, Wrong> {
     let Some(actor) = access::enter(config, &asked.acting, desks(&ground), "hold add")? else { return Ok(Answer::No) };
     let (keys, people) = (access::keys(config)?, access::people(config)?);
     let terms = terms(config, asked, ground, &people)?;
+    if let Ground::Rights { reference } = &terms.ground {
+        let Some(asker) = asker(config, &keys, &actor, reference)? else { return Ok(Answer::No) };
+        if !asker.holds(&terms.about) {
+            asker.refuse("what is to be held is not known to be");
+            return Ok(Answer::No);
+        }
+    }
     let today = Desk::open(&config.register_dir(), &keys).map_err(Wrong::because)?.today();
     terms.check(today).map_err(Wrong::because)?;
     let reach = shown(config, &terms, &people)?;

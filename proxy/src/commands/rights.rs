@@ -8,10 +8,12 @@ mod erasures;
 mod letters;
 mod register;
 mod restricted;
+mod whose;
 
 pub(crate) use erasures::erase;
 pub(crate) use register::requests;
 pub(crate) use restricted::restrict;
+pub(in crate::commands) use whose::asker;
 
 use super::{Answer, Wrong, answer, answer_json, columns, configuration, keys, no_register, plural};
 use crate::access::{self, Actor};
@@ -26,7 +28,7 @@ use jiff::civil::Date;
 use logstore::Keys;
 use logstore::ledger::Entry;
 use logstore::people::Role;
-use logstore::requests::{Requests, is_reference};
+use logstore::requests::Requests;
 use logstore::statements::{self, Concerns, Says, Span, Statement, Statements, Unsaid};
 use serde::Serialize;
 use std::path::Path;
@@ -71,9 +73,11 @@ impl Office {
 
     /// Writes a statement and says so; `None` when it cannot be made, which was said. Its number.
     fn say(&self, says: Says, said: &Said, records: u64) -> Result<Option<u64>, Wrong> {
-        if Requests::read(&self.dir(), &self.keys).map_err(Wrong::because)?.get(&said.reference).is_none() {
-            let known = if is_reference(&said.reference) { "" } else { ", nor can it have" };
-            eprintln!("note: the register of requests has no reference {}{known}", said.reference);
+        if let Says::Lifted { of, .. } | Says::Decided { of, .. } = says
+            && !self.follows(of, &said.reference)?
+        {
+            eprintln!("the request {} is another person's: statement {of} is not about who made it", said.reference);
+            return Ok(None);
         }
         let kind = says.kind();
         let statement = Statement { says, text: said.text.clone(), reference: said.reference.clone(), records };
@@ -88,6 +92,16 @@ impl Office {
         let scope = [("kind", kind.to_owned()), ("number", number.to_string()), ("reference", said.reference.clone())];
         self.note("statement", scope, 1)?;
         Ok(Some(number))
+    }
+
+    /// Whether the request of this reference may say what becomes of a statement: both are one person's, as far as is known.
+    fn follows(&self, of: u64, reference: &str) -> Result<bool, Wrong> {
+        let requests = Requests::read(&self.dir(), &self.keys).map_err(Wrong::because)?;
+        let statements = self.statements()?;
+        let account = |reference: &str| requests.get(reference).and_then(|request| request.opening.user.as_deref());
+        let before = statements.get(of).and_then(|entry| account(&entry.what.reference));
+        let Some((before, now)) = before.zip(account(reference)) else { return Ok(true) };
+        Ok(access::people(&self.config)?.same_person(before, now))
     }
 
     /// Says what a statement concerns, and who is to be told.
@@ -136,7 +150,9 @@ impl Office {
 /// `octroi rectify`: attaches what is right to records.
 pub(crate) fn rectify(path: Option<&Path>, asked: &Rectify) -> Result<Answer, Wrong> {
     let Some(office) = Office::open(path, &asked.acting, DESK, "rectify")? else { return Ok(Answer::No) };
-    let Some(found) = concerned(&office, &asked.which, concerned::Bounds::Both)? else { return Ok(Answer::No) };
+    let Some(found) = concerned(&office, &asked.which, concerned::Bounds::Both, &asked.said.reference)? else {
+        return Ok(Answer::No);
+    };
     let recipients = office.recipients(&asked.recipients);
     let says = Says::Rectification { concerns: found.concerns, recipients };
     let Some(number) = office.say(says, &asked.said, found.count)? else { return Ok(Answer::No) };
@@ -156,7 +172,9 @@ pub(crate) fn object(path: Option<&Path>, command: &Object) -> Result<Answer, Wr
             if !which.ids.is_empty() {
                 return Err(Wrong("an objection is a person's: give --user or --client".to_owned()));
             }
-            let Some(found) = concerned(&office, which, concerned::Bounds::None)? else { return Ok(Answer::No) };
+            let Some(found) = concerned(&office, which, concerned::Bounds::None, &said.reference)? else {
+                return Ok(Answer::No);
+            };
             let Concerned { concerns, count } = found;
             let Some(number) = office.say(Says::Objection { concerns }, said, count)? else { return Ok(Answer::No) };
             office.have_gate(&Request::Rights, "the running gate takes it up within the hour");

@@ -1,8 +1,9 @@
 //! Which records a statement concerns: found before anything is written, so that a slip of the pen concerns nobody.
 
 use super::super::when::{Day, instant};
-use super::super::{Wrong, runtime};
+use super::super::{Wrong, plural, runtime};
 use super::Office;
+use super::whose::{Asker, asker};
 use crate::access;
 use crate::cli::rights::Which;
 use crate::commands::log::bring_up_to_date;
@@ -28,8 +29,13 @@ pub(super) struct Concerned {
     pub(super) count: u64,
 }
 
-/// The records there are; `None` when there are none, which was said.
-pub(super) fn concerned(office: &Office, which: &Which, bounds: Bounds) -> Result<Option<Concerned>, Wrong> {
+/// The records there are; `None` when there are none, or not only of who made the request of this reference, which was said.
+pub(super) fn concerned(
+    office: &Office,
+    which: &Which,
+    bounds: Bounds,
+    reference: &str,
+) -> Result<Option<Concerned>, Wrong> {
     let zone = &office.config.time_zone;
     let from = which.from.as_deref().map(|text| instant("--from", text, zone, Day::Begins)).transpose()?;
     let to = which.to.as_deref().map(|text| instant("--to", text, zone, Day::Ends)).transpose()?;
@@ -39,6 +45,7 @@ pub(super) fn concerned(office: &Office, which: &Which, bounds: Bounds) -> Resul
     if bounds == Bounds::Both && which.ids.is_empty() && (from.is_none() || to.is_none()) {
         return Err(Wrong("of which time? give --from and --to".to_owned()));
     }
+    let Some(asker) = asker(&office.config, &office.keys, &office.actor, reference)? else { return Ok(None) };
     let runtime = runtime()?;
     bring_up_to_date(&office.config, &runtime)?;
     let span = Span { from: from.map(|at| at.as_microsecond()), to: to.map(|at| at.as_microsecond()) };
@@ -46,11 +53,12 @@ pub(super) fn concerned(office: &Office, which: &Which, bounds: Bounds) -> Resul
         (Some(user), _) => Concerns::User(user.clone(), span),
         (None, Some(client)) => Concerns::Client(client.to_canonical(), span),
         (None, None) => {
-            let mut places = Vec::new();
+            let (mut places, mut others) = (Vec::new(), 0);
             for id in which.ids.iter().copied().collect::<BTreeSet<_>>() {
                 let mut found = None;
                 visit(office, &runtime, &Search { id: Some(id), ..Search::default() }, |record| {
                     found = Some(Place { day: day(record), id });
+                    others += u64::from(!asker.has(record));
                 })?;
                 let Some(place) = found else {
                     eprintln!("there is no record {id}");
@@ -59,10 +67,22 @@ pub(super) fn concerned(office: &Office, which: &Which, bounds: Bounds) -> Resul
                 places.push(place);
             }
             let count = places.len() as u64;
+            if others > 0 {
+                asker.refuse(&foreign(others, count));
+                return Ok(None);
+            }
             return Ok(Some(Concerned { concerns: Concerns::Records(places), count }));
         }
     };
-    let count = count(office, &runtime, &concerns, span)?;
+    if let Some(user) = which.user.as_ref().filter(|user| !asker.is_called(user)) {
+        asker.refuse(&format!("{user} is no account of"));
+        return Ok(None);
+    }
+    let (count, others_records) = count(office, &runtime, &concerns, span, &asker)?;
+    if others_records > 0 {
+        asker.refuse(&foreign(others_records, count));
+        return Ok(None);
+    }
     if count == 0 && !(bounds == Bounds::None && has_account(office, which)?) {
         eprintln!("nothing found: no record in this register is concerned, and nothing is written");
         return Ok(None);
@@ -84,17 +104,32 @@ fn others(office: &Office, user: &str) -> Result<Vec<String>, Wrong> {
     Ok(accounts.map(|(name, _)| format!("the account {name}")).chain(addresses).collect())
 }
 
-/// How many records there are now.
-fn count(office: &Office, runtime: &tokio::runtime::Runtime, concerns: &Concerns, span: Span) -> Result<u64, Wrong> {
-    let mut count = 0;
+/// That so many of the records are not whose they should be.
+fn foreign(others: u64, count: u64) -> String {
+    format!("{others} of {} are not known to be", plural(count, "record", "records"))
+}
+
+/// How many records there are now, and how many of them are not those of who asked.
+fn count(
+    office: &Office,
+    runtime: &tokio::runtime::Runtime,
+    concerns: &Concerns,
+    span: Span,
+    asker: &Asker,
+) -> Result<(u64, u64), Wrong> {
+    let (mut count, mut others) = (0, 0);
     let mut query = Search { from: span.from, to: span.to, ..Search::default() };
     match concerns {
         Concerns::User(user, _) => (query.user, query.any_case) = (Some(user.clone()), true),
         Concerns::Client(client, _) => query.client = Some((*client).into()),
         Concerns::Records(_) => {}
     }
-    visit(office, runtime, &query, |record| count += u64::from(concerns.covers(record)))?;
-    Ok(count)
+    visit(office, runtime, &query, |record| {
+        let covered = concerns.covers(record);
+        count += u64::from(covered);
+        others += u64::from(covered && !asker.has(record));
+    })?;
+    Ok((count, others))
 }
 
 /// Whether the account is one of the gate's, which may have no record yet.

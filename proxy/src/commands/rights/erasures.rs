@@ -14,6 +14,7 @@ use logstore::people::Period;
 use logstore::statements::{Concerns, ErasureGround, Says, Span, Statement, Statements};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 /// Has records erased, carries out what waits, lists it.
@@ -24,7 +25,7 @@ pub(crate) fn erase(path: Option<&Path>, command: &Erase) -> Result<Answer, Wron
     };
     let Some(office) = Office::open(path, acting, DESK, "erase")? else { return Ok(Answer::No) };
     match command {
-        Erase::Add { which, ground, said, recipients, .. } => add(&office, which, *ground, said, recipients),
+        Erase::Add { which, ground, said, recipients, yes, .. } => add(&office, which, *ground, said, recipients, *yes),
         Erase::Run(listing) => {
             carry_out(&office)?;
             let statements = office.statements()?;
@@ -63,10 +64,16 @@ fn add(
     ground: ErasureGround,
     said: &Said,
     recipients: &Recipients,
+    yes: bool,
 ) -> Result<Answer, Wrong> {
-    let Some(found) = concerned(office, which, Bounds::Both)? else { return Ok(Answer::No) };
+    let Some(found) = concerned(office, which, Bounds::Both, &said.reference)? else { return Ok(Answer::No) };
     if which.to.is_some() && ends_later(office, which.to.as_deref())? {
         return Err(Wrong("--to: what is still to come cannot be erased; end today at the latest".to_owned()));
+    }
+    eprintln!("this erases {}, for good", plural(found.count, "record", "records"));
+    if !yes && !confirmed()? {
+        eprintln!("nothing is erased: say --yes once that is what is meant");
+        return Ok(Answer::No);
     }
     let Some(grant) = access::two_persons(&office.config, &office.actor, asked(&found.concerns, ground, said))? else {
         return Ok(Answer::No);
@@ -83,6 +90,17 @@ fn add(
         eprintln!("erasure {number}: {}", state(&statements, entry));
     }
     Ok(Answer::Done)
+}
+
+/// Whether somebody at a terminal says yes; without one, nobody does.
+fn confirmed() -> Result<bool, Wrong> {
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    eprint!("erase these records? [y/N] ");
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).map_err(Wrong::because)?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes" | "o" | "O" | "oui"))
 }
 
 /// What a second person approves: these records, on this ground, for this request, and nothing else.

@@ -36,7 +36,7 @@ pub(crate) fn restrict(path: Option<&Path>, command: &Restrict) -> Result<Answer
     let Some(office) = Office::open(path, acting, roles, act)? else { return Ok(Answer::No) };
     match command {
         Restrict::Add { which, ground, said, recipients, .. } => {
-            let Some(found) = concerned(&office, which, Bounds::None)? else { return Ok(Answer::No) };
+            let Some(found) = concerned(&office, which, Bounds::None, &said.reference)? else { return Ok(Answer::No) };
             let recipients = office.recipients(recipients);
             let says = Says::Restriction { concerns: found.concerns, ground: *ground, recipients };
             let Some(number) = office.say(says, said, found.count)? else { return Ok(Answer::No) };
