@@ -223,7 +223,10 @@ fn a_request_is_answered_once_and_restricted_records_are_in_it_with_their_statem
     // What answers somebody else may name them.
     let others =
         ["--user", "a.martin", "--from", &day(6), "--to", &day(1), "--text", "Was p.dupont.", "--reference", "DD-2"];
+    // Then thought to be theirs, which was a mistake.
+    gate.say(&["user", "link", "p.dupont", "--account", "a.martin"]);
     gate.say(&[&["rectify"], &others[..]].concat());
+    gate.say(&["user", "unlink", "p.dupont", "--account", "a.martin"]);
     let of = |reference: &'static str| ["export", "subject", "a.martin", "--reference", reference, "--out", "out"];
     assert!(refused(&gate, &of("DD-2"), 1).contains("another person's"));
     assert!(refused(&gate, &of("DD-3"), 1).contains("one of rectification, not of access"));
@@ -235,7 +238,7 @@ fn a_request_is_answered_once_and_restricted_records_are_in_it_with_their_statem
     let shown = json(&gate.say(&["requests", "show", "DD-1", "--json"]));
     assert_eq!(shown["bundle"], told["sha256"], "{shown}");
     assert!(refused(&gate, &of("DD-1"), 1).contains("is used"));
-    gate.say(&["requests", "close", "DD-1", "--delivery", "encrypted", "--out", "letters"]);
+    gate.say(&["requests", "close", "DD-1", "--delivery", "encrypted", "--bundle", "out/DD-1.zip"]);
     assert!(refused(&gate, &[&of("DD-1")[..], &["--again"]].concat(), 1).contains("has ended"));
 }
 

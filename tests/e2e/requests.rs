@@ -88,10 +88,19 @@ fn a_request_of_access_from_receipt_to_closing_law_9_register() {
         let plain = ["requests", "close", &reference, "--delivery", plain];
         assert!(refused(&gate, &plain, 2).contains("never by plain mail"), "law 9, delivery");
     }
-    gate.write("bundle.zip", "abc");
-    gate.say(&[&close[..], &["--bundle", "bundle.zip", "--out", "letters"]].concat());
+    gate.write("abc.zip", "abc");
+    let no = |file: &str| refused(&gate, &[&close[..], &["--bundle", file]].concat(), 1);
+    assert!(no("abc.zip").contains("none was made"), "any file is not its bundle");
+    let export = ["export", "subject", "a.martin", "--reference", &reference, "--json"];
+    gate.say(&[&export[..], &["--out", "first"]].concat());
+    let made = json(&gate.say(&[&export[..], &["--out", "second", "--again"]].concat()));
+    let bundle = |folder: &str| format!("{folder}/{reference}.zip");
+    assert!(no("abc.zip").contains("is not the bundle"));
+    assert!(no(&bundle("first")).contains("is not the bundle"), "another has taken its place");
+    assert!(refused(&gate, &close, 1).contains("--bundle"), "what was handed over is shown");
+    gate.say(&[&close[..], &["--bundle", &bundle("second"), "--out", "letters"]].concat());
     let shown = json(&gate.say(&["requests", "show", &reference, "--json"]));
-    assert_eq!(shown["bundle"], "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_eq!(shown["bundle"], made["sha256"]);
     assert_eq!((&shown["state"], &shown["end"]["delivery"]), (&"answered".into(), &"in-hand".into()), "{shown}");
     assert!(!gate.path(&format!("letters/{reference}-answer.pdf")).exists(), "the bundle has the letter");
     assert!(refused(&gate, &["requests", "extend", &reference, "--reason", "x"], 1).contains("has ended"));
@@ -232,8 +241,8 @@ fn what_would_be_purged_before_the_answer_is_taken_out_at_receipt_law_9_extracti
     assert_eq!(gate.log().len(), 4, "{}", said(&purged));
     assert_eq!(files(), 1, "what was taken out stays");
 
-    gate.write("bundle.zip", "x");
-    gate.say(&["requests", "close", "R-1", "--delivery", "in-hand", "--bundle", "bundle.zip"]);
+    gate.say(&["export", "subject", "a.martin", "--reference", "R-1", "--out", "out"]);
+    gate.say(&["requests", "close", "R-1", "--delivery", "in-hand", "--bundle", "out/R-1.zip"]);
     gate.start();
     assert_eq!(files(), 1, "kept for thirty days after the answer");
     gate.terminate();

@@ -96,8 +96,27 @@ pub enum Refusal {
     #[error("nobody has said how the identity was checked: `octroi requests identify {0} --how HOW` first")]
     Unidentified(String),
     /// Access answered without a bundle.
-    #[error("the request {0} is one of access, and nothing says what answers it: give the bundle, --bundle FILE")]
+    #[error(
+        "the request {0} is one of access, and nothing says what answers it: give the bundle that was handed over, --bundle FILE, or \
+         say why there is none, --not-done TEXT"
+    )]
     NoBundle(String),
+    /// A bundle that was not made for this request, or that another has taken the place of.
+    #[error("{}", not_its_bundle(reference, noted.as_deref()))]
+    NotItsBundle {
+        /// Which.
+        reference: String,
+        /// The SHA-256 of the last that was made for it.
+        noted: Option<String>,
+    },
+}
+
+fn not_its_bundle(reference: &str, noted: Option<&str>) -> String {
+    let made = match noted {
+        Some(sha256) => format!("the last one made has the SHA-256 {sha256}"),
+        None => "none was made: `octroi export subject` makes it".to_owned(),
+    };
+    format!("this file is not the bundle that answers the request {reference}: {made}")
 }
 
 /// The register of requests held for writing.
@@ -181,14 +200,15 @@ impl<'k> Desk<'k> {
         self.write(who, reference, Step::Bundled(made))
     }
 
-    /// Closes it: answered that day, and how. Access needs a bundle; who asked must have been identified. `not_done`: why what
-    /// was asked for was not done.
+    /// Closes it: answered that day, and how. Who asked must have been identified. `bundle`: SHA-256 of what was handed over, the
+    /// last that was made for it; access needs it. `not_done`: why what was asked for was not done.
     pub fn close(
         &mut self,
         who: &str,
         reference: &str,
         answered: Date,
         delivery: Delivery,
+        bundle: Option<&str>,
         not_done: Option<String>,
     ) -> Result<Request, Refusal> {
         let request = self.waiting(reference)?;
@@ -198,8 +218,11 @@ impl<'k> Desk<'k> {
             Some((Identity::Papers, None)) => return Err(Refusal::Papers(reference.to_owned())),
             Some(_) => {}
         }
-        if request.opening.right == Right::Access && request.bundle.is_none() {
+        if request.opening.right == Right::Access && bundle.is_none() && not_done.is_none() {
             return Err(Refusal::NoBundle(reference.to_owned()));
+        }
+        if bundle.is_some() && bundle != request.bundle.as_deref() {
+            return Err(Refusal::NotItsBundle { reference: reference.to_owned(), noted: request.bundle });
         }
         self.write(who, reference, Step::Closed { answered, delivery, not_done })
     }

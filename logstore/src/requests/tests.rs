@@ -51,21 +51,29 @@ fn a_request_goes_from_its_receipt_to_its_end_law_9() {
     let reference = opened.reference.clone();
     assert_eq!(reference, format!("DD-{:04}-0001", today.year()));
     assert_eq!((opened.due, opened.standing(today)), (deadline::due(today), Some(Standing::Open)));
-    assert!(no(desk.close("dpo", &reference, today, Delivery::InHand, None)).contains("identity"));
+    assert!(no(desk.close("dpo", &reference, today, Delivery::InHand, None, None)).contains("identity"));
     desk.identify("dpo", &reference, Identity::Papers, None).unwrap();
-    assert!(no(desk.close("dpo", &reference, today, Delivery::InHand, None)).contains("papers"));
+    assert!(no(desk.close("dpo", &reference, today, Delivery::InHand, None, None)).contains("papers"));
     assert!(no(desk.refuse("dpo", &reference, today, Unfollowed::Excessive, "x".into())).contains("papers"));
     desk.identify("dpo", &reference, Identity::Papers, Some(today)).unwrap();
-    assert!(no(desk.close("dpo", &reference, today, Delivery::Encrypted, None)).contains("bundle"));
+    assert!(no(desk.close("dpo", &reference, today, Delivery::Encrypted, None, None)).contains("bundle"));
+    desk.bundled("dpo", &reference, "cd".repeat(32)).unwrap();
     desk.bundled("dpo", &reference, "ab".repeat(32)).unwrap();
+    let (last, before) = ("ab".repeat(32), "cd".repeat(32));
+    assert!(
+        no(desk.close("dpo", &reference, today, Delivery::Encrypted, None, None)).contains("--bundle"),
+        "not by itself"
+    );
+    let replaced = desk.close("dpo", &reference, today, Delivery::Encrypted, Some(&before), None);
+    assert!(no(replaced).contains(&format!("SHA-256 {last}")), "another took its place");
     let extended = desk.extend("dpo", &reference, "many records".into()).unwrap();
     assert_eq!((extended.due, extended.extended.as_deref()), (deadline::extended(today), Some("many records")));
     assert!(no(desk.extend("dpo", &reference, "again".into())).contains("only once"));
-    let closed = desk.close("dpo", &reference, today, Delivery::Encrypted, None).unwrap();
+    let closed = desk.close("dpo", &reference, today, Delivery::Encrypted, Some(&last), None).unwrap();
     assert_eq!(closed.end, Some(End::Answered { on: today, delivery: Delivery::Encrypted, not_done: None }));
     assert_eq!(closed.copy_until().map(|until| days_left(today, until)), Some(30));
     for done in [
-        desk.close("dpo", &reference, today, Delivery::InHand, None),
+        desk.close("dpo", &reference, today, Delivery::InHand, None, None),
         desk.extend("dpo", &reference, "x".into()),
         desk.identify("dpo", &reference, Identity::Known, None),
         desk.bundled("dpo", &reference, "x".into()),
@@ -105,6 +113,19 @@ fn a_request_without_an_account_answers_one_person_and_no_older_bundle_takes_the
     assert!(
         no(desk.answered_by("dpo", "R-10", bundle("p.dupont", 0), |bound| bound == "p.dupont")).contains("another")
     );
+fn only_its_own_bundle_answers_a_request_law_9() {
+    let world = World::new();
+    let mut desk = world.desk();
+    let today = desk.today();
+    for (reference, right) in [("A", Right::Access), ("R", Right::Rectification)] {
+        desk.receive("dpo", Some(reference), asked(today, right)).unwrap();
+        desk.identify("dpo", reference, Identity::Known, None).unwrap();
+        let close = desk.close("dpo", reference, today, Delivery::InHand, Some(&"ab".repeat(32)), None);
+        assert!(no(close).contains("none was made"), "{reference}");
+    }
+    let told = Some("nothing may be handed over".to_owned());
+    let closed = desk.close("dpo", "A", today, Delivery::InHand, None, told.clone()).unwrap();
+    assert_eq!(closed.end, Some(End::Answered { on: today, delivery: Delivery::InHand, not_done: told }));
 }
 
 #[test]
@@ -147,8 +168,8 @@ fn an_extension_comes_within_the_first_month_and_days_are_days_that_were_law_9()
     assert!(no(desk.receive("dpo", None, asked(before(6 * 366), Right::Access))).contains("longer ago"));
     desk.receive("dpo", Some("days"), asked(before(3), Right::Objection)).unwrap();
     desk.identify("dpo", "days", Identity::Session, None).unwrap();
-    assert!(no(desk.close("dpo", "days", before(4), Delivery::InHand, None)).contains("received later"));
-    assert!(no(desk.close("dpo", "days", before(-1), Delivery::InHand, None)).contains("has not come"));
+    assert!(no(desk.close("dpo", "days", before(4), Delivery::InHand, None, None)).contains("received later"));
+    assert!(no(desk.close("dpo", "days", before(-1), Delivery::InHand, None, None)).contains("has not come"));
     assert!(no(desk.identify("dpo", "days", Identity::Papers, Some(before(4)))).contains("received later"));
 }
 

@@ -51,13 +51,8 @@ pub(crate) fn requests(path: Option<&Path>, command: &Asked) -> Result<Answer, W
             }
             let mut desk = office.desk()?;
             let answered = answered.unwrap_or_else(|| desk.today());
-            if let Some(file) = bundle {
-                let hash = sha256(file)?;
-                if let Err(no) = desk.bundled(office.who(), reference, hash) {
-                    return refused(no);
-                }
-            }
-            let done = desk.close(office.who(), reference, answered, *delivery, not_done.clone());
+            let bundle = bundle.as_ref().map(|file| sha256(file)).transpose()?;
+            let done = desk.close(office.who(), reference, answered, *delivery, bundle.as_deref(), not_done.clone());
             drop(desk);
             if done.is_ok() {
                 remind_of_recipients(&office, reference)?;
