@@ -113,6 +113,9 @@ fn a_request_without_an_account_answers_one_person_and_no_older_bundle_takes_the
     assert!(
         no(desk.answered_by("dpo", "R-10", bundle("p.dupont", 0), |bound| bound == "p.dupont")).contains("another")
     );
+}
+
+#[test]
 fn only_its_own_bundle_answers_a_request_law_9() {
     let world = World::new();
     let mut desk = world.desk();

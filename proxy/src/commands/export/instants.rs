@@ -45,7 +45,6 @@ fn before_step(act: &Act) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     fn act(at: &str, step: Option<&str>) -> Act {
         let scope = step.map(|step| {
@@ -57,7 +56,7 @@ mod tests {
             act: if step.is_some() { "clock step" } else { "search" }.into(),
             purpose: None,
             reason: None,
-            scope: scope.unwrap_or_else(BTreeMap::new),
+            scope: scope.unwrap_or_default(),
             count: 1,
         }
     }
