@@ -8,11 +8,12 @@ use crate::audit::{self, Act};
 use crate::columns;
 use crate::day::Day;
 use crate::dayfile::{Reader, State, state_of};
+use crate::hold::extract::Keeper;
 use crate::hold::{Hold, Holds, Terms};
 use crate::journal::segment;
 use crate::keys::Keys;
 use crate::ledger::Entry;
-use crate::people::{self, People};
+use crate::people::People;
 use crate::record::Record;
 use crate::row::Malformed;
 use crate::seal::{seal_again, seals};
@@ -101,7 +102,8 @@ pub(crate) async fn erase_pending(dir: &Path, node: &str, keys: &Keys, now: i64)
     if statements.pending().is_empty() {
         return Ok(erased);
     }
-    let (holds, people) = (Holds::read(dir, keys)?, people::read(dir, keys)?);
+    // No hold is added meanwhile.
+    let mut keeper = Keeper::begin(dir, keys, node)?;
     for entry in statements.pending() {
         let Some(concerns) = entry.what.says.concerns() else { continue };
         let before = statements.erased(entry.number);
@@ -117,11 +119,14 @@ pub(crate) async fn erase_pending(dir: &Path, node: &str, keys: &Keys, now: i64)
                 continue;
             }
             // What is held may have to be shown: it goes when the hold is over (art. 17(3)).
-            if is_held(dir, day, keys, concerns, (&holds, &people)).await? {
+            if is_held(dir, day, keys, concerns, keeper.holds()).await? {
                 erased.waiting.push((entry.number, name));
                 is_done = false;
                 continue;
             }
+            // What a judicial hold keeps is put aside under it, so that nothing tells that there is one. Nor does an error.
+            let kept = keeper.take_out_erased(day, entry.number, concerns).await;
+            kept.map_err(|_| SealError::Day(format!("{name} cannot be written anew: is there room on the disk?")))?;
             let marks = marks(dir, day, keys, concerns).await?;
             let count = erase_concerned(dir, day, node, keys, entry, concerns).await?;
             crash::point("erased and not said");
@@ -178,7 +183,7 @@ fn days(dir: &Path, concerns: &Concerns, at: i64) -> Result<Vec<Day>, SealError>
     Ok(days)
 }
 
-/// Whether a hold keeps any record of a day that an erasure concerns.
+/// Whether a hold, but for judicial ones, keeps any record of a day that an erasure concerns.
 async fn is_held(
     dir: &Path,
     day: Day,
@@ -190,13 +195,13 @@ async fn is_held(
         let Terms { from, to, .. } = hold.terms;
         Day::of(from) <= day && day <= Day::of(to).after(1)
     };
-    if !holds.kept().any(is_near) {
+    if !holds.kept().filter(|hold| !hold.is_secret()).any(is_near) {
         return Ok(false);
     }
     let file = day.file(dir);
     let found = search_day(&file, day, keys, &Search::default()).await;
     let (records, _) = found.map_err(|error| SealError::Day(crate::error::words(&file, &error)))?;
-    Ok(records.iter().any(|record| concerns.covers(record) && holds.keeps(record, people)))
+    Ok(records.iter().any(|record| concerns.covers(record) && holds.restricts(record, people).is_some()))
 }
 
 /// Whether a day can be written again: it is sealed, and nothing in the journal is hidden under its key.

@@ -1,7 +1,8 @@
 //! Legal holds: records that are kept beyond their term because somebody may have to show them, and nobody else's with them.
 //!
 //! A ledger, `holds`, of [`Event`]s; what they make together is [`Holds`], without files or clocks. [`Desk`] holds it to the
-//! ledger. Of a day that is due, the keeper takes out what is held, with its proofs, before the day dies (`extract`); when a
+//! ledger. Of a day that is due, the keeper takes out what is held, with its proofs, before the day dies (`extract`), and so what
+//! a judicial hold keeps of records that are erased, so that these go as if there were none; when a
 //! hold is released or over, what was taken out for it is destroyed, and attested ([`settle()`]). Records of days that are not
 //! due stay where they are, out of ordinary searches ([`Holds::restricts`]) but for those of judicial holds, of which nothing
 //! may be seen.
@@ -92,6 +93,9 @@ pub enum Event {
         records: u64,
         /// SHA-256 of what is hidden, in hexadecimal digits.
         sha256: String,
+        /// The erasure it was taken out before, of a day that stays.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        erasure: Option<u64>,
     },
     /// What was taken out for it is about to be destroyed: noted before, so that a crash loses no count.
     Destroying {
@@ -180,6 +184,9 @@ pub struct Extracted {
     /// SHA-256 of what is hidden.
     #[serde(skip)]
     pub(crate) sha256: String,
+    /// The erasure it was taken out before: the day stays, without these records.
+    #[serde(skip)]
+    pub(crate) erasure: Option<u64>,
 }
 
 /// What was destroyed of it.
@@ -320,11 +327,12 @@ impl Holds {
                 hold.released = Some(said(reason, None, *approval));
             }
             Event::Read { .. } => hold.looks += 1,
-            Event::Extracted { day, records, sha256, .. } => hold.extracts.push(Extracted {
+            Event::Extracted { day, records, sha256, erasure, .. } => hold.extracts.push(Extracted {
                 entry: *number,
                 day: day.clone(),
                 records: *records,
                 sha256: sha256.clone(),
+                erasure: *erasure,
             }),
             Event::Destroying { days, records, .. } => {
                 hold.destroyed = Some(Destroyed { at: None, days: *days, records: *records, certificate: None });
@@ -365,11 +373,6 @@ impl Holds {
     pub fn restricts(&self, record: &Record, people: &People) -> Option<u64> {
         let open = self.kept().filter(|hold| !hold.is_secret());
         open.filter(|hold| hold.terms.covers(record, people)).map(|hold| hold.number).next()
-    }
-
-    /// Whether any hold, a judicial one as well, keeps a record.
-    pub(crate) fn keeps(&self, record: &Record, people: &People) -> bool {
-        self.kept().any(|hold| hold.terms.covers(record, people))
     }
 
     /// What must not be forgotten, a sentence each, by numbers alone: reviews that are overdue, ends that are near. Nothing

@@ -71,7 +71,7 @@ async fn users(dir: &Path) -> Vec<String> {
     found.into_iter().filter_map(|record| record.user).collect()
 }
 
-async fn holds(dir: &Path) {
+async fn holds_by(dir: &Path) {
     let Settings { dir, keys, .. } = settings(dir);
     let keys = Keys::open(&keys, &dir).unwrap();
     let report = verify(&dir, &keys, &keys.public(), |_| {}).await.unwrap();
@@ -90,7 +90,7 @@ async fn a_persons_records_go_from_every_sealed_day_and_nobody_elses_law_10() {
     assert_eq!(erased.days, days.map(|(day, count)| (number, day.to_owned(), count)));
     assert_eq!((erased.done, erased.waiting), (vec![number], vec![]));
     assert_eq!(users(dir.path()).await, ["a.martin", "a.martin", "P.Dupont", "a.martin"]);
-    holds(dir.path()).await;
+    holds_by(dir.path()).await;
     assert_eq!(erase_pending_offline(&settings(dir.path())).await.unwrap(), Erased::default(), "it is done once");
     let Settings { dir: register, keys, .. } = settings(dir.path());
     let keys = Keys::open(&keys, &register).unwrap();
@@ -118,7 +118,7 @@ async fn what_was_erased_is_counted_also_when_a_crash_kept_it_from_being_said() 
     drop(opened);
     let erased = erase_pending_offline(&settings(dir.path())).await.unwrap();
     assert_eq!(erased.days, [(number, "2026-10-01".to_owned(), 2)]);
-    holds(dir.path()).await;
+    holds_by(dir.path()).await;
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn what_is_held_is_erased_only_when_the_hold_is_over_law_5() {
     Desk::open(&register, &keys).unwrap().release(hold, "dpo", "over", None).unwrap();
     assert_eq!(erase_pending_offline(&settings(dir.path())).await.unwrap().done, [number]);
     assert_eq!(users(dir.path()).await, Vec::<String>::new());
-    holds(dir.path()).await;
+    holds_by(dir.path()).await;
 }
 
 async fn import(dir: &Path, days: &[Vec<Record>]) -> Vec<[u64; 3]> {
@@ -199,10 +199,73 @@ async fn what_was_erased_does_not_come_back_by_importing_the_same_log_again_law_
     let late = [vec![record(OCTOBER + DAY, "p.dupont"), record(OCTOBER + DAY, "a.martin")]];
     assert_eq!(import(dir.path(), &late).await, [[1, 0, 1]]);
     assert_eq!(users(dir.path()).await.len(), before.len() + 1);
-    holds(dir.path()).await;
+    holds_by(dir.path()).await;
     // What came back before it was minded is hidden.
     let said = Statements::read(&register, &keys).unwrap();
     let again = Record { id: 99, ..record(OCTOBER, "p.dupont") };
     assert_eq!(said.restricts(&again), Some(of_person));
     assert_eq!(said.restricts(&Record { opened_at: OCTOBER + 2 * DAY, ..again }), None);
+}
+
+/// A hold on what `p.dupont` did on the first of October.
+fn held(ground: Ground) -> Terms {
+    let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
+    Terms {
+        ground,
+        about: vec![Subject::User("p.dupont".into())],
+        from: OCTOBER,
+        to: OCTOBER + DAY,
+        review: today.saturating_add(1.month()),
+        until: today.saturating_add(2.months()),
+        reason: "of the inquiry".into(),
+    }
+}
+
+#[tokio::test]
+async fn a_judicial_hold_does_not_show_through_an_erasure_and_keeps_what_is_erased_law_9() {
+    let day = [record(OCTOBER, "p.dupont"), record(OCTOBER + 1, "a.martin"), record(OCTOBER + 2, "p.dupont")];
+    let span = Span { from: Some(OCTOBER), to: Some(OCTOBER + DAY) };
+    let mut seen = Vec::new();
+    for is_held in [false, true] {
+        let dir = world(&[day.to_vec()]).await;
+        let Settings { dir: register, keys, .. } = settings(dir.path());
+        let keys = Keys::open(&keys, &register).unwrap();
+        let terms = held(Ground::Judicial { reference: "PV 2026/117".into() });
+        let hold = is_held.then(|| Desk::open(&register, &keys).unwrap().add("opj", terms, None).unwrap());
+        decide(dir.path(), Concerns::User("P.DUPONT".into(), span));
+        let erased = erase_pending_offline(&settings(dir.path())).await.unwrap();
+        let report = verify(&register, &keys, &keys.public(), |_| {}).await.unwrap();
+        let grounds: Vec<_> =
+            seals(&register, &keys.public()).unwrap().into_values().map(|(_, seal)| seal.ground).collect();
+        seen.push((erased, users(dir.path()).await, report, grounds));
+        let Some(hold) = hold else { continue };
+        // Whoever reads under the hold has it all, proved; once, also when the day goes.
+        let holds = Holds::read(&register, &keys).unwrap();
+        let hold = holds.get(hold).unwrap();
+        assert_eq!(hold.extracts.iter().map(|extract| extract.records).sum::<u64>(), 2);
+        let mut found = Vec::new();
+        let nobody = People::default();
+        let missed = crate::hold::visit(&register, &keys, hold, &nobody, |record| {
+            found.push(record.opened_at - OCTOBER);
+            std::ops::ControlFlow::Continue(())
+        });
+        assert!(missed.await.unwrap().is_empty());
+        assert_eq!(found, [0, 2]);
+        // What was put aside is missed when it is gone, and goes with the hold.
+        let folder = register.join("holds").join(hold.number.to_string());
+        let file = folder.join("2026-10-01.1");
+        let bytes = std::fs::read(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        let report = verify(&register, &keys, &keys.public(), |_| {}).await.unwrap();
+        assert_eq!(report.findings.len(), 1, "{:?}", report.findings);
+        std::fs::write(&file, bytes).unwrap();
+        Desk::open(&register, &keys).unwrap().release(hold.number, "opj", "the inquiry is over", None).unwrap();
+        crate::hold::settle(&register, &keys, "PME", "gate").unwrap();
+        assert!(!folder.exists());
+        holds_by(dir.path()).await;
+    }
+    let [without, with] = seen.try_into().unwrap();
+    assert_eq!((&without.0, &without.1, &without.3), (&with.0, &with.1, &with.3));
+    assert_eq!((without.0.done.len(), without.0.waiting.len()), (1, 0));
+    assert_eq!((without.2.findings, without.2.held_records), (with.2.findings, with.2.held_records));
 }

@@ -2,7 +2,8 @@
 //!
 //! An extract is a file `holds/NUMBER/DAY`, hidden under the key of an entry of its own in the ledger of holds: that key is
 //! destroyed when the hold is over, and nobody else's record was ever under it. The entry is written first, then the file, and
-//! only when that is on the disk the day dies. A crash in between leaves the day: it is taken out again, under another entry.
+//! only when that is on the disk the day dies. What an erasure takes of a day (RGPD art. 17) is taken out of it alike for
+//! judicial holds, into `holds/NUMBER/DAY.ERASURE`: an inquiry shows in nothing that others see. A crash in between leaves the day: it is taken out again, under another entry.
 
 use super::{Desk, Event, Extracted, Hold, Holds};
 use crate::cipher::{PublicKey, hex, sha256};
@@ -16,6 +17,7 @@ use crate::proof::{DayProof, Leaves, ProvenDay, ProvenRecord, Spot, visit_proven
 use crate::record::Record;
 use crate::retention::ErasedDay;
 use crate::search::Search;
+use crate::statements::{Concerns, Statements};
 use crate::{SearchError, chain, crash, seal};
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
@@ -61,8 +63,8 @@ pub(super) fn folder(dir: &Path, hold: u64) -> PathBuf {
     dir.join("holds").join(hold.to_string())
 }
 
-fn file(dir: &Path, hold: u64, day: &str) -> PathBuf {
-    folder(dir, hold).join(day)
+fn file(dir: &Path, hold: u64, day: &str, erasure: Option<u64>) -> PathBuf {
+    folder(dir, hold).join(erasure.map_or_else(|| day.to_owned(), |erasure| format!("{day}.{erasure}")))
 }
 
 /// What an extract is bound to: one that is moved does not open.
@@ -104,10 +106,26 @@ impl<'k> Keeper<'k> {
             // What proves records is the day's seal.
             seal::seal_day(&self.dir, day, &self.node, self.keys).await.map_err(|error| error.to_string())?;
             for hold in holds {
-                self.take_out_for(hold, day).await?;
+                self.take_out_for(hold, day, None).await?;
             }
             Ok(())
         })
+    }
+
+    /// Takes out of a sealed day what judicial holds keep of what an erasure is about to erase of it.
+    pub(crate) async fn take_out_erased(&mut self, day: Day, erasure: u64, concerns: &Concerns) -> Result<(), String> {
+        let reaches = |hold: &&Hold| hold.terms.searches(&self.people, None).iter().any(|search| search.may_reach(day));
+        let secret = self.desk.holds.kept().filter(|hold| hold.is_secret());
+        let holds: Vec<u64> = secret.filter(reaches).map(|hold| hold.number).collect();
+        for hold in holds {
+            self.take_out_for(hold, day, Some((erasure, concerns))).await?;
+        }
+        Ok(())
+    }
+
+    /// The holds, and whose accounts and addresses are whose.
+    pub(crate) fn holds(&self) -> (&Holds, &People) {
+        (&self.desk.holds, &self.people)
     }
 
     /// Whether nothing of a day can be read any more: a purge that was cut has destroyed its key.
@@ -117,48 +135,49 @@ impl<'k> Keeper<'k> {
         Ok(destroyed && !matches!(state_of(&day.file(&self.dir)).await, Ok(State::Rows)))
     }
 
-    async fn take_out_for(&mut self, number: u64, day: Day) -> Result<(), String> {
+    /// Takes out what a hold keeps of a day, or of what is erased of it.
+    async fn take_out_for(&mut self, number: u64, day: Day, only: Option<(u64, &Concerns)>) -> Result<(), String> {
         let name = day.to_string();
         let said = |error: &dyn std::fmt::Display| error.to_string();
         let hold = self.desk.holds.get(number).map_err(|error| said(&error))?;
-        let before: Vec<Extracted> = hold.extracts.iter().filter(|extract| extract.day == name).cloned().collect();
+        let erasure = only.map(|(erasure, _)| erasure);
+        let is_this = |extract: &&Extracted| extract.day == name && extract.erasure == erasure;
+        let before: Vec<Extracted> = hold.extracts.iter().filter(is_this).cloned().collect();
         if before.iter().any(|extract| open(&self.dir, self.keys, number, extract).is_ok()) {
             return Ok(());
         }
         let before: Vec<u64> = before.into_iter().map(|extract| extract.entry).collect();
-        let Some(found) = self.find(hold, day).await? else { return Ok(()) };
+        let Some(found) = self.find(hold, day, only.map(|(_, concerns)| concerns)).await? else { return Ok(()) };
         self.desk.erase(&before, "an extract that was cut").map_err(|error| said(&error))?;
         let seal = found.seal.as_deref().ok_or("it cannot be sealed, so that nothing would prove what is taken out")?;
         let packed = pack(number, seal, &found).map_err(|error| said(&error))?;
         let (records, sha256) = (found.records.len() as u64, hex(&sha256(&packed)));
-        let event = Event::Extracted { hold: number, day: name.clone(), records, sha256 };
+        let event = Event::Extracted { hold: number, day: name.clone(), records, sha256, erasure };
         let entry = self.desk.write(OWN, &event).map_err(|error| said(&error))?;
         crash::point("extract noted");
         let cipher = self.keys.entry_of(Ledger::Holds.name(), entry).map_err(|error| said(&error))?;
         let hidden = [&MAGIC[..], &cipher.hide(&place(number, entry, &name), &packed)].concat();
         drop(packed);
-        self.bring_to_disk(number, &name, &hidden)?;
+        self.bring_to_disk(&file(&self.dir, number, &name, erasure), &folder(&self.dir, number), &hidden)?;
         crash::point("extract written");
         Ok(())
     }
 
-    fn bring_to_disk(&self, hold: u64, day: &str, hidden: &[u8]) -> Result<(), String> {
-        let folder = folder(&self.dir, hold);
+    fn bring_to_disk(&self, file: &Path, folder: &Path, hidden: &[u8]) -> Result<(), String> {
         let wrong = |file: &Path| {
             let file = file.to_path_buf();
             move |error: io::Error| words(&file, &error)
         };
-        make_folder(&folder).and_then(|()| delete_drafts(&folder)).map_err(wrong(&folder))?;
-        let file = file(&self.dir, hold, day);
-        write_new(&file, hidden, true).map_err(wrong(&file))?;
-        for folder in [&folder, &self.dir.join("holds"), &self.dir] {
+        make_folder(folder).and_then(|()| delete_drafts(folder)).map_err(wrong(folder))?;
+        write_new(file, hidden, true).map_err(wrong(file))?;
+        for folder in [folder, &self.dir.join("holds"), &self.dir] {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(wrong(folder))?;
         }
         Ok(())
     }
 
-    /// What a hold covers of a day, with its proofs; `None` when it covers nothing of it.
-    async fn find(&self, hold: &Hold, day: Day) -> Result<Option<ProvenDay>, String> {
+    /// What a hold covers of a day, or of what these concern of it, with its proofs; `None` when that is nothing.
+    async fn find(&self, hold: &Hold, day: Day, only: Option<&Concerns>) -> Result<Option<ProvenDay>, String> {
         let file = day.file(&self.dir);
         let users = users(&file, day, self.keys).await?;
         let ends = day.after(1).begins();
@@ -180,7 +199,8 @@ impl<'k> Keeper<'k> {
             return Err(error.to_string());
         }
         let Some(mut found) = found else { return Ok(None) };
-        found.retain(|record| hold.terms.covers(record, &self.people));
+        let is_meant = |record: &Record| only.is_none_or(|concerns| concerns.covers(record));
+        found.retain(|record| hold.terms.covers(record, &self.people) && is_meant(record));
         Ok(Some(found).filter(|found| !found.records.is_empty()))
     }
 
@@ -220,8 +240,8 @@ fn pack(hold: u64, seal: &str, found: &ProvenDay) -> io::Result<Vec<u8>> {
 
 /// Opens an extract and proves every record of it; why it can't be.
 pub(super) fn open(dir: &Path, keys: &Keys, hold: u64, extract: &Extracted) -> Result<ProvenDay, String> {
-    let Extracted { entry, day, records, sha256: hash } = extract;
-    let bytes = std::fs::read(file(dir, hold, day)).map_err(|error| error.to_string())?;
+    let Extracted { entry, day, records, sha256: hash, erasure } = extract;
+    let bytes = std::fs::read(file(dir, hold, day, *erasure)).map_err(|error| error.to_string())?;
     let hidden = bytes.strip_prefix(&MAGIC).ok_or("it is no extract")?.to_vec();
     drop(bytes);
     let cipher = keys.entry_of(Ledger::Holds.name(), *entry).map_err(|error| error.to_string())?;
@@ -254,8 +274,8 @@ fn signed(seal: &str, public: &PublicKey) -> Result<(), String> {
 }
 
 /// Shows what was taken out for these holds, hold by hold, the oldest day first, each record proved, until the visitor has
-/// seen enough. A day that is still there, because a crash kept it from dying, is not shown: its records are in it. What
-/// cannot be read or proved takes no other with it, and is returned.
+/// seen enough. A day that is still there, because a crash kept it from dying, is not shown: its records are in it, but for
+/// those that were taken out before they were erased. What cannot be read or proved takes no other with it, and is returned.
 pub fn visit_extracts<'h>(
     dir: &Path,
     keys: &Keys,
@@ -267,8 +287,9 @@ pub fn visit_extracts<'h>(
         let mut extracts: Vec<&Extracted> = hold.extracts.iter().collect();
         extracts.sort_by(|one, other| one.day.cmp(&other.day));
         for extract in extracts {
-            let is_there = Day::parse(&extract.day)
-                .is_some_and(|day| day.file(dir).exists() && keys.are_destroyed(day).is_ok_and(|gone| !gone));
+            let is_there = extract.erasure.is_none()
+                && Day::parse(&extract.day)
+                    .is_some_and(|day| day.file(dir).exists() && keys.are_destroyed(day).is_ok_and(|gone| !gone));
             if is_there {
                 continue;
             }
@@ -278,7 +299,9 @@ pub fn visit_extracts<'h>(
                         return missed;
                     }
                 }
-                Err(why) => missed.push(SearchError::Day { file: file(dir, hold.number, &extract.day), why }),
+                Err(why) => {
+                    missed.push(SearchError::Day { file: file(dir, hold.number, &extract.day, extract.erasure), why })
+                }
             }
         }
     }
@@ -297,6 +320,11 @@ pub(crate) struct Checked {
 /// Proves every extract again, against the seals that these are the hashes of.
 pub(crate) fn check(dir: &Path, keys: &Keys, holds: &Holds, is_seal: impl Fn(&str) -> bool) -> Checked {
     let mut checked = Checked::default();
+    // A ledger that cannot be read was named already.
+    let statements = Statements::read(dir, keys).unwrap_or_default();
+    let is_erased = |extract: &Extracted| {
+        extract.erasure.is_some_and(|erasure| statements.erased(erasure).contains_key(extract.day.as_str()))
+    };
     for hold in holds.all() {
         for extract in &hold.extracts {
             let what = || format!("hold {}, {}", hold.number, extract.day);
@@ -306,7 +334,8 @@ pub(crate) fn check(dir: &Path, keys: &Keys, holds: &Holds, is_seal: impl Fn(&st
                 }
                 Ok(_) => checked.broken.push((what(), "the seal of its day is not in the chain".to_owned())),
                 // A crash left its day: it is taken out again.
-                Err(_) if Day::parse(&extract.day).is_some_and(|day| day.file(dir).exists()) => {}
+                Err(_) if !is_erased(extract) && Day::parse(&extract.day).is_some_and(|day| day.file(dir).exists()) => {
+                }
                 Err(why) => checked.broken.push((what(), why)),
             }
         }

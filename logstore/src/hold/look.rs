@@ -8,7 +8,7 @@ use crate::record::Record;
 use crate::search::search_day;
 use crate::{SearchError, error::words};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -64,8 +64,12 @@ pub async fn visit(
     people: &People,
     mut visitor: impl FnMut(Record) -> ControlFlow<()>,
 ) -> Result<Vec<SearchError>, SearchError> {
-    let mut ends = false;
+    let (mut ends, mut shown) = (false, HashSet::new());
     let mut missed = extract::visit_extracts(dir, keys, [hold], |_, day| {
+        // A crash may have kept them from being erased of a day that stays.
+        if Day::parse(&day.day).is_some_and(|day| day.file(dir).exists()) {
+            shown.extend(day.records.iter().map(|found| found.record.id));
+        }
         for found in day.records {
             if visitor(found.record).is_break() {
                 ends = true;
@@ -75,7 +79,11 @@ pub async fn visit(
         ControlFlow::Continue(())
     });
     if !ends {
-        missed.extend(days(dir, keys, &hold.terms, people, visitor).await?);
+        let others = |record: Record| match shown.contains(&record.id) {
+            true => ControlFlow::Continue(()),
+            false => visitor(record),
+        };
+        missed.extend(days(dir, keys, &hold.terms, people, others).await?);
     }
     Ok(missed)
 }

@@ -154,7 +154,7 @@ fn state(statements: &Statements, entry: &Entry<Statement>) -> String {
         false => format!("done, {gone} erased"),
         true => format!(
             "{gone} erased; the rest, restricted until then, goes once each day is sealed: two hours after its end, and when \
-             the gate has let go of its journal"
+             the gate has let go of its journal; what is held, when its hold is over"
         ),
     }
 }
