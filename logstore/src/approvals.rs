@@ -6,15 +6,17 @@
 //! exactly that.
 
 mod asked;
+mod bounds;
 mod desk;
 mod moment;
 
-pub use asked::{Asked, Kind, PERIOD, Subject, TEXT_CHARS};
+pub use asked::{Asked, Kind, PERIOD, Subject, TEXT_CHARS, concerns};
+pub use bounds::bounded;
 pub use desk::{Desk, DeskError, read};
 pub use moment::{Moment, Now};
 
 use crate::ledger::Entry;
-use crate::people::People;
+use crate::people::{Link, People};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -42,6 +44,9 @@ pub enum Event {
         asked: Box<Asked>,
         /// When, by more than the clock.
         moment: Moment,
+        /// Which accounts were whose then, of the persons it is about: it opens these, and none that is linked later.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        accounts: Vec<Link>,
     },
     /// Somebody else approves.
     Approved {
@@ -101,6 +106,11 @@ pub enum Refusal {
     /// The glass was not broken, or what happened was reviewed.
     #[error("request {0} has nothing to review")]
     NothingToReview(u64),
+    /// The glass that the same person broke before was not reviewed.
+    #[error(
+        "request {0} was opened without a second person, and nobody has reviewed it: an approver writes that first"
+    )]
+    Unreviewed(u64),
     /// Something is missing in it, or too much.
     #[error("{0}")]
     Form(String),
@@ -160,6 +170,8 @@ pub struct Request {
     pub at: i64,
     /// For what.
     pub asked: Asked,
+    /// Which accounts were whose when it was asked, of the persons it is about.
+    pub accounts: Vec<Link>,
     /// Who approved.
     pub approved: Option<Said>,
     /// Who refused, and why.
@@ -221,6 +233,11 @@ impl Request {
         (self.is_glass() && self.review.is_none()).then_some(self.at + REVIEW_WITHIN)
     }
 
+    /// What was known of whose accounts are whose when it was asked: what is approved reaches no further.
+    pub fn people(&self) -> People {
+        People::of_links(self.accounts.clone())
+    }
+
     /// Whether this account may decide on it, as far as persons go: no account of who asked or is concerned may.
     pub fn may_decide(&self, account: &str, people: &People) -> Result<(), Refusal> {
         if people.same_person(&self.by, account) {
@@ -257,9 +274,9 @@ impl Approvals {
         self.last_at = self.last_at.max(*at);
         let said = |text: Option<&str>| Some(Said { by: who.clone(), at: *at, text: text.map(str::to_owned) });
         let named = match what {
-            Event::Asked { asked, moment } => {
+            Event::Asked { asked, moment, accounts } => {
                 if asked.check().is_ok() {
-                    self.requests.insert(*number, Request::new(*number, who, *at, asked, moment));
+                    self.requests.insert(*number, Request::new(*number, who, *at, asked, moment, accounts));
                 }
                 return;
             }
@@ -301,9 +318,11 @@ impl Approvals {
         self.requests.get(&number).ok_or(Refusal::Unknown(number))
     }
 
-    /// The newest request of this person for exactly this that is open, or else waiting.
+    /// The newest request of this person for exactly this, of the accounts that are known, that is open, or else waiting.
     pub fn find(&self, wanted: &Asked, account: &str, people: &People, now: &Now) -> Option<&Request> {
-        let theirs = |request: &&Request| request.asked.is_same(wanted) && people.same_person(&request.by, account);
+        let accounts = wanted.accounts(people);
+        let same = |request: &Request| request.asked.is_same(wanted) && request.accounts == accounts;
+        let theirs = |request: &&Request| same(request) && people.same_person(&request.by, account);
         let of = |open: bool| {
             self.requests().rev().filter(theirs).find(|request| match request.standing(now) {
                 Standing::Open { .. } => open,
@@ -314,6 +333,12 @@ impl Approvals {
         of(true).or_else(|| of(false))
     }
 
+    /// The glass that this person broke, under whatever account, and that nobody has reviewed.
+    pub fn unreviewed(&self, account: &str, people: &People) -> Option<u64> {
+        let theirs = |request: &&Request| request.review_due().is_some() && people.same_person(&request.by, account);
+        self.requests().find(theirs).map(|request| request.number)
+    }
+
     /// Now, never before the last entry.
     pub fn now(&self) -> Now {
         Now::after(self.last_at)
@@ -321,13 +346,14 @@ impl Approvals {
 }
 
 impl Request {
-    fn new(number: u64, by: &str, at: i64, asked: &Asked, moment: &Moment) -> Request {
+    fn new(number: u64, by: &str, at: i64, asked: &Asked, moment: &Moment, accounts: &[Link]) -> Request {
         let glass = asked.incident.is_some().then(|| Opening { at, moment: moment.clone(), lasts: GLASS });
         Request {
             number,
             by: by.to_owned(),
             at,
             asked: asked.clone(),
+            accounts: accounts.to_vec(),
             approved: None,
             refused: None,
             closed: None,

@@ -237,7 +237,7 @@ pub struct Undertaking {
 }
 
 /// An account or an address that is a person's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// The entry that made it.
     pub number: u64,
@@ -454,6 +454,25 @@ impl People {
     /// Every link, in the order in which they were made.
     pub fn links(&self) -> &[Link] {
         &self.links
+    }
+
+    /// The links of accounts by which it is known what one of these persons' is, and what is somebody else's in spite of its name.
+    pub fn accounts_among(&self, persons: &[&str]) -> Vec<Link> {
+        let is_one = |name: &str| persons.iter().any(|person| same(person, name));
+        let account = |link: &Link| match &link.mark {
+            Mark::Account(name) => Some(name.clone()),
+            Mark::Address(_) => None,
+        };
+        let theirs = self.links.iter().filter(|link| is_one(&link.person)).filter_map(account);
+        let names: Vec<String> = theirs.collect();
+        let is_known = |name: &str| is_one(name) || names.iter().any(|known| same(known, name));
+        let concerns = |link: &&Link| account(link).is_some_and(|name| is_one(&link.person) || is_known(&name));
+        self.links.iter().filter(concerns).cloned().collect()
+    }
+
+    /// Nothing is known but these links.
+    pub fn of_links(links: Vec<Link>) -> People {
+        People { links, ..People::default() }
     }
 
     /// The links by which this account or address is this person's.

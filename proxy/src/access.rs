@@ -10,7 +10,7 @@
 mod two;
 mod watch;
 
-pub(crate) use two::{Grant, ask, in_charge, is_restricted, is_restricted_act, noted, two_persons};
+pub(crate) use two::{Grant, ask, in_charge, is_hidden, is_restricted, is_restricted_act, noted, two_persons};
 pub(crate) use watch::{Broken, broken, missing_steps, standing_still, steps_note};
 
 use crate::accounts::rule::Name;
@@ -19,6 +19,7 @@ use crate::cli::As;
 use crate::commands::Wrong;
 use crate::config::{Config, Required};
 use crate::register;
+use jiff::{SignedDuration, Timestamp};
 use logstore::Keys;
 use logstore::audit::{self, Act};
 use logstore::people::{self, People, Role};
@@ -105,6 +106,19 @@ pub(crate) fn enforced(config: &Config, people: &People) -> bool {
     config.roles.required == Required::Always || people.enforced()
 }
 
+/// Whether a period begins before everything the register keeps: what was asked for then would be everything.
+pub(crate) fn within_term(config: &Config, from: i64) -> Result<(), Wrong> {
+    let days = i64::from(config.log.retention_days);
+    // A day is kept until its term is over, and a day is a whole one in each zone.
+    let oldest = Timestamp::now() - SignedDuration::from_hours(24 * (days + 2));
+    match from < oldest.as_microsecond() {
+        true => {
+            Err(Wrong::because(format!("--from: records are kept for {days} days; say an instant since {oldest:.0}")))
+        }
+        false => Ok(()),
+    }
+}
+
 /// Has somebody in who wants to do `act`, for which one of these roles is needed; the first they have is the one they act in.
 /// Nothing when they may not: that is said, and noted.
 pub(crate) fn enter(config: &Config, acting: &As, roles: &[Role], act: &str) -> Result<Option<Actor>, Wrong> {
@@ -173,7 +187,19 @@ pub(crate) fn refused<T>(
     act: &str,
     why: &str,
 ) -> Result<Option<T>, Wrong> {
-    let mut scope = BTreeMap::from([("act".to_owned(), act.to_owned())]);
+    refused_of(config, who, claimed, act, why, BTreeMap::new())
+}
+
+/// The same of an act about which more is to be noted: of a restricted one, what restricts the line too.
+pub(crate) fn refused_of<T>(
+    config: &Config,
+    who: Option<&str>,
+    claimed: Option<&str>,
+    act: &str,
+    why: &str,
+    mut scope: BTreeMap<String, String>,
+) -> Result<Option<T>, Wrong> {
+    scope.insert("act".to_owned(), act.to_owned());
     scope.extend(claimed.map(|claimed| ("claimed".to_owned(), claimed.to_owned())));
     let system = who.map(|_| register::who());
     let actor = Actor { who: who.map_or_else(register::who, str::to_owned), role: None, system, alone: false };

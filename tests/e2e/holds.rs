@@ -343,3 +343,24 @@ fn who_follows_the_page_on_holds_gets_to_its_end() {
         }
     }
 }
+
+#[test]
+fn a_reason_that_nobody_approved_adds_no_hold_nor_do_networks_that_are_everybody_together() {
+    let gate = desk();
+    let (from, to, review, until) = (day(-10), day(0), day(90), day(200));
+    let scope = ["--from", &from, "--to", &to, "--review", &review, "--until", &until];
+    let of = |reason: &'static str, about: &[&'static str]| {
+        [&["hold", "add", "--ground", "incident", "--incident", "2026-12", "--reason", reason], about, &scope[..]]
+            .concat()
+    };
+    let petit = ["--user", "j.petit"];
+    no(&gate, "a.martin", &of("an intrusion found late", &petit));
+    done(&gate, "p.dupont", &["scope", "approve", "1"]);
+    no(&gate, "a.martin", &of("curiosity", &petit));
+    assert_eq!(by(&gate, "a.martin", &["hold", "list"]).status.code(), Some(1), "nothing is held by it");
+    assert_eq!(done(&gate, "a.martin", &of("an intrusion found late", &petit)), "1");
+    for about in [&["--client", "10.0.0.0/16", "--client", "10.1.0.0/16"][..], &["--host", "com"]] {
+        let refused = by(&gate, "a.martin", &of("an intrusion found late", about));
+        assert!(refused.status.code() == Some(2) && said(&refused).contains("everybody"), "{}", said(&refused));
+    }
+}

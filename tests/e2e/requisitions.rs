@@ -1,7 +1,8 @@
 //! Requisitions (`law.md` 11): exactly the scope, two persons, nobody else learns of it.
 use crate::export::{day, entry, hosts, json, ordered, refused, register, requisition, said, words};
 use crate::identity::{PASSWORD, with_password};
-use harness::Gate;
+use crate::scopes::desk_of;
+use harness::{Gate, Setup};
 use std::fs;
 use std::process::{Command, Output};
 
@@ -169,4 +170,42 @@ fn a_requisition_takes_two_persons_and_nobody_else_learns_of_it_law_8_and_11() {
     }
     let answered = by(&gate, "r.rights", &["export", "subject", "a.martin", "--reference", "DD-1", "--out", "out"]);
     assert!(said(&answered).contains("octroi requests open"), "with roles a request comes first: {}", said(&answered));
+}
+
+#[test]
+fn whom_a_requisition_is_about_learns_nothing_of_it_and_what_was_approved_is_what_is_made() {
+    let gate = desk_of(
+        Setup::new(),
+        &[("j.judicial", &["judicial"]), ("z.auditor", &["auditor"]), ("p.dupont", &["approver"])],
+    );
+    let (from, to) = (day(3), day(0));
+    let period = ["--from", &from, "--to", &to];
+    let numbered = |output: &Output| {
+        let said = said(output);
+        let number = said.split("scope approve ").nth(1).and_then(|rest| rest.split(' ').next()).map(str::to_owned);
+        number.unwrap_or_else(|| panic!("{said}"))
+    };
+    let about = [&ordered("RQ-1")[..], &period, &["--user", "p.dupont"]].concat();
+    let number = numbered(&by(&gate, "j.judicial", &about));
+    for args in [&["scope", "list"][..], &["scope", "show", &number], &["scope", "approve", &number]] {
+        let told = by(&gate, "p.dupont", args);
+        assert_eq!(told.status.code(), Some(1), "{}", said(&told));
+        for hidden in ["RQ-1", "requisition", "Tribunal", "about the person"] {
+            assert!(!said(&told).contains(hidden), "{args:?}: {}", said(&told));
+        }
+    }
+    assert!(said(&by(&gate, "j.judicial", &["scope", "list"])).contains("RQ-1"));
+    let trail = said(&by(&gate, "z.auditor", &["audit", "--format", "csv"]));
+    assert!(!trail.contains("approved") && !trail.contains("RQ-1"), "{trail}");
+    // Of somebody else, and the particulars are approved with it.
+    let of = |officer: &'static str| {
+        let more = ["--host", "a.test", "--confirm", "--officer-name", officer];
+        [&ordered("RQ-2")[..], &period, &more].concat()
+    };
+    let number = numbered(&by(&gate, "j.judicial", &of("Capitaine A")));
+    assert!(by(&gate, "p.dupont", &["scope", "approve", &number]).status.success());
+    let other = by(&gate, "j.judicial", &of("Capitaine B"));
+    assert!(other.status.code() == Some(1) && !gate.path("rq/RQ-2.zip").exists(), "{}", said(&other));
+    let made = by(&gate, "j.judicial", &of("Capitaine A"));
+    assert!(made.status.success(), "{}", said(&made));
 }

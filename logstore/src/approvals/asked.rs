@@ -1,7 +1,7 @@
 //! What can be asked for: one form for every kind of act that two persons decide.
 
 use super::{DAY, HOUR, LONGEST, Refusal};
-use crate::people::{People, Period};
+use crate::people::{Link, People, Period};
 use crate::record::Record;
 use crate::search::HostFilter;
 use ipnet::IpNet;
@@ -112,10 +112,20 @@ impl Asked {
         if bounded && self.about.is_empty() {
             return form("it names nobody and nothing: say which persons, addresses or hosts");
         }
+        // A hold that there is can be released whatever it reaches.
+        let adds = self.kind == Kind::Hold && self.fields.get("act").is_some_and(|act| act == "add");
+        if bounded || adds {
+            super::bounded(self.kind, &self.about)?;
+        }
         let Some(span) = from.zip(to).map(|(from, to)| to - from) else {
             return if bounded { form("it has no period: say from when to when") } else { Ok(()) };
         };
         match (&self.longer, self.kind) {
+            (Some(_), _) if self.incident.is_some() && span > PERIOD => {
+                return form(
+                    "the period has more than 31 days, and is opened without a second person: ask for a scope",
+                );
+            }
             (Some(longer), _) => text("the reason for a longer period", longer)?,
             (None, Kind::Scope) if span > PERIOD => return form("the period has more than 31 days: say why it must"),
             (None, _) => {}
@@ -156,14 +166,30 @@ impl Asked {
         said && self.period.holds(at) && who.unwrap_or(true) && whereto.unwrap_or(true)
     }
 
-    /// Whether somebody is among those it is about.
-    pub(super) fn is_about(&self, person: &str, people: &People) -> bool {
-        self.about.iter().any(|subject| match subject {
-            Subject::User(user) => people.same_person(user, person),
-            Subject::Client(network) => people.is_of(*network, person, self.period),
-            Subject::Host(_) => false,
-        })
+    /// Which accounts are whose, of the persons it is about.
+    pub fn accounts(&self, people: &People) -> Vec<Link> {
+        let mut users = Vec::new();
+        for subject in &self.about {
+            if let Subject::User(user) = subject {
+                users.push(user.as_str());
+            }
+        }
+        people.accounts_among(&users)
     }
+
+    /// Whether somebody is among those it is about.
+    pub fn is_about(&self, person: &str, people: &People) -> bool {
+        concerns(&self.about, self.period, person, people)
+    }
+}
+
+/// Whether somebody is among those that this is about, in that time.
+pub fn concerns(about: &[Subject], period: Period, person: &str, people: &People) -> bool {
+    about.iter().any(|subject| match subject {
+        Subject::User(user) => people.same_person(user, person),
+        Subject::Client(network) => people.is_of(*network, person, period),
+        Subject::Host(_) => false,
+    })
 }
 
 /// This host and those below it; an address has none below it.

@@ -55,9 +55,15 @@ impl<'k> Desk<'k> {
     }
 
     /// Asks. Breaks the glass, when an incident is named. The number of the request.
-    pub fn ask(&mut self, by: &str, asked: Asked) -> Result<u64, DeskError> {
+    pub fn ask(&mut self, by: &str, asked: Asked, people: &People) -> Result<u64, DeskError> {
         asked.check()?;
-        Ok(self.write(by, &Event::Asked { asked: Box::new(asked), moment: Moment::now() })?)
+        if asked.incident.is_some()
+            && let Some(before) = self.approvals.unreviewed(by, people)
+        {
+            return Err(Refusal::Unreviewed(before).into());
+        }
+        let accounts = asked.accounts(people);
+        Ok(self.write(by, &Event::Asked { asked: Box::new(asked), moment: Moment::now(), accounts })?)
     }
 
     /// Approves: from now on it is open, for as long as was asked and no longer than `longest` (µs).

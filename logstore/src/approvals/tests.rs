@@ -31,7 +31,7 @@ fn entry(number: u64, at: i64, who: &str, what: Event) -> Entry<Event> {
 }
 
 fn asked(number: u64, at: i64, who: &str, asked: Asked) -> Entry<Event> {
-    entry(number, at, who, Event::Asked { asked: Box::new(asked), moment: moment(1, at) })
+    entry(number, at, who, Event::Asked { asked: Box::new(asked), moment: moment(1, at), accounts: Vec::new() })
 }
 
 fn approved(number: u64, at: i64, who: &str, lasts: i64) -> Entry<Event> {
@@ -134,6 +134,42 @@ fn who_asked_uses_it_and_nobody_else() {
 }
 
 #[test]
+fn an_account_linked_after_the_request_is_not_in_it() {
+    let before = linked("j.petit", Mark::Account("petit-bis".into()));
+    let event = Event::Asked { asked: Box::new(scope()), moment: moment(1, 0), accounts: scope().accounts(&before) };
+    let approvals = Approvals::of(&[entry(1, 0, "a.martin", event), approved(2, 0, "p.dupont", LONGEST)]);
+    let request = approvals.get(1).expect("there");
+    assert_eq!(request.people().owner("petit-bis", 5), "j.petit");
+    let number = |number, person: &str, name: &str| Entry {
+        number,
+        at: 0,
+        who: "user2".into(),
+        what: PeopleEvent::Linked {
+            person: person.into(),
+            mark: Mark::Account(name.into()),
+            period: Period::default(),
+        },
+    };
+    let after = People::of(&[number(1, "j.petit", "petit-bis"), number(2, "j.petit", "p.dupont")]);
+    assert_eq!(request.people().owner("p.dupont", 5), "p.dupont", "linked by the rights desk alone, later");
+    assert!(approvals.find(&scope(), "a.martin", &before, &now(1)).is_some());
+    assert!(approvals.find(&scope(), "a.martin", &after, &now(1)).is_none(), "nobody approved that");
+    let unrelated = People::of(&[number(1, "j.petit", "petit-bis"), number(2, "user7", "x")]);
+    assert!(approvals.find(&scope(), "a.martin", &unrelated, &now(1)).is_some());
+}
+
+#[test]
+fn a_second_glass_waits_for_the_review_of_the_first_whatever_the_account() {
+    let glass = Asked { incident: Some("INC-7".into()), ..scope() };
+    let mut entries = vec![asked(1, 0, "a.martin", glass)];
+    let people = linked("a.martin", Mark::Account("martin-bis".into()));
+    assert_eq!(Approvals::of(&entries).unreviewed("martin-bis", &people), Some(1));
+    assert_eq!(Approvals::of(&entries).unreviewed("user7", &people), None);
+    entries.push(entry(2, HOUR, "p.dupont", Event::Reviewed { request: 1, text: "fine".into() }));
+    assert_eq!(Approvals::of(&entries).unreviewed("a.martin", &people), None);
+}
+
+#[test]
 fn what_is_asked_is_bounded_and_says_why() {
     let said = |asked: Asked| asked.check().map_err(|why| why.to_string());
     assert_eq!(said(scope()), Ok(()));
@@ -152,6 +188,17 @@ fn what_is_asked_is_bounded_and_says_why() {
         (Asked { lasts: 0, ..scope() }, "8 hours"),
         (Asked { incident: Some("12".into()), purpose: Some("charter".into()), ..scope() }, "security incidents alone"),
         (Asked { incident: Some("12".into()), kind: Kind::Hold, ..scope() }, "security incidents alone"),
+        (
+            Asked {
+                incident: Some("12".into()),
+                longer: Some("all of it".into()),
+                period: period(0, 33 * DAY),
+                ..scope()
+            },
+            "without a second person",
+        ),
+        (Asked { about: vec![Subject::Client("0.0.0.0/0".parse().expect("everybody"))], ..scope() }, "everybody"),
+        (Asked { about: vec![Subject::Host("com".into())], ..scope() }, "everybody's"),
     ] {
         let refused = said(wrong).expect_err(what);
         assert!(refused.contains(what), "{refused}");

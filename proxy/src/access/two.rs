@@ -6,9 +6,9 @@ use crate::commands::export::REQUISITION;
 use crate::config::{Config, Purpose};
 use jiff::Timestamp;
 use logstore::Keys;
-use logstore::approvals::{self, Asked, Desk, DeskError, Kind, Standing};
+use logstore::approvals::{self, Asked, Desk, DeskError, Kind, Request, Standing};
 use logstore::audit::Act;
-use logstore::people::Role;
+use logstore::people::{People, Role};
 use std::collections::BTreeMap;
 
 /// Leave to do what was asked for. Whoever has it counts what was read or done by it, before that is shown or done.
@@ -56,9 +56,9 @@ pub(crate) fn two_persons<'c>(config: &'c Config, actor: &Actor, asked: Asked) -
 pub(crate) fn ask(config: &Config, actor: &Actor, mut asked: Asked) -> Result<Option<u64>, Wrong> {
     let longest = i64::try_from(config.roles.open_for.as_micros()).unwrap_or(i64::MAX);
     asked.lasts = asked.lasts.min(longest);
-    let keys: Keys = keys(config)?;
+    let (keys, people): (Keys, _) = (keys(config)?, people(config)?);
     let mut desk = Desk::open(&config.register_dir(), &keys).map_err(Wrong::because)?;
-    let number = match desk.ask(actor.who(), asked.clone()) {
+    let number = match desk.ask(actor.who(), asked.clone(), &people) {
         Ok(number) => number,
         Err(DeskError::Refused(why)) => {
             eprintln!("refused: {why}");
@@ -89,6 +89,14 @@ pub(crate) fn is_restricted_act(act: &Act) -> bool {
         || says("act", "export requisition")
         || says("ground", "judicial")
         || act.scope.contains_key("judicial")
+}
+
+/// Whether an act is hidden from somebody: whom a requisition or a hold for one is about does not learn of it, whatever their role,
+/// unless it is they who asked.
+pub(crate) fn is_hidden(request: &Request, account: &str, people: &People) -> bool {
+    is_restricted(request.asked.kind, &request.asked.fields)
+        && request.asked.is_about(account, people)
+        && !people.same_person(&request.by, account)
 }
 
 /// Who is in charge of an act: whoever does it, and the second person.

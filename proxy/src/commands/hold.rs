@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::register;
 use jiff::Timestamp;
 use logstore::HostFilter;
-use logstore::approvals::{Asked, Kind, LONGEST, Subject};
+use logstore::approvals::{self, Asked, Kind, LONGEST, Subject};
 use logstore::hold::{self, Desk, DeskError, Ground, Hold, Holds, Reach, Refusal, Terms};
 use logstore::people::{self, People, Period, Role};
 use std::collections::BTreeMap;
@@ -60,8 +60,10 @@ fn add(config: &Config, asked: &AddHold) -> Result<Answer, Wrong> {
             return Ok(Answer::No);
         }
     }
+    access::within_term(config, terms.from)?;
     let today = Desk::open(&config.register_dir(), &keys).map_err(Wrong::because)?.today();
     terms.check(today).map_err(Wrong::because)?;
+    approvals::bounded(Kind::Hold, &terms.about).map_err(Wrong::because)?;
     let reach = shown(config, &terms, &people)?;
     if !asked.yes && io::stdin().is_terminal() && !confirmed()? {
         eprintln!("nothing is held");
@@ -280,6 +282,8 @@ fn wanted(act: &str, number: Option<u64>, terms: &Terms, reason: &str, more: BTr
         (ground.name().to_owned(), ground.named().to_owned()),
         ("review".to_owned(), review.to_string()),
         ("until".to_owned(), until.to_string()),
+        // Of one that is added the reason asked with says besides how far it reaches, which moves.
+        ("reason".to_owned(), if number.is_none() { &terms.reason } else { reason }.trim().to_owned()),
     ]);
     fields.extend(number.map(|number| ("hold".to_owned(), number.to_string())));
     fields.extend(more);
@@ -310,6 +314,7 @@ fn note(
 ) -> Result<(), Wrong> {
     let at = |micros: i64| Timestamp::from_microsecond(micros).map(|at| at.to_string()).unwrap_or_default();
     let mut scope = wanted(act, Some(number), terms, reason, BTreeMap::new()).fields;
+    scope.remove("reason");
     let about: Vec<String> = terms.about.iter().map(ToString::to_string).collect();
     scope.extend(
         [("about", about.join(", ")), ("from", at(terms.from)), ("to", at(terms.to))].map(|(k, v)| (k.to_owned(), v)),

@@ -14,6 +14,7 @@ use crate::undertaking;
 use jiff::Timestamp;
 use logstore::approvals::{Desk, DeskError, Request, Standing};
 use logstore::people::{People, Role};
+use std::collections::BTreeMap;
 
 /// Runs one of the commands.
 pub(crate) fn scope(path: Option<&std::path::Path>, command: &Scope) -> Result<Answer, Wrong> {
@@ -100,9 +101,20 @@ fn at_desk(
     act_on: impl FnOnce(&mut Desk<'_>, &People) -> Result<Request, DeskError>,
 ) -> Result<Answer, Wrong> {
     let (keys, people) = (access::keys(config)?, access::people(config)?);
+    let mut restricts = BTreeMap::new();
     let outcome = {
         let mut desk = Desk::open(&config.register_dir(), &keys).map_err(Wrong::because)?;
-        act_on(&mut desk, &people)
+        let known = desk.approvals().get(number).ok();
+        if let Some(request) = known.filter(|request| access::is_restricted(request.asked.kind, &request.asked.fields))
+        {
+            let fields = request.asked.fields.get_key_value("judicial");
+            restricts.extend(fields.map(|(name, value)| (name.clone(), value.clone())));
+            restricts.insert("kind".to_owned(), request.asked.kind.name().to_owned());
+        }
+        match known.is_some_and(|request| access::is_hidden(request, actor.who(), &people)) {
+            true => Err(logstore::approvals::Refusal::Unknown(number).into()),
+            false => act_on(&mut desk, &people),
+        }
     };
     match outcome {
         Ok(request) => {
@@ -113,7 +125,8 @@ fn at_desk(
             Ok(Answer::Done)
         }
         Err(DeskError::Refused(why)) => {
-            access::refused::<()>(config, Some(actor.who()), None, &format!("{act} {number}"), &why.to_string())?;
+            let (who, act) = (Some(actor.who()), format!("{act} {number}"));
+            access::refused_of::<()>(config, who, None, &act, &why.to_string(), restricts)?;
             Ok(Answer::No)
         }
         Err(DeskError::Ledger(why)) => Err(Wrong::because(why)),

@@ -113,8 +113,12 @@ impl Order<'_> {
     /// What the second person approves.
     fn asked(&self) -> Asked {
         let fields = [("reference", self.reference()), ("authority", &self.act.authority)];
-        let more = [("article", &self.act.article), ("case", &self.act.case)];
-        let more = more.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.as_str()));
+        let act = &self.act;
+        let more =
+            [("article", &act.article), ("case", &act.case), ("service", &act.service), ("officer", &act.officer)];
+        let more =
+            more.into_iter().chain([("rank", &act.rank), ("checked", &act.checked), ("delivery", &act.delivery)]);
+        let more = more.filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.as_str()));
         let fields = fields.into_iter().chain(more);
         Asked {
             kind: Kind::Requisition,

@@ -9,8 +9,9 @@ use crate::config::Config;
 use crate::shown::Shown;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use logstore::approvals::concerns;
 use logstore::hold::{self, Desk, DeskError, Ground, Hold, Holds, Refusal};
-use logstore::people::{People, Role};
+use logstore::people::{People, Period, Role};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -21,7 +22,11 @@ const SEE: [Role; 5] = [Role::Investigator, Role::Rights, Role::Judicial, Role::
 /// Whether there is this hold for somebody: a judicial one is for the desk that answers requisitions and approvers alone.
 pub(super) fn is_seen(actor: &Actor, people: &People, hold: &Hold) -> bool {
     let has = |role| people.may_act(actor.who(), role);
-    actor.is_alone() || !hold.is_secret() || has(Role::Judicial) || has(Role::Approver)
+    let terms = &hold.terms;
+    let period = Period { from: Some(terms.from), to: Some(terms.to) };
+    // Whom it is about does not learn of it, whatever their role.
+    let about = || concerns(&terms.about, period, actor.who(), people);
+    actor.is_alone() || !hold.is_secret() || ((has(Role::Judicial) || has(Role::Approver)) && !about())
 }
 
 /// Whether somebody sees whose records a hold is on: an auditor does not.

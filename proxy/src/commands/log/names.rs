@@ -31,6 +31,8 @@ struct ByScope<'o> {
     grant: Grant<'o>,
     asked: Asked,
     people: People,
+    /// What was known of accounts when it was approved.
+    approved: People,
 }
 
 /// What a look came to.
@@ -47,6 +49,7 @@ pub(super) enum Opened<'o> {
 pub(super) struct Within {
     asked: Asked,
     people: People,
+    approved: People,
     /// Whom the search asks for, of those.
     person: Option<String>,
 }
@@ -126,7 +129,8 @@ fn by_scope<'o>(
     }
     remind(config);
     let grant = Grant::by_request(config, request.number, actor.who());
-    Ok(Ok(ByScope { grant, asked: request.asked.clone(), people }))
+    let (asked, approved) = (request.asked.clone(), request.people());
+    Ok(Ok(ByScope { grant, asked, people, approved }))
 }
 
 /// Whom, what and when a scope reaches, in a line.
@@ -173,7 +177,7 @@ fn reaches(scope: &Asked, asked: &Search, people: &People) -> bool {
 impl Opening<'_> {
     /// Cuts a search to the scope.
     pub(super) fn cut(&self, filter: &mut Filter) {
-        let Some(ByScope { asked, people, .. }) = &self.by_scope else { return };
+        let Some(ByScope { asked, people, approved, .. }) = &self.by_scope else { return };
         let search = &mut filter.search;
         search.from = search.from.into_iter().chain(asked.period.from).max();
         search.to = search.to.into_iter().chain(asked.period.to).min();
@@ -185,7 +189,8 @@ impl Opening<'_> {
             _ => None,
         };
         search.user = only.filter(|person| people.accounts(person).len() == 1).cloned();
-        filter.within = Some(Within { asked: asked.clone(), people: people.clone(), person });
+        let (people, approved) = (people.clone(), approved.clone());
+        filter.within = Some(Within { asked: asked.clone(), people, approved, person });
     }
 
     /// Counts in the scope what is going to be shown.
@@ -200,10 +205,12 @@ impl Opening<'_> {
 }
 
 impl Within {
-    /// Whether a record may be seen.
+    /// Whether a record may be seen: no account that was linked since the approval is opened by it, nor one that was found since not
+    /// to be the person's.
     pub(super) fn holds(&self, record: &Record) -> bool {
         let user = || record.user.as_deref().map(|user| self.people.owner(user, record.opened_at).to_lowercase());
         self.asked.covers(record, &self.people)
+            && self.asked.covers(record, &self.approved)
             && self.person.as_ref().is_none_or(|person| user() == Some(person.to_lowercase()))
     }
 }

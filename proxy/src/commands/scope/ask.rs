@@ -92,6 +92,7 @@ fn scope(
     if from >= to {
         return Err(Wrong("--from is later than --to".to_owned()));
     }
+    access::within_term(config, from)?;
     Ok(Asked {
         kind: Kind::Scope,
         purpose: Some(purpose.to_owned()),

@@ -9,7 +9,7 @@ use crate::cli::{ListScopes, ShowScope};
 use crate::config::Config;
 use jiff::Timestamp;
 use logstore::approvals::{self, Approvals, Now, Request, Said, Standing};
-use logstore::people::{People, Role};
+use logstore::people::{Link, Mark, People, Role};
 use serde_json::{Value, json};
 
 /// Lists the requests that the actor may see. None is a no.
@@ -70,6 +70,11 @@ pub(super) fn show(config: &Config, asked: &ShowScope) -> Result<Answer, Wrong> 
         rows.extend(text.filter(|text| !text.is_empty()).map(|text| [name.to_owned(), text]));
     };
     row("purpose", asked.purpose.clone());
+    let account = |link: &Link| match &link.mark {
+        Mark::Account(name) => Some(format!("{name} is {}'s", link.person)),
+        Mark::Address(_) => None,
+    };
+    row("accounts", Some(request.accounts.iter().filter_map(account).collect::<Vec<_>>().join(", ")));
     row("reason", Some(asked.reason.clone()));
     row("about", Some(about.join(", ")));
     row("from", asked.period.from.map(|at| local(config, at)));
@@ -99,9 +104,8 @@ fn is_shown(actor: &Actor, people: &People, request: &Request) -> bool {
     let restricted = access::is_restricted(request.asked.kind, &request.asked.fields);
     actor.is_alone()
         || people.same_person(&request.by, actor.who())
-        || has(Role::Approver)
-        || (restricted && has(Role::Judicial))
-        || (!restricted && has(Role::Auditor))
+        || (!access::is_hidden(request, actor.who(), people)
+            && (has(Role::Approver) || (restricted && has(Role::Judicial)) || (!restricted && has(Role::Auditor))))
 }
 
 fn stands(config: &Config, request: &Request, now: &Now) -> String {
@@ -147,6 +151,7 @@ fn json(request: &Request, now: &Now) -> Value {
         "longer": asked.longer,
         "incident": asked.incident,
         "fields": asked.fields,
+        "accounts": request.accounts,
         "approved": said(&request.approved),
         "refused": said(&request.refused),
         "closed": said(&request.closed),

@@ -10,7 +10,7 @@ use crate::commands::when::{Day, instant};
 use crate::config::Config;
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
-use logstore::approvals::{Asked, Kind, LONGEST, Subject};
+use logstore::approvals::{Asked, Kind, LONGEST, Subject, bounded};
 use logstore::people::{self, People, Period};
 use logstore::{HostFilter, Record, Search};
 
@@ -62,11 +62,14 @@ impl Bounds {
             )));
         }
         let host = asked.host.as_deref().map(|host| host_filter(host).map_err(Wrong)).transpose()?;
+        let host = host.map(|(HostFilter::Exactly(name) | HostFilter::WithSubdomains(name))| name);
+        let reach = client.map(Subject::Client).into_iter().chain(host.clone().map(Subject::Host));
+        bounded(Kind::Requisition, &reach.collect::<Vec<_>>()).map_err(Wrong::because)?;
         Ok(Bounds {
             period: Period { from: Some(from.as_microsecond()), to: Some(to.as_microsecond()) },
             user: user.map_err(|why| Wrong(format!("--user: {why}")))?,
             client,
-            host: host.map(|(HostFilter::Exactly(name) | HostFilter::WithSubdomains(name))| name),
+            host,
         })
     }
 }
