@@ -1,14 +1,28 @@
 //! Figures about nobody: `log stats` and `report`, and that nothing about fewer than five people can be had from them.
 use crate::imports::bring;
-use harness::{Answer, Curl, Gate, Origin, Setup};
+use crate::scopes::{desk_of, done, no};
+use harness::{Gate, Setup};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use std::fs;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A line of Squid's log: a visit so many days ago by that account; refused ones had been turned back.
-pub(crate) fn visit(days_ago: u64, user: &str, host: &str, refused: bool) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    let at = now - days_ago * 86_400;
+/// The Sunday of the last week that has ended and that no month cuts.
+pub(crate) fn sunday() -> Date {
+    let today = TimeZone::UTC.to_datetime(Timestamp::now()).date();
+    let sunday = today - (i64::from(today.weekday().to_monday_zero_offset()) + 1).days();
+    if (sunday - 6.days()).month() == sunday.month() { sunday } else { sunday - 7.days() }
+}
+
+/// A line of Squid's log: a visit, so many days before that Sunday, by that account; refused ones had been turned back.
+pub(crate) fn visit(days: i64, user: &str, host: &str, refused: bool) -> String {
+    let noon = (sunday() - days.days()).at(12, 0, 0, 0);
+    visit_at(TimeZone::UTC.to_timestamp(noon).expect("an instant"), user, host, refused)
+}
+
+fn visit_at(at: Timestamp, user: &str, host: &str, refused: bool) -> String {
+    let at = at.as_second();
     let (result, way) =
         if refused { ("TCP_DENIED/403", "HIER_NONE/-") } else { ("TCP_MISS/200", "HIER_DIRECT/192.0.2.1") };
     format!("{at}.250    200 10.0.0.7 {result} 1000 GET http://{host}/ {user} {way} text/html\n")
@@ -103,27 +117,97 @@ fn month(gate: &Gate) -> String {
 }
 
 #[test]
-fn today_counts_while_the_gate_runs_and_addresses_are_people() {
-    let gate = Setup::new().start();
-    let origin = Origin::http(|_| Answer::ok("hello"));
-    let ask = |address: u8, host: &str| {
-        let from = format!("127.0.0.{address}");
-        Curl::through(&gate).args(["--interface", &from]).get(&origin.url(host, "/"))
-    };
+fn today_does_not_count_yet_and_addresses_are_people() {
+    let gate = Setup::new().config("time_zone = \"UTC\"").prepare();
+    let mut log = String::new();
     for address in 2..8 {
-        assert_eq!(ask(address, "allowed.test").status, 200);
-        assert_eq!(ask(address, "blocked.test").status, 403);
+        let at = |line: String| line.replace("10.0.0.7", &format!("127.0.0.{address}"));
+        log += &at(visit(2, "-", "www.shared.test", false));
+        log += &at(visit_at(Timestamp::now(), "-", "www.today.test", false));
     }
-    assert_eq!(ask(2, "other.test").status, 200);
-    gate.log_of(13);
-    let said = json(&gate.say(&["log", "stats", "--json"]));
-    assert_eq!(said["total"]["exchanges"], 13, "{said}");
-    let blocked = said["actions"].as_array().expect("rows").iter().find(|row| row["name"] == "block").expect("a row");
-    assert_eq!((&blocked["exchanges"], &blocked["blocked"]), (&6.into(), &6.into()));
-    assert_eq!(names(&said["rules"]), ["interdits"]);
-    assert_eq!((names(&said["categories"]), names(&said["articles"])), (vec!["interdit"], vec!["3"]));
-    // What one of them alone asked for takes the other service that was let through with it.
-    assert_eq!(names(&said["services"]), ["blocked.test"], "{said}");
+    assert_eq!(bring(&gate, &log)["kept"], 12);
+    let told = gate.say(&["log", "stats", "--json"]);
+    let said = json(&told);
+    assert_eq!((&said["total"]["exchanges"], names(&said["services"])), (&6.into(), vec!["shared.test"]), "{said}");
+}
+
+/// Weeks are whole: whatever days are asked for, nothing is learnt of one of them by subtracting, of weeks and months either.
+#[test]
+fn no_two_periods_differ_by_what_one_person_did() {
+    let gate = Setup::new().config("time_zone = \"UTC\"").prepare();
+    let mut log = String::new();
+    for user in users(0, 5) {
+        log += &visit(3, &user, "www.shared.test", false);
+        log += &visit(10, &user, "www.shared.test", false);
+    }
+    for minute in 0..7 {
+        let line = visit(1, "temoin-zx81-0", "www.shared.test", false);
+        log += &line.replacen(".250", &format!(".{minute:03}"), 1);
+    }
+    // Two people alone, in a week of their own.
+    for user in users(0, 2) {
+        log += &visit(17, &user, "www.shared.test", false);
+    }
+    assert_eq!(bring(&gate, &log)["kept"], 19);
+    let day = |days: i64| (sunday() - days.days()).to_string();
+    let shared = |from: i64, to: i64| {
+        let output = gate.octroi(&["log", "stats", "--from", &day(from), "--to", &day(to), "--json"]);
+        let said = json(&String::from_utf8_lossy(&output.stdout));
+        let week = format!("these are of {} to {}", said["from"], said["to"]).replace('"', "");
+        let why = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(why.contains(&week), (from, to) != (6, 0) && (from, to) != (13, 0), "{why}");
+        said["services"]
+            .as_array()
+            .expect("rows")
+            .iter()
+            .map(|row| row["exchanges"].as_u64().expect("a number"))
+            .sum::<u64>()
+    };
+    for (from, to) in [(6, 0), (3, 0), (3, 1), (3, 2), (1, 1), (2, 0)] {
+        assert_eq!(shared(from, to), 12, "{from} {to}");
+    }
+    for (from, to) in [(13, 0), (10, 2), (7, 1)] {
+        assert_eq!(shared(from, to), 17, "{from} {to}");
+    }
+    // The week of two people adds nothing, and that is said.
+    let output = gate.octroi(&["log", "stats", "--from", &day(20), "--json"]);
+    let (said, why) = (json(&String::from_utf8_lossy(&output.stdout)), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(said["total"]["exchanges"], 17, "{said}");
+    assert!(
+        said["withheld"].as_array().is_some_and(|weeks| !weeks.is_empty()) && why.contains("fewer than 5"),
+        "{why}"
+    );
+}
+
+#[test]
+fn once_roles_are_given_figures_are_for_who_has_one_that_may() {
+    let accounts: [(&str, &[&str]); 5] = [
+        ("j.petit", &["auditor"]),
+        ("s.stats", &["statistics"]),
+        ("c.charte", &["policy"]),
+        ("a.martin", &["investigator"]),
+        ("p.dupont", &["approver"]),
+    ];
+    let gate = desk_of(Setup::new(), &accounts);
+    let hosts = ["www.shared.test", "www.other.test"];
+    let visits = users(0, 6).into_iter().flat_map(|user| hosts.map(|host| visit(2, &user, host, false)));
+    bring(&gate, &visits.collect::<String>());
+    let month = sunday().strftime("%Y-%m").to_string();
+    gate.write("draft.toml", "title = \"Projet\"\nversion = \"1\"\ndefault = \"block\"\n");
+    let (stats, report) = (["log", "stats"], ["report", "--month", &month]);
+    let replay = ["replay", "--charter", "draft.toml"];
+    for args in [&stats[..], &report, &replay] {
+        let output = gate.octroi(args);
+        let why = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && output.stdout.is_empty() && why.contains("--as ACCOUNT"), "{why}");
+        assert!(no(&gate, "a.martin", args).contains("takes the role"), "{args:?}");
+        assert!(done(&gate, "c.charte", args).contains(" to "), "{args:?}");
+    }
+    done(&gate, "s.stats", &stats);
+    done(&gate, "p.dupont", &report);
+    assert!(no(&gate, "s.stats", &replay).contains("takes the role policy"));
+    let noted = done(&gate, "j.petit", &["audit", "--act", "stats", "--json"]);
+    assert!(noted.contains("s.stats") && noted.contains("c.charte"), "{noted}");
 }
 
 #[test]

@@ -101,9 +101,9 @@ impl Writer<'_> {
                 )
             } else {
                 self.say(
-                    "Moins de cinq personnes ont utilisé la passerelle ce mois-ci : aucun chiffre n'est montré, parce que chacun \
+                    "Moins de cinq personnes ont utilisé la passerelle chaque semaine de ce mois : aucun chiffre n'est montré, parce que chacun \
                      en dirait trop sur elles.",
-                    "Fewer than five people used the gate this month: no figure is shown, since each would say too much about them.",
+                    "Fewer than five people used the gate in each week of this month: no figure is shown, since each would say too much about them.",
                     &[],
                 )
             };
@@ -310,13 +310,14 @@ impl Writer<'_> {
         self.paragraph(
             "Ils sont comptés dans le registre au moment où le rapport est demandé ; rien n'en est gardé. Aucun chiffre ne porte sur \
              moins de {} personnes, et aucun ne peut s'obtenir en soustrayant ceux qui sont montrés : les groupes trop petits sont \
-             réunis avec d'autres. Une personne est un compte, ou une adresse quand aucun compte n'est connu. Ce choix suit la \
-             recommandation de la CNIL sur les serveurs mandataires filtrants ({cnil-2026-022}), qui demande de commencer par des \
-             chiffres d'ensemble.",
+             réunis avec d'autres, dans chaque semaine séparément, et une semaine de moins de personnes n'ajoute rien. Une personne est \
+             un compte, ou une adresse quand aucun compte n'est connu. Ce choix suit la recommandation de la CNIL sur les serveurs \
+             mandataires filtrants ({cnil-2026-022}), qui demande de commencer par des chiffres d'ensemble.",
             "They are counted in the register when the report is asked for; nothing of them is kept. No figure is about fewer than \
              {} people, and none can be had by subtracting those that are shown: groups that are too small stand together with \
-             others. A person is an account, or an address where no account is known. This follows the CNIL’s recommendation on \
-             filtering proxies ({cnil-2026-022}), which asks for overall figures first.",
+             others, in each week by itself, and a week of fewer people adds nothing. A person is an account, or an address where no \
+             account is known. This follows the CNIL’s recommendation on filtering proxies ({cnil-2026-022}), which asks for \
+             overall figures first.",
             &[&threshold],
         );
         self.paragraph(
