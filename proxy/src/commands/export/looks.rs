@@ -29,7 +29,7 @@ const MONTHS: i64 = 80;
 pub(super) struct Look {
     /// RFC 3339, UTC.
     pub(super) at: String,
-    /// The declared purpose; none of a look under pseudonyms.
+    /// The declared purpose, or what the records were kept for; none of a look under pseudonyms.
     pub(super) purpose: Option<String>,
     /// In which role. Of whoever acted alone, the one that what they did belongs to.
     pub(super) role: &'static str,
@@ -130,7 +130,7 @@ impl Looks {
                 "hold" if act.count > 0 && said("act") == Some("read") => {
                     let hold = said("hold").and_then(|number| trail.holds.get(number.parse().ok()?).ok());
                     looks.open.extend(hold.map(|hold| Watch {
-                        look: look(Role::Investigator),
+                        look: Look { purpose: Some(hold.terms.ground.name().to_owned()), ..look(Role::Investigator) },
                         seen,
                         known: Some(whose.known(at)),
                         search: Search::default(),

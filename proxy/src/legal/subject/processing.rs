@@ -21,6 +21,16 @@ pub(super) fn purpose_in_words(body: &Writer, purpose: &Purpose) -> String {
             &[],
         ),
         "rights" => body.words("réponse aux demandes des personnes", "answering people's requests", &[]),
+        "judicial" => {
+            body.words("réponse aux autorités que la loi habilite", "answering authorities that the law empowers", &[])
+        }
+        // What records were kept for beyond their term.
+        "incident" => body.words("analyse d'un incident de sécurité", "analysis of a security incident", &[]),
+        "litigation" => body.words(
+            "constatation, exercice ou défense d'un droit en justice",
+            "establishment, exercise or defence of a legal claim",
+            &[],
+        ),
         _ => body.text(&purpose.words),
     }
 }

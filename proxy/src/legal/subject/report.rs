@@ -275,9 +275,9 @@ fn looks(body: &mut Writer, file: &SubjectFile) {
     body.table(table, "Vos données n'ont pas été consultées.", "Your data have not been consulted.");
     body.paragraph(
         "L'identité des personnes habilitées n'est pas communiquée : elle constitue une donnée relative à ces personnes. Les recherches \
-         faites sous pseudonymes, qui ne montrent aucun nom, et les accès liés à une mission d'enquête prévue par la loi ne figurent \
+         faites sous pseudonymes sans viser le vôtre, qui ne montrent aucun nom, et les accès liés à une mission d'enquête prévue par la loi ne figurent \
          pas dans cette liste, qu'il y en ait eu ou non.",
-        "Who these people are is not disclosed: it is data about them. Searches under pseudonyms, which show no name, and accesses for an \
+        "Who these people are is not disclosed: it is data about them. Searches under pseudonyms that did not look for yours, which show no name, and accesses for an \
          inquiry provided for by law are not in this list, whether there were any or not.",
         &[],
     );
