@@ -1,6 +1,6 @@
 //! Made-up values for the tests and for the pictures in the guide: nobody's.
 use super::document::Document;
-use super::letters::answer::{Answer, Decision, Outcome};
+use super::letters::answer::{Answer, Attached, Decision, Outcome, Rest};
 use super::letters::{Correspondence, Extension, Ground as Refused, Lifting, Portability, Receipt, Refusal, Right};
 use super::parties::{Organisation, Person};
 use super::requisition::{Act, Clock, Counts as Found, HashedFile, Requisition, Scope};
@@ -235,11 +235,11 @@ fn correspondence() -> Correspondence {
 pub(super) fn letters(language: Language) -> Vec<(&'static str, Document)> {
     let to = correspondence;
     let answer = |decision, outcome| Answer { to: to(), decision, outcome }.letter(language);
-    let granted = |told: &[&str]| Outcome::Granted {
-        since: day("2026-11-24"),
-        records: 214,
-        told: told.iter().map(|name| (*name).to_owned()).collect(),
+    let granted = |records, told: &[&str], untold: &[&str]| {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Outcome::Granted { since: day("2026-11-24"), records, told: names(told), untold: names(untold) }
     };
+    let erasure = |waiting, held| Decision::Erasure(Rest { waiting, from: day("2026-11-26"), held });
     let refused = || Outcome::Refused {
         reasons: language
             .pick(
@@ -248,13 +248,20 @@ pub(super) fn letters(language: Language) -> Vec<(&'static str, Document)> {
             )
             .into(),
     };
-    let rectification = || Decision::Rectification {
-        statement: language
-            .pick(
-                "Les connexions du 10 juin 2026 de 9 h à 11 h ont été faites par une autre personne depuis ce poste.",
-                "The connections of 10 June 2026 from 9:00 to 11:00 were made by somebody else from this machine.",
-            )
-            .into(),
+    let attached = |records, french: &str, english: &str| Attached {
+        on: day("2026-11-24"),
+        records,
+        text: language.pick(french, english).to_owned(),
+    };
+    let shared = attached(
+        202,
+        "Les connexions du 10 juin 2026 de 9 h à 11 h ont été faites par une autre personne depuis ce poste.",
+        "The connections of 10 June 2026 from 9:00 to 11:00 were made by somebody else from this machine.",
+    );
+    let lent = attached(12, "Le poste était prêté le 11 juin 2026.", "The machine was lent on 11 June 2026.");
+    let rectification = |attached: &[&Attached], corrected| Decision::Rectification {
+        attached: attached.iter().copied().cloned().collect(),
+        corrected,
     };
     let reasons = language.pick(
         "La recherche porte sur plusieurs années et sur quatre comptes, dont deux ont changé de nom.",
@@ -272,6 +279,11 @@ pub(super) fn letters(language: Language) -> Vec<(&'static str, Document)> {
         ("receipt-access", receipt(Right::Access, false)),
         ("receipt-objection-doubted", receipt(Right::Objection, true)),
         (
+            "receipt-late",
+            Receipt { to: to(), right: Right::Erasure, due: day("2026-10-20"), identity_doubted: true }
+                .letter(language),
+        ),
+        (
             "extension",
             Extension { to: to(), right: Right::Access, due, extended, reasons: reasons.into() }.letter(language),
         ),
@@ -285,13 +297,23 @@ pub(super) fn letters(language: Language) -> Vec<(&'static str, Document)> {
             Refusal { to: to(), right: Right::Erasure, ground: Refused::Unfounded, reasons: String::new() }
                 .letter(language),
         ),
-        ("rectification-granted", answer(rectification(), granted(&["Infogérance Exemple"]))),
-        ("rectification-refused", answer(rectification(), refused())),
-        ("erasure-granted", answer(Decision::Erasure, granted(&[]))),
-        ("erasure-refused", answer(Decision::Erasure, refused())),
-        ("restriction-granted", answer(Decision::Restriction, granted(&[]))),
+        ("access-not-done", answer(Decision::Access, refused())),
+        (
+            "rectification-granted",
+            answer(rectification(&[&shared, &lent], true), granted(214, &["Infogérance Exemple"], &[])),
+        ),
+        (
+            "rectification-attached",
+            answer(rectification(&[&shared], false), granted(202, &[], &["Infogérance Exemple"])),
+        ),
+        ("rectification-refused", answer(rectification(&[], false), refused())),
+        ("erasure-granted", answer(erasure(0, 0), granted(214, &[], &[]))),
+        ("erasure-partial", answer(erasure(7, 3), granted(34, &[], &[]))),
+        ("erasure-held", answer(erasure(0, 41), granted(0, &[], &[]))),
+        ("erasure-refused", answer(erasure(0, 0), refused())),
+        ("restriction-granted", answer(Decision::Restriction, granted(214, &[], &[]))),
         ("restriction-refused", answer(Decision::Restriction, refused())),
-        ("objection-granted", answer(Decision::Objection, granted(&[]))),
+        ("objection-granted", answer(Decision::Objection, granted(214, &[], &[]))),
         ("objection-refused", answer(Decision::Objection, refused())),
         ("portability", Portability { to: to() }.letter(language)),
         (

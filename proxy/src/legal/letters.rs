@@ -76,6 +76,19 @@ impl Correspondence {
     }
 }
 
+/// The reasons, as they were typed, set as a sentence.
+fn reasons(body: &mut Writer, words: &str) {
+    body.note("**Motifs.** {}", "**Reasons.** {}", &[&body.typed(&sentence(words))]);
+}
+
+/// With a capital and a full stop, whatever was typed.
+fn sentence(words: &str) -> String {
+    let mut letters = words.trim().chars();
+    let Some(first) = letters.next() else { return String::new() };
+    let capital: String = first.to_uppercase().chain(letters).collect();
+    if capital.ends_with(['.', '!', '?', '…', '»']) { capital } else { format!("{capital}.") }
+}
+
 /// The dated receipt, given on the spot.
 #[derive(Debug, Clone)]
 pub(crate) struct Receipt {
@@ -100,7 +113,16 @@ impl Receipt {
             "We have received, on {}, your request {right}, and thank you for it.",
         );
         let due = wording::date(language, self.due);
-        body.paragraph(
+        if self.to.issued.date() > self.due {
+            body.paragraph(
+                "Le délai d'un mois dans lequel une réponse vous était due ({gdpr-12-3}) s'est achevé le {}. Nous vous prions de nous en \
+                 excuser : notre réponse vous sera adressée **dans les meilleurs délais**.",
+                "The month within which you were to have an answer ({gdpr-12-3}) ended on {}. We apologise for this: you will have our \
+                 answer **as soon as possible**.",
+                &[&due],
+            );
+        } else {
+            body.paragraph(
             "Une réponse vous sera adressée **au plus tard le {}**, soit dans le mois qui suit la réception de votre demande \
              ({gdpr-12-3}). Si sa complexité ou le nombre des demandes l'exigeait, ce délai pourrait être prolongé de deux mois : nous \
              vous en donnerions les raisons avant cette date.",
@@ -109,15 +131,16 @@ impl Receipt {
              the reasons before that date.",
             &[&due],
         );
+        }
         let contact = self.to.organisation.rights(language);
         if self.identity_doubted {
             body.paragraph(
                 "Pour ne pas communiquer vos données à un tiers, nous devons nous assurer de votre identité ({gdpr-12-6}). Nous vous \
-                 prions de vous présenter, ou d'écrire depuis votre messagerie professionnelle, à {@}. Une pièce d'identité n'est \
-                 nécessaire qu'à défaut ; elle serait supprimée aussitôt vérifiée.",
+                 prions de vous présenter en personne, ou d'écrire à {@}, depuis votre messagerie professionnelle si vous en avez une. \
+                 Une pièce d'identité n'est nécessaire qu'à défaut ; elle serait supprimée aussitôt vérifiée.",
                 "So as not to disclose your data to anybody else, we have to make sure who you are ({gdpr-12-6}). Please come in person, \
-                 or write from your work mailbox, to {@}. An identity paper is needed only failing that; it would be deleted as soon as \
-                 it has been checked.",
+                 or write to {@}, from your work mailbox if you have one. An identity paper is needed only failing that; it would be \
+                 deleted as soon as it has been checked.",
                 &[&contact],
             );
         } else {
@@ -231,14 +254,13 @@ impl Refusal {
                 &[],
             ),
             Ground::Excessive => body.paragraph(
-                "Après l'avoir examinée, nous ne pouvons y donner suite : elle est **manifestement excessive**, notamment en raison de \
-                 son caractère répétitif, au sens de l'{gdpr-12-5}.",
-                "Having examined it, we cannot act on it: it is **manifestly excessive**, in particular because of its repetitive \
-                 character, within the meaning of {gdpr-12-5}.",
+                "Après l'avoir examinée, nous ne pouvons y donner suite : elle est **manifestement excessive** au sens de \
+                 l'{gdpr-12-5}.",
+                "Having examined it, we cannot act on it: it is **manifestly excessive** within the meaning of {gdpr-12-5}.",
                 &[],
             ),
         }
-        body.note("**Motifs.** {}", "**Reasons.** {}", &[&body.typed(&self.reasons)]);
+        reasons(&mut body, &self.reasons);
         let contact = self.to.organisation.rights(language);
         body.paragraph(
             "Si votre situation a changé ou si votre demande a été mal comprise, écrivez à {@} : nous la reprendrons.",
@@ -314,7 +336,7 @@ impl Lifting {
              that this restriction **will be lifted on {}**.",
             &[&since, &on],
         );
-        body.note("**Motifs.** {}", "**Reasons.** {}", &[&body.typed(&self.reasons)]);
+        reasons(&mut body, &self.reasons);
         let contact = self.to.organisation.rights(language);
         body.paragraph(
             "À compter de cette date, vos données pourront de nouveau être consultées pour les finalités déclarées, dans les conditions \
@@ -392,6 +414,53 @@ mod tests {
         assert!(letter("rectification-granted", French).contains("Infogérance Exemple"));
         assert!(letter("erasure-granted", French).contains("le contenu de 214 enregistrements a été détruit"));
         assert!(letter("restriction-granted", English).contains("before we lift this restriction"));
-        assert!(letter("objection-granted", French).contains("sans le site visité"));
+        let upheld = letter("objection-granted", French);
+        assert!(
+            upheld.contains("sans le site visité") && upheld.contains("point c), du RGPD"),
+            "erased on demand: {upheld}"
+        );
+    }
+
+    #[test]
+    fn an_erasure_tells_what_is_done_what_waits_and_what_is_held() {
+        let part = letter("erasure-partial", French);
+        for said in [
+            "fait droit en partie",
+            "le contenu de 34 enregistrements a été détruit",
+            "La destruction de 7 enregistrements est décidée et aura lieu <strong>au plus tôt le 26 novembre 2026",
+            "La conservation de 3 enregistrements reste nécessaire",
+            "point e), du RGPD",
+        ] {
+            assert!(part.contains(said), "{said}: {part}");
+        }
+        let held = letter("erasure-held", French);
+        assert!(held.contains("ne pouvons y faire droit pour l’instant") && !held.contains("détruit."), "{held}");
+        assert!(!held.contains("a été détruit"), "nothing was: {held}");
+    }
+
+    #[test]
+    fn a_rectification_shows_each_statement_and_claims_no_correction_that_was_not_made() {
+        let two = letter("rectification-granted", French);
+        assert_eq!(two.matches("la déclaration suivante, signée,").count(), 2, "one paragraph each: {two}");
+        assert!(two.contains("corrigée pour l’avenir"), "a link was changed: {two}");
+        let one = letter("rectification-attached", French);
+        assert!(!one.contains("corrigée pour l’avenir"), "none was: {one}");
+        assert!(one.contains("seront informés"), "not told yet: {one}");
+        assert!(!one.contains("communiquées à aucun"), "{one}");
+    }
+
+    #[test]
+    fn a_receipt_after_the_term_promises_no_day_that_is_past() {
+        let late = letter("receipt-late", French);
+        assert!(late.contains("s’est achevé le 20 octobre 2026") && !late.contains("avant cette date"), "{late}");
+    }
+
+    #[test]
+    fn reasons_are_sentences_whatever_was_typed() {
+        for (typed, set) in
+            [("the twelfth", "The twelfth."), ("École.", "École."), (" ", ""), ("émis à tort", "Émis à tort.")]
+        {
+            assert_eq!(sentence(typed), set);
+        }
     }
 }

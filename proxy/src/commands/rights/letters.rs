@@ -1,21 +1,29 @@
 //! Letters to who asks, written when something is done: as HTML to read and PDF to send, in their language.
 
-use super::super::Wrong;
+use super::super::log::bring_up_to_date;
+use super::super::{Wrong, runtime};
 use super::Office;
+use super::concerned::visit;
+use crate::access;
 use crate::legal::document::Document;
-use crate::legal::letters::answer::{Answer, Decision, Outcome};
+use crate::legal::letters::answer::{Answer, Attached, Decision, Outcome, Rest};
 use crate::legal::letters::{
     Correspondence, Extension, Ground, Lifting, Portability, Receipt, Refusal, Right as Asked,
 };
 use crate::legal::parties::{Organisation, Person};
 use crate::legal::{html, pdf};
 use crate::pages::Language;
-use jiff::Timestamp;
+use crate::rights::today;
 use jiff::civil::Date;
-use logstore::deadline;
-use logstore::ledger::Entry;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use logstore::hold::Holds;
+use logstore::ledger::{self, Entry, Ledger};
+use logstore::people::{Event, Mark};
 use logstore::requests::{End, Identity, Request, Right, Unfollowed};
-use logstore::statements::{Says, Statement, Statements};
+use logstore::statements::{Concerns, Says, Statement, Statements};
+use logstore::{Search, deadline};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -101,10 +109,16 @@ fn document(
             Lifting { to, since: *since, on: *on, reasons: reasons.clone() }.letter(language)
         }
         Letter::Answer => match request.opening.right {
-            Right::Access => return Ok(None),
+            Right::Access => match &request.end {
+                Some(End::Answered { not_done: Some(reasons), .. }) => {
+                    let outcome = Outcome::Refused { reasons: reasons.clone() };
+                    Answer { to, decision: Decision::Access, outcome }.letter(language)
+                }
+                _ => return Ok(None),
+            },
             Right::Portability => Portability { to }.letter(language),
             _ => {
-                let (decision, outcome) = outcome(&office.statements()?, request, &office.config.time_zone);
+                let (decision, outcome) = outcome(office, request)?;
                 Answer { to, decision, outcome }.letter(language)
             }
         },
@@ -156,34 +170,92 @@ pub(super) fn answering<'s>(statements: &'s Statements, request: &Request) -> Ve
 }
 
 /// What was asked for, and what the statements say became of it.
-fn outcome(statements: &Statements, request: &Request, zone: &jiff::tz::TimeZone) -> (Decision, Outcome) {
-    let of = answering(statements, request);
-    let texts: Vec<&str> = of.iter().map(|entry| entry.what.text.as_str()).collect();
+fn outcome(office: &Office, request: &Request) -> Result<(Decision, Outcome), Wrong> {
+    let (statements, zone) = (office.statements()?, &office.config.time_zone);
+    let of = answering(&statements, request);
+    let day = |at| Timestamp::from_microsecond(at).unwrap_or_default().to_zoned_datetime(zone.clone()).date();
     let decision = match request.opening.right {
-        Right::Erasure => Decision::Erasure,
+        Right::Erasure => Decision::Erasure(rest(office, &statements, &of)?),
         Right::Restriction => Decision::Restriction,
         Right::Objection => Decision::Objection,
-        _ => Decision::Rectification { statement: texts.join(" ") },
+        _ => Decision::Rectification {
+            attached: of
+                .iter()
+                .map(|entry| Attached { on: day(entry.at), records: entry.what.records, text: entry.what.text.clone() })
+                .collect(),
+            corrected: is_corrected(office, request)?,
+        },
     };
     if let Some(End::Answered { not_done: Some(reasons), .. }) = &request.end {
-        return (decision, Outcome::Refused { reasons: reasons.clone() });
+        return Ok((decision, Outcome::Refused { reasons: reasons.clone() }));
     }
     let after = || of.iter().flat_map(|entry| statements.after(entry.number));
-    if request.opening.right == Right::Objection
-        && let Some(decided) = after().find(|after| matches!(after.what.says, Says::Decided { upheld: false, .. }))
-    {
-        return (decision, Outcome::Refused { reasons: decided.what.text.clone() });
+    let decided = after().find(|after| matches!(after.what.says, Says::Decided { .. }));
+    if let Some(decided) = decided.filter(|after| matches!(after.what.says, Says::Decided { upheld: false, .. })) {
+        return Ok((decision, Outcome::Refused { reasons: decided.what.text.clone() }));
     }
     let told = after().filter_map(|after| match &after.what.says {
         Says::Told { recipient, .. } => Some(recipient.clone()),
         _ => None,
     });
-    let since = of.first().map_or(request.opening.received, |entry| {
-        Timestamp::from_microsecond(entry.at).unwrap_or_default().to_zoned_datetime(zone.clone()).date()
-    });
+    let untold: BTreeSet<String> = of.iter().flat_map(|entry| statements.untold(entry)).map(str::to_owned).collect();
+    // Who is masked is so from the decision on.
+    let since = decided.or(of.first().copied()).map_or(request.opening.received, |entry| day(entry.at));
     let records = of.iter().map(|entry| match entry.what.says {
         Says::Erasure { .. } => statements.erased(entry.number).values().sum(),
         _ => entry.what.records,
     });
-    (decision, Outcome::Granted { since, records: records.sum(), told: told.collect() })
+    let (records, told) = (records.sum(), told.collect());
+    Ok((decision, Outcome::Granted { since, records, told, untold: untold.into_iter().collect() }))
+}
+
+/// What of these erasures is still there. Of a judicial hold nothing is said: what it keeps waits like the rest.
+fn rest(office: &Office, statements: &Statements, of: &[&Entry<Statement>]) -> Result<Rest, Wrong> {
+    let pending: Vec<&Concerns> = of
+        .iter()
+        .filter(|entry| statements.is_restricting(entry))
+        .filter_map(|entry| entry.what.says.concerns())
+        .collect();
+    let mut rest = Rest { from: today(&office.config.time_zone).saturating_add(1.day()), ..Rest::default() };
+    if pending.is_empty() {
+        return Ok(rest);
+    }
+    let holds = Holds::read(&office.dir(), &office.keys).map_err(Wrong::because)?;
+    let people = access::people(&office.config)?;
+    let runtime = runtime()?;
+    bring_up_to_date(&office.config, &runtime)?;
+    visit(office, &runtime, &Search::default(), |record| {
+        if !pending.iter().any(|concerns| concerns.covers(record)) {
+            return;
+        }
+        match holds.restricts(record, &people) {
+            Some(_) => rest.held += 1,
+            None => {
+                rest.waiting += 1;
+                let filed = Timestamp::from_microsecond(record.opened_at).unwrap_or_default();
+                let sealed = TimeZone::UTC.to_datetime(filed).date().saturating_add(1.day());
+                rest.from = rest.from.max(sealed);
+            }
+        }
+    })?;
+    Ok(rest)
+}
+
+/// Whether an account or an address of who asked was linked or unlinked since they did.
+fn is_corrected(office: &Office, request: &Request) -> Result<bool, Wrong> {
+    let Some(account) = &request.opening.user else { return Ok(false) };
+    let people = access::people(&office.config)?;
+    let entries = ledger::read::<Event>(&office.dir(), &office.keys, Ledger::People).map_err(Wrong::because)?;
+    let is_theirs = |event: &Event| match event {
+        Event::Linked { person, mark, .. } => {
+            people.same_person(account, person)
+                || matches!(mark, Mark::Account(name) if people.same_person(account, name))
+        }
+        _ => false,
+    };
+    let changed = |entry: &&Entry<Event>| entry.at >= request.opened_at;
+    Ok(entries.iter().filter(changed).any(|entry| match &entry.what {
+        Event::Unlinked { link, .. } => entries.iter().any(|made| made.number == *link && is_theirs(&made.what)),
+        event => is_theirs(event),
+    }))
 }
