@@ -30,14 +30,17 @@ pub(super) async fn newest(
 ) -> Result<Found, SearchError> {
     let query = Search { newest_first: true, ..filter.search.clone() };
     let mut found = Found::default();
+    let some_restrict = statements.all().iter().any(|entry| statements.is_restricting(entry));
     let visited = logstore::visit(register, keys, &query, |record| {
         if matches(filter, &record, pseudonyms) {
             match statements.restricts(&record) {
                 Some(_) => found.restricted += 1,
-                None => found.records.push(record),
+                None if found.records.len() < limit => found.records.push(record),
+                None => {}
             }
         }
-        if found.records.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        // How many are restricted is counted to the end, whatever is shown.
+        if found.records.len() < limit || some_restrict { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     found.unread = visited.await?;
     found.records.reverse();

@@ -79,11 +79,13 @@ pub(super) fn opening<'o>(config: &'o Config, asked: &'o Search) -> Result<Opene
     let Some(actor) = access::enter(config, &asked.acting, &[Role::Investigator], "log search")? else {
         return Ok(Opened::Refused);
     };
-    if actor.is_alone() {
-        return Ok(Opened::Yes(Box::new(Opening { purpose: code, reason, actor, by_scope: None })));
-    }
-    let found = match shut(config, code) {
+    // The charter's steps bind whoever acts alone as well.
+    let why = shut(config, code).filter(|_| !actor.is_alone() || code == Purpose::Charter.code());
+    let found = match why {
         Some(why) => Err(why),
+        None if actor.is_alone() => {
+            return Ok(Opened::Yes(Box::new(Opening { purpose: code, reason, actor, by_scope: None })));
+        }
         None => by_scope(config, &actor, code, asked)?,
     };
     match found {
