@@ -186,6 +186,10 @@ fn what_is_no_request_is_refused_and_says_why_law_9_register() {
         let opened = open(&gate, &["--right", "access", "--who", good]);
         assert_eq!(opened["who"], good, "a request is one whoever asks: also when nothing is recorded of them");
     }
+    for (user, known) in [("a.martn", false), ("A.Martin", true)] {
+        let opened = gate.octroi(&[&base[..], &["--user", user]].concat());
+        assert_eq!(!said(&opened).contains("ever bore the name"), known, "a slip of the pen is said: {user}");
+    }
     let list = gate.say(&["requests", "list"]);
     assert!(list.contains("=cmd|' /C calc'!A0"), "{list}");
     assert!(refused(&gate, &["requests", "show", "gone"], 1).contains("no request has the reference"));

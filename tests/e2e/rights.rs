@@ -74,6 +74,12 @@ fn an_answer_says_what_was_done_or_why_not_law_10() {
     for part in ["fait droit", "shared computer", "1 enregistrement", "Infogérance"] {
         assert!(told.contains(part), "{part}: {told}");
     }
+    asked("rectification", "R-5");
+    gate.say(&["rectify", "--id", "1", "--text", "t", "--reference", "R-5", "--recipient", "Infogérance"]);
+    gate.say(&close("R-5"));
+    let told = letter(&gate, "R-5-answer");
+    assert!(told.contains("en seront informés") && !told.contains("communiquées à aucun"), "not told yet: {told}");
+    assert!(!told.contains("corrigée pour l’avenir"), "nothing was: {told}");
     asked("rectification", "R-2");
     gate.say(&[&close("R-2")[..], &["--not-done", "the badge readers say otherwise"]].concat());
     let told = letter(&gate, "R-2-answer");
@@ -84,7 +90,7 @@ fn an_answer_says_what_was_done_or_why_not_law_10() {
     let decide = [
         "object",
         "decide",
-        "3",
+        "4",
         "--compelling",
         "--told",
         &days_ago(0),
@@ -101,7 +107,7 @@ fn an_answer_says_what_was_done_or_why_not_law_10() {
     gate.say(&[
         "restrict",
         "notice",
-        "5",
+        "6",
         "--on",
         &days_ago(-7),
         "--reason",
@@ -114,6 +120,8 @@ fn an_answer_says_what_was_done_or_why_not_law_10() {
         told.contains("sera levée le") && told.contains("the claim is settled"),
         "told before it is lifted: {told}"
     );
+    let lift = ["restrict", "lift", "6", "--told", &days_ago(0), "--text", "settled", "--reference", "R-4"];
+    assert!(refused(&gate, &lift, 1).contains(&format!("stands until {}", days_ago(-7))), "not before the day it says");
     gate.say(&close("R-4"));
 }
 
@@ -364,17 +372,48 @@ fn a_running_gate_erases_what_is_sealed_and_says_of_the_rest_when_law_10_erasure
     assert!(gate.say(&["doctor", "rights"]).contains("attendent que leurs journées soient scellées"));
 }
 
+/// A register of three sealed days in which a.martin and p.dupont made a visit each, a day.
+fn of_two() -> Gate {
+    let gate = Setup::new().prepare();
+    let both = |age| {
+        let visit = line(age, "h.test", "/");
+        format!("{visit}{}", visit.replace("a.martin", "p.dupont"))
+    };
+    bring(&gate, &[5, 4, 3].map(both).concat());
+    gate
+}
+
+#[test]
+fn nobody_alone_opens_names_for_the_charter_before_its_steps_law_8() {
+    let gate = register(1);
+    let search = ["log", "search", "--reason", "x", "--purpose"];
+    let no = refused(&gate, &[&search[..], &["charter"]].concat(), 1);
+    assert!(no.contains("cse_consulted and persons_informed") && !no.contains("a.martin"), "{no}");
+    let trail = gate.say(&["audit", "--act", "search refused", "--format", "csv"]);
+    assert!(trail.contains("charter"), "that it was asked for is kept: {trail}");
+    gate.say(&[&search[..], &["security"]].concat());
+}
+
+#[test]
+fn how_many_are_restricted_is_counted_whatever_is_shown_law_10_restriction() {
+    let gate = of_two();
+    let said = ["--ground", "claim", "--text", "x", "--reference", "r"];
+    gate.say(&[&["restrict", "add", "--user", "a.martin"], &said[..]].concat());
+    for limit in ["1", "2", "100"] {
+        let (_, told) = search(&gate, &["--limit", limit]);
+        assert!(told.contains("3 records are restricted"), "--limit {limit}: {told}");
+    }
+}
+
 #[test]
 fn a_request_reaches_the_records_of_who_made_it_alone_law_10() {
-    let gate = register(3);
-    let other = [5, 4].map(|age| line(age, "other.test", "/").replace("a.martin", "p.dupont")).concat();
-    bring(&gate, &other);
+    let gate = of_two();
     for right in ["rectification", "restriction", "objection", "erasure"] {
         open(&gate, &["--right", right, "--user", "a.martin", "--identity", "known", "--reference", right]);
     }
     let (from, to) = (days_ago(6), days_ago(1));
     let whole = ["--user", "p.dupont", "--from", &from, "--to", &to, "--text", "x"];
-    let by_number = ["--id", "1", "--id", "5", "--text", "x"];
+    let by_number = ["--id", "1", "--id", "2", "--text", "x"];
     let acts: [(&[&str], &str); 4] = [
         (&["rectify"], "rectification"),
         (&["restrict", "add", "--ground", "claim"], "restriction"),
@@ -396,12 +435,12 @@ fn a_request_reaches_the_records_of_who_made_it_alone_law_10() {
     let held = |about: &[&str], code| refused(&gate, &[&hold[..], &days, about].concat(), code);
     assert!(held(&["--user", "p.dupont"], 1).contains("is another person's"));
     assert!(held(&["--host", "other.test"], 1).contains("is another person's"), "a host is everybody's");
-    assert_eq!(search(&gate, &OPEN).0.len(), 5, "nothing was written");
+    assert_eq!(search(&gate, &OPEN).0.len(), 6, "nothing was written");
     let theirs = ["--user", "A.MARTIN", "--from", &from, "--to", &to, "--text", "x", "--reference", "erasure"];
     let erase = [&["erase", "add", "--ground", "unlawful"], &theirs[..]].concat();
     let asked = refused(&gate, &erase, 1);
     assert!(asked.contains("this erases 3 records") && asked.contains("--yes"), "said, and asked: {asked}");
     gate.say(&[&erase[..], &["--yes"]].concat());
-    assert_eq!(search(&gate, &OPEN).0.len(), 2);
+    assert_eq!(search(&gate, &OPEN).0.len(), 3);
     gate.say(&[&hold[..], &days, &["--user", "a.martin"]].concat());
 }

@@ -45,11 +45,11 @@ pub(crate) enum Requests {
     Identify {
         /// Its reference
         reference: String,
-        /// How it was checked
+        /// How it was checked: session, mailbox, known, mandate, papers
         #[arg(long, value_name = "HOW", value_parser = identity)]
         how: Identity,
         /// When the papers were deleted
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = day)]
         papers_deleted: Option<Date>,
         /// Who acts.
         #[command(flatten)]
@@ -73,11 +73,11 @@ pub(crate) enum Requests {
     Close {
         /// Its reference
         reference: String,
-        /// How the answer was handed over
+        /// How the answer was handed over: in-hand, encrypted
         #[arg(long, value_name = "HOW", value_parser = delivery)]
         delivery: Delivery,
         /// When it was answered [default: today]
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = day)]
         answered: Option<Date>,
         /// Why what was asked for was not done, as the letter says it; left out, the statements that bear its reference say what was
         #[arg(long, value_name = "TEXT", value_parser = text)]
@@ -96,14 +96,14 @@ pub(crate) enum Requests {
     Refuse {
         /// Its reference
         reference: String,
-        /// What it is
+        /// What it is: unfounded, excessive
         #[arg(long, value_parser = unfollowed)]
         ground: Unfollowed,
         /// Why, as the letter says it: it is for the company to prove
         #[arg(long, value_name = "TEXT", value_parser = text)]
         reason: String,
         /// When it was answered [default: today]
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = day)]
         answered: Option<Date>,
         /// Where the letter goes.
         #[command(flatten)]
@@ -142,7 +142,7 @@ pub(crate) struct Open {
     #[arg(long, value_name = "TEXT", value_parser = name)]
     pub(crate) channel: String,
     /// The day it was received, by whomever in the company [default: today]
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = day)]
     pub(crate) received: Option<Date>,
     /// Its reference [default: one is made, DD-2026-0001]
     #[arg(long)]
@@ -264,7 +264,7 @@ pub(crate) enum Restrict {
         /// The number of the restriction
         number: u64,
         /// When it will be lifted
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = day)]
         on: Date,
         /// Why, as the letter says it
         #[arg(long, value_name = "TEXT", value_parser = text)]
@@ -281,7 +281,7 @@ pub(crate) enum Restrict {
         /// The number of the restriction
         number: u64,
         /// When the person was told that it would be lifted
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = day)]
         told: Date,
         /// Why it is lifted.
         #[command(flatten)]
@@ -300,7 +300,7 @@ pub(crate) enum Restrict {
         #[arg(long, value_name = "TEXT", value_parser = text)]
         reason: String,
         /// When the person agreed to it: then who may open names may read them too
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = day)]
         consented: Option<Date>,
         /// How to answer.
         #[command(flatten)]
@@ -338,7 +338,7 @@ pub(crate) enum Object {
         #[arg(long)]
         compelling: bool,
         /// When the person was told
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = day)]
         told: Date,
         /// What was decided, and why.
         #[command(flatten)]
@@ -394,7 +394,7 @@ pub(crate) enum Statements {
         #[arg(long, value_name = "NAME", value_parser = name)]
         recipient: String,
         /// When [default: today]
-        #[arg(long, value_name = "DATE")]
+        #[arg(long, value_name = "DATE", value_parser = day)]
         on: Option<Date>,
         /// Who acts.
         #[command(flatten)]
@@ -433,6 +433,10 @@ fn text(text: &str) -> Result<String, String> {
 fn one_of<T: std::str::FromStr + Copy>(word: &str, all: &[T], said: impl Fn(T) -> &'static str) -> Result<T, String> {
     let known = || all.iter().map(|one| said(*one)).collect::<Vec<_>>().join(", ");
     word.parse().map_err(|_| format!("expected one of: {}", known()))
+}
+
+fn day(text: &str) -> Result<Date, String> {
+    text.parse().map_err(|_| "write the day as YYYY-MM-DD, such as 2026-11-20".to_owned())
 }
 
 fn right(word: &str) -> Result<Right, String> {
@@ -479,6 +483,14 @@ mod tests {
             assert!(name(wrong).is_err(), "{wrong:?}");
         }
         assert_eq!(text(&"x".repeat(300)).map(|text| text.len()), Ok(300));
+    }
+
+    #[test]
+    fn a_day_that_is_written_otherwise_is_told_how() {
+        for wrong in ["20/11/2026", "2026-02-30", ""] {
+            assert!(day(wrong).is_err_and(|why| why.contains("YYYY-MM-DD")), "{wrong}");
+        }
+        assert_eq!(day("2026-11-20").map(|day| day.to_string()).as_deref(), Ok("2026-11-20"));
     }
 
     #[test]

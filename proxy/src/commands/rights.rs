@@ -25,6 +25,7 @@ use crate::rights::today;
 use concerned::{Concerned, concerned};
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use logstore::Keys;
 use logstore::ledger::Entry;
 use logstore::people::Role;
@@ -207,7 +208,8 @@ pub(crate) fn object(path: Option<&Path>, command: &Object) -> Result<Answer, Wr
             };
             list(
                 &office,
-                &of.map(|entry| Line::of(entry, state(entry), Vec::new())).collect::<Vec<_>>(),
+                &of.map(|entry| Line::of(entry, state(entry), Vec::new(), &office.config.time_zone))
+                    .collect::<Vec<_>>(),
                 listing.output.json,
             )?;
         }
@@ -232,7 +234,7 @@ pub(crate) fn statements(path: Option<&Path>, command: &Asked) -> Result<Answer,
             };
             let line = |entry| {
                 let untold = statements.untold(entry).into_iter().map(str::to_owned).collect();
-                Line::of(entry, &state(entry), untold)
+                Line::of(entry, &state(entry), untold, &office.config.time_zone)
             };
             list(&office, &statements.all().iter().map(line).collect::<Vec<_>>(), listing.output.json)?;
         }
@@ -253,6 +255,9 @@ pub(crate) fn statements(path: Option<&Path>, command: &Asked) -> Result<Answer,
 struct Line {
     number: u64,
     at: String,
+    /// The day it was made on, in the organisation's zone.
+    #[serde(skip)]
+    day: String,
     kind: &'static str,
     state: String,
     who: String,
@@ -264,15 +269,16 @@ struct Line {
 }
 
 impl Line {
-    fn of(entry: &Entry<Statement>, state: &str, untold: Vec<String>) -> Line {
+    fn of(entry: &Entry<Statement>, state: &str, untold: Vec<String>, zone: &TimeZone) -> Line {
         Line {
             number: entry.number,
             at: instant(entry.at),
+            day: local(entry.at, zone).get(..10).unwrap_or_default().to_owned(),
             kind: entry.what.says.kind(),
             state: state.to_owned(),
             who: entry.who.clone(),
             reference: entry.what.reference.clone(),
-            concerns: entry.what.says.concerns().map(described),
+            concerns: entry.what.says.concerns().map(|concerns| described(concerns, zone)),
             text: entry.what.text.clone(),
             untold,
         }
@@ -290,7 +296,7 @@ fn list(office: &Office, lines: &[Line], json: bool) -> Result<(), Wrong> {
         let untold = line.untold.iter().map(|name| format!(" (to be told: {name})")).collect::<String>();
         [
             line.number.to_string(),
-            line.at.get(..10).unwrap_or(&line.at).to_owned(),
+            line.day.clone(),
             line.kind.to_owned(),
             line.state.clone(),
             line.reference.clone(),
@@ -306,10 +312,16 @@ fn instant(at: i64) -> String {
     Timestamp::from_microsecond(at).map(|at| format!("{at:.0}")).unwrap_or_default()
 }
 
-/// In a few words: `record 7`, `account a.martin, 2026-11-01T00:00:00Z to …`.
-fn described(concerns: &Concerns) -> String {
+/// `2026-11-23 19:45:00+01:00`.
+fn local(at: i64, zone: &TimeZone) -> String {
+    let at = Timestamp::from_microsecond(at).unwrap_or_default().to_zoned_datetime(zone.clone());
+    at.strftime("%Y-%m-%d %H:%M:%S%:z").to_string()
+}
+
+/// In a few words: `record 7`, `account a.martin, 2026-11-01 00:00:00+01:00 to …`.
+fn described(concerns: &Concerns, zone: &TimeZone) -> String {
     let span = |Span { from, to }: &Span| {
-        let bound = |at: &Option<i64>| at.map_or_else(|| "…".to_owned(), instant);
+        let bound = |at: &Option<i64>| at.map_or_else(|| "…".to_owned(), |at| local(at, zone));
         if from.is_none() && to.is_none() { String::new() } else { format!(", {} to {}", bound(from), bound(to)) }
     };
     match concerns {

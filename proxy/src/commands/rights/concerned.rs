@@ -83,7 +83,9 @@ pub(super) fn concerned(
         asker.refuse(&foreign(others_records, count));
         return Ok(None);
     }
-    if count == 0 && !(bounds == Bounds::None && has_account(office, which)?) {
+    if count == 0
+        && !(bounds == Bounds::None && which.user.as_ref().map_or(Ok(false), |user| has_account(office, user))?)
+    {
         eprintln!("nothing found: no record in this register is concerned, and nothing is written");
         return Ok(None);
     }
@@ -133,9 +135,8 @@ fn count(
 }
 
 /// Whether the account is one of the gate's, which may have no record yet.
-fn has_account(office: &Office, which: &Which) -> Result<bool, Wrong> {
+pub(super) fn has_account(office: &Office, user: &str) -> Result<bool, Wrong> {
     use crate::accounts::file;
-    let Some(user) = &which.user else { return Ok(false) };
     let table = file::read(&file::path(&office.config.data_dir)).map_err(Wrong::because)?;
     Ok(table.accounts.contains_key(&user.to_lowercase()))
 }

@@ -49,7 +49,7 @@ pub(crate) fn erase(path: Option<&Path>, command: &Erase) -> Result<Answer, Wron
             let of = statements.all().iter().filter(|entry| matches!(entry.what.says, Says::Erasure { .. }));
             let line = |entry| {
                 let untold = statements.untold(entry).into_iter().map(str::to_owned).collect();
-                Line::of(entry, &state(&statements, entry), untold)
+                Line::of(entry, &state(&statements, entry), untold, &office.config.time_zone)
             };
             list(&office, &of.map(line).collect::<Vec<_>>(), listing.output.json)?;
             Ok(Answer::Done)

@@ -1,10 +1,12 @@
 //! `octroi requests`: who asked for what and when, until when it is to be answered, what came of it.
 
 use super::super::{Answer, Wrong, answer, answer_json, columns, plural, runtime};
+use super::concerned::{has_account, visit};
 use super::letters::{self, Letter};
 use super::{DESK, Office};
 use crate::access;
 use crate::cli::rights::{Open, Requests as Asked, Tongue};
+use crate::commands::log::bring_up_to_date;
 use crate::control::Request as ToGate;
 use crate::rights::{self, today};
 use jiff::civil::Date;
@@ -104,6 +106,11 @@ fn open(office: &Office, asked: &Open) -> Result<Answer, Wrong> {
         Err(no) => return refused(no),
     };
     note(office, &request, "opened")?;
+    if let Some(user) = &request.opening.user
+        && !is_known(office, user)?
+    {
+        eprintln!("note: no account and no record ever bore the name {user}: is it spelt so?");
+    }
     extract(office, &request)?;
     let receipt = letters::write(office, &Letter::Receipt, &request, &asked.letter.out)?;
     let standing = request.standing(today(&office.config.time_zone));
@@ -119,6 +126,21 @@ fn open(office: &Office, asked: &Open) -> Result<Answer, Wrong> {
         eprintln!("it is overdue already");
     }
     Ok(Answer::Done)
+}
+
+/// Whether an account, a link or a record ever bore a name.
+fn is_known(office: &Office, user: &str) -> Result<bool, Wrong> {
+    let people = access::people(&office.config)?;
+    let is_linked = people.links().iter().any(|link| people.same_person(&link.person, user));
+    if is_linked || people.roles(user).next().is_some() || has_account(office, user)? {
+        return Ok(true);
+    }
+    let runtime = runtime()?;
+    bring_up_to_date(&office.config, &runtime)?;
+    let query = Search { user: Some(user.to_owned()), any_case: true, ..Search::default() };
+    let mut found = false;
+    visit(office, &runtime, &query, |_| found = true)?;
+    Ok(found)
 }
 
 /// Takes out the person's records that would be purged before the answer is due; the purge itself never waits.

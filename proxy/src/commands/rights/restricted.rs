@@ -12,13 +12,16 @@ use crate::control::Request;
 use crate::shown::Shown;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use logstore::Search;
 use logstore::ledger::Entry;
 use logstore::people::Role;
 use logstore::requests::Requests;
 use logstore::statements::{Concerns, Says, Span, Statement};
+use logstore::{Search, audit};
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// The step of a request that writes to the person before a restriction is lifted, in the audit trail.
+const NOTICE: &str = "lifting announced";
 
 /// Keeps records from being shown, lets them be shown again, reads them.
 pub(crate) fn restrict(path: Option<&Path>, command: &Restrict) -> Result<Answer, Wrong> {
@@ -48,6 +51,11 @@ pub(crate) fn restrict(path: Option<&Path>, command: &Restrict) -> Result<Answer
         }
         Restrict::Lift { number, told, said, .. } => {
             let told = office.past("--told", *told)?;
+            let today = crate::rights::today(&office.config.time_zone);
+            if let Some(on) = announced(&office, *number)?.filter(|on| *on > today) {
+                eprintln!("restriction {number} stands until {on}: that is the day the person was told");
+                return Ok(Answer::No);
+            }
             if office.say(Says::Lifted { of: *number, told }, said, 0)?.is_none() {
                 return Ok(Answer::No);
             }
@@ -63,7 +71,7 @@ pub(crate) fn restrict(path: Option<&Path>, command: &Restrict) -> Result<Answer
             let state = |entry: &Entry<Statement>| if statements.is_restricting(entry) { "in force" } else { "lifted" };
             let line = |entry| {
                 let untold = statements.untold(entry).into_iter().map(str::to_owned).collect();
-                Line::of(entry, state(entry), untold)
+                Line::of(entry, state(entry), untold, &office.config.time_zone)
             };
             list(&office, &restricting.map(line).collect::<Vec<_>>(), listing.output.json)?;
         }
@@ -93,10 +101,29 @@ fn notice(office: &Office, number: u64, on: Date, reason: &str, folder: &Path) -
     let zone = office.config.time_zone.clone();
     let since = Timestamp::from_microsecond(entry.at).unwrap_or_default().to_zoned_datetime(zone).date();
     let letter = Letter::Lifting { since, on, reasons: reason.to_owned() };
-    if let Some(path) = letters::write(office, &letter, request, folder)? {
+    let written = letters::write(office, &letter, request, folder)?;
+    let scope = [
+        ("step", NOTICE.to_owned()),
+        ("number", number.to_string()),
+        ("on", on.to_string()),
+        ("reference", request.reference.clone()),
+    ];
+    office.note("request", scope, 1)?;
+    if let Some(path) = written {
         eprintln!("letter: {}; once it is sent, octroi restrict lift {number} --told DATE", path.display());
     }
     Ok(Answer::Done)
+}
+
+/// The day on which the person was last told that a restriction would be lifted, as the audit trail has it.
+fn announced(office: &Office, number: u64) -> Result<Option<Date>, Wrong> {
+    let acts = audit::read(&office.dir()).map_err(Wrong::because)?.acts;
+    let number = number.to_string();
+    let is_notice = |act: &&audit::Act| {
+        let has = |name: &str, value: &str| act.scope.get(name).is_some_and(|said| said == value);
+        act.act == "request" && has("step", NOTICE) && has("number", &number)
+    };
+    Ok(acts.iter().rev().find(is_notice).and_then(|act| act.scope.get("on")?.parse().ok()))
 }
 
 /// Shows the records that a statement keeps from being shown; the act is noted before anything is.
