@@ -16,7 +16,7 @@ mod records;
 mod verify;
 mod write;
 
-pub use verify::{Report, read, verify};
+pub use verify::{Report, is_locked, read, verify};
 pub use write::{Bundle, EntryWriter, Made, Options};
 
 use crate::error::words;

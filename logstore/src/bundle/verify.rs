@@ -23,6 +23,16 @@ use zip::ZipArchive;
 use zip::read::ZipFile;
 use zip::result::ZipError;
 
+/// Why an entry cannot be read without a password: nothing is proved of it, nor disproved.
+const NO_PASSWORD: &str = "it is hidden under a password, and none was given";
+/// Why it cannot be read with this one.
+const WRONG_PASSWORD: &str = "it is hidden under another password";
+
+/// Whether a finding says that the password was missing or wrong: the bundle may be as it was signed.
+pub fn is_locked(finding: &Finding) -> bool {
+    [NO_PASSWORD, WRONG_PASSWORD].contains(&finding.why.as_str())
+}
+
 /// Longest manifest that is read.
 const LONGEST_MANIFEST: u64 = 16 << 20;
 /// Longest record.
@@ -298,9 +308,9 @@ fn entry<'z>(
     let hidden = archive.by_index_raw(place).map_err(|error| unread(name, &error))?.encrypted();
     match (hidden, password) {
         (false, _) => archive.by_index(place).map_err(|error| unread(name, &error)),
-        (true, None) => finding(name, "it is hidden under a password, and none was given"),
+        (true, None) => finding(name, NO_PASSWORD),
         (true, Some(password)) => match archive.by_index_decrypt(place, password.as_bytes()) {
-            Err(ZipError::InvalidPassword) => finding(name, "it is hidden under another password"),
+            Err(ZipError::InvalidPassword) => finding(name, WRONG_PASSWORD),
             opened => opened.map_err(|error| unread(name, &error)),
         },
     }

@@ -37,6 +37,13 @@ pub(crate) struct Into {
     pub(crate) date: Option<Date>,
 }
 
+impl Into {
+    /// Whether it is hidden under a password.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.encrypt || self.password_file.is_some()
+    }
+}
+
 /// `octroi export subject`.
 #[derive(Debug, Args)]
 pub(crate) struct ExportSubject {

@@ -39,6 +39,10 @@ const PASSWORD_BYTES: usize = 1024;
 /// Shortest, in characters: nobody slows down whoever tries one on a file that they hold.
 const PASSWORD_CHARS: usize = 12;
 
+/// How whoever receives an encrypted bundle opens it; what many systems have by themselves doesn't know AES.
+const OPENED_BY: &str = "it is opened by 7-Zip, Keka or WinZip, with the password, which goes another way than the file; Info-ZIP's unzip \
+                         and the systems' own programs cannot";
+
 /// Runs one of the commands.
 pub(crate) fn export(path: Option<&Path>, command: &Export) -> Result<Answer, Wrong> {
     match command {

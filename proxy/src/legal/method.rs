@@ -44,13 +44,17 @@ pub(crate) fn statement(language: Language) -> String {
     )
 }
 
+/// The program that proves a bundle without this one; it goes into each.
+pub(crate) const PROGRAM: &str = include_str!("../../../tests/verify_bundle.py");
+
 /// How a bundle is proved with tools that every system has. Each command is run by a test as it stands here.
 pub(crate) fn verification(language: Language, file: &str, key: &str) -> String {
     let told = set(
         language,
         language.pick(
             "Vérifier ce dossier sans notre logiciel\n\n\
-             Il faut : unzip, sha256sum, openssl (3.0 ou plus récent), base64, sous Linux ou macOS.\n\n\
+             Il faut un système Linux avec unzip, sha256sum, openssl (3.0 ou plus récent) et base64 ; pour le point 4, Python 3 avec son \
+             module cryptography (sous Debian : python3-cryptography), sur tout système.\n\n\
              1. Le dossier entier. Les 121 derniers octets sont sa signature, qui porte sur l'empreinte de tous ceux qui précèdent. \
              La dernière commande doit répondre « Signature Verified Successfully ».\n\n{commands}\n\n\
              2. La clé. Comparez les 16 premiers chiffres de son empreinte, {key}, avec ceux que l'organisation a remis à un tiers \
@@ -58,19 +62,25 @@ pub(crate) fn verification(language: Language, file: &str, key: &str) -> String 
              3. Chaque fichier. manifest.json donne l'empreinte SHA-256 de chacun ; sha256sum la recalcule.\n\n\
              4. Chaque enregistrement. La feuille d'un enregistrement est SHA-256(0x00 ‖ sel ‖ forme canonique) ; proofs.jsonl donne, \
              journée par journée, les empreintes qui mènent des feuilles à la racine de l'arbre (RFC 9162), et seals.jsonl le sceau \
-             signé qui contient cette racine. Le document RECORDS.md d'Octroi, « Proofs » et « Bundles », le décrit octet par octet ; \
-             le programme tests/verify_bundle.py du même projet le fait, avec Python seul.",
+             signé qui contient cette racine. Le programme verify_bundle.py, joint à ce dossier et lisible par tous, refait tous ces calculs \
+             et ceux des points 1 et 3. Un dossier chiffré demande en outre --password suivi du mot de passe. La commande répond \
+             « all hold », ou dit ce qui ne va pas.\n\n{program}\n\n\
+             Le document docs/RECORDS.md, dans les sources publiques d'Octroi (« Proofs » et « Bundles »), décrit ces formes octet par \
+             octet.",
             "To verify this bundle without our software\n\n\
-             It takes: unzip, sha256sum, openssl (3.0 or later), base64, on Linux or macOS.\n\n\
+             It takes a Linux system with unzip, sha256sum, openssl (3.0 or later) and base64; for step 4, Python 3 with its module \
+             cryptography (on Debian: python3-cryptography), on any system.\n\n\
              1. The whole bundle. Its last 121 bytes are its signature, over the hash of all bytes before them. The last command must \
              answer \"Signature Verified Successfully\".\n\n{commands}\n\n\
              2. The key. Compare the first 16 digits of its hash, {key}, with those that the organisation has given to somebody else \
              (data protection officer, staff representatives, contractor).\n\n\
              3. Each file. manifest.json has the SHA-256 of each; sha256sum computes it again.\n\n\
              4. Each record. The leaf of a record is SHA-256(0x00 ‖ salt ‖ canonical form); proofs.jsonl has, day by day, the hashes \
-             that lead from leaves to the root of the tree (RFC 9162), and seals.jsonl the signed seal that holds this root. Octroi's \
-             RECORDS.md, \"Proofs\" and \"Bundles\", describes it byte by byte; tests/verify_bundle.py of the same project does it, \
-             with Python alone.",
+             that lead from leaves to the root of the tree (RFC 9162), and seals.jsonl the signed seal that holds this root. The \
+             program verify_bundle.py, which is in this bundle for everybody to read, does all of this again, and steps 1 and 3 too. \
+             An encrypted bundle takes --password and the password as well. The command answers \"all hold\", or says what \
+             doesn't.\n\n{program}\n\n\
+             docs/RECORDS.md in Octroi's public sources (\"Proofs\" and \"Bundles\") describes these forms byte by byte.",
         ),
     );
     // Commands are typed as they stand: nothing of them is set.
@@ -83,7 +93,8 @@ pub(crate) fn verification(language: Language, file: &str, key: &str) -> String 
         "openssl pkeyutl -verify -pubin -inkey key.pem -rawin -in signed -sigfile signature".to_owned(),
     ];
     let commands = commands.map(|line| format!("    {line}")).join("\n");
-    format!("{}\n", told.replace("{commands}", &commands).replace("{key}", key))
+    let program = format!("    unzip -o {file} verify_bundle.py\n    python3 verify_bundle.py {file}");
+    format!("{}\n", told.replace("{commands}", &commands).replace("{program}", &program).replace("{key}", key))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ mod scope;
 use super::kept::Kept;
 use super::subject::{add_document, add_texts, head};
 use super::tally::Tally;
-use super::{Dated, DayByDay, REQUISITION, dated, file, language, options};
+use super::{Dated, DayByDay, OPENED_BY, REQUISITION, dated, file, language, options};
 use crate::access::{self, Actor};
 use crate::cli::export::ExportRequisition;
 use crate::commands::log::bring_up_to_date;
@@ -381,6 +381,9 @@ impl Order<'_> {
         }
         let records = plural(*records, "record", "records");
         eprintln!("{records} of {}, {proved} of them proved; SHA-256 {sha256}", plural(*days, "day", "days"));
+        if self.asked.into.is_encrypted() {
+            eprintln!("{OPENED_BY}");
+        }
         if tally.total == 0 {
             eprintln!("nothing lies in its scope: the signed statement says so (néant), and is the answer");
         }

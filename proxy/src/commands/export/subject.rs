@@ -8,7 +8,7 @@ use super::kept::Kept;
 use super::looks::{Looks, Trail};
 use super::person::{Seen, Theirs, Whose};
 use super::tally::Tally;
-use super::{Dated, DayByDay, SUBJECT, beside, dated, file, language, options};
+use super::{Dated, DayByDay, OPENED_BY, SUBJECT, beside, dated, file, language, options};
 use crate::access;
 use crate::accounts::file as accounts;
 use crate::cli::export::ExportSubject;
@@ -369,7 +369,7 @@ fn add_json(bundle: &mut Bundle<'_>, name: &str, value: &Value, language: Langua
     bundle.add_file(name, "application/json", what, &text).map_err(Wrong::because)
 }
 
-/// Adds method and verification, in both languages.
+/// Adds method and verification, in both languages, and the program that verifies.
 pub(super) fn add_texts(bundle: &mut Bundle<'_>, reference: &str, keys: &Keys) -> Result<(), Wrong> {
     let (file, key) = (format!("{reference}.zip"), keys.public().fingerprint());
     for language in [Language::French, Language::English] {
@@ -381,7 +381,10 @@ pub(super) fn add_texts(bundle: &mut Bundle<'_>, reference: &str, keys: &Keys) -
             bundle.add_file(&name, "text/plain; charset=utf-8", what, text.as_bytes()).map_err(Wrong::because)?;
         }
     }
-    Ok(())
+    let what = "Un programme qui vérifie ce dossier – A program that verifies this bundle";
+    bundle
+        .add_file("verify_bundle.py", "text/x-python; charset=utf-8", what, method::PROGRAM.as_bytes())
+        .map_err(Wrong::because)
 }
 
 /// Writes the bundle into the request that it answers: its hash, whose it is, where it lies.
@@ -418,6 +421,9 @@ fn tell(
     if withheld > 0 {
         let lines = plural(withheld, "line", "lines");
         eprintln!("{lines} of addresses that several people share withheld (RGPD art. 15(4))");
+    }
+    if asked.into.is_encrypted() {
+        eprintln!("{OPENED_BY}");
     }
     if !found.found() {
         eprintln!("nothing was found about this person: the bundle says so, and is the answer");

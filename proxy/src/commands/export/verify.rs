@@ -79,6 +79,17 @@ fn holds(asked: &VerifyBundle, report: &Report) -> Result<Answer, Wrong> {
 
 fn broken(asked: &VerifyBundle, finding: &Finding) -> Result<Answer, Wrong> {
     let Finding { what, why } = finding;
+    if bundle::is_locked(finding) {
+        let said = match asked.password_file.is_some() || asked.password_stdin {
+            true => "wrong password",
+            false => "it is hidden under a password: --password-file FILE, or --password-stdin",
+        };
+        if asked.output.json {
+            answer_json(&json!({ "holds": null, "what": what, "why": said }))?;
+        }
+        eprintln!("{}: {said}; what is in it was neither proved nor found wrong", asked.file.display());
+        return Ok(Answer::No);
+    }
     if asked.output.json {
         answer_json(&json!({ "holds": false, "what": what, "why": why }))?;
     }
