@@ -5,8 +5,8 @@ use super::letters::{Correspondence, Extension, Ground as Refused, Lifting, Port
 use super::parties::{Organisation, Person};
 use super::requisition::{Act, Clock, Counts as Found, HashedFile, Requisition, Scope};
 use super::subject::{
-    Action, Attributed, Beside, Charter, Counts, Detail, Ground, Hold, JoinedFile, Look, Masked, Processing, Purpose,
-    Record, Role, Searched, Stated, Store, SubjectFile,
+    Action, Attributed, Beside, Charter, Copies, Counts, Detail, Ground, Hold, JoinedFile, Look, Masked, Processing,
+    Purpose, Record, Role, Searched, Stated, Store, SubjectFile, Unfinished,
 };
 use crate::pages::Language;
 use jiff::civil::Date;
@@ -67,6 +67,7 @@ fn record(number: usize) -> Record {
         host: if masked { Err(Masked::Category) } else { Ok(host.into()) },
         category: category.filter(|_| !masked).map(|(fr, en)| text(fr, en)),
         action: if masked { Action::Allowed } else { action },
+        unfinished: (number % 31 == 12).then_some(Unfinished::Failed),
         client: "10.4.2.17".into(),
         bytes,
     }
@@ -133,6 +134,8 @@ pub(super) fn file() -> SubjectFile {
                 text("aide juridique", "legal aid"),
                 text("signalement d’alertes", "whistleblowing"),
             ],
+            copies: Copies::Names,
+            alone: false,
             masked_persons: true,
             retention_days: 365,
             retention_reason: Text::default(),
@@ -202,6 +205,8 @@ pub(super) fn nothing() -> SubjectFile {
         processing: Processing {
             purposes: vec![],
             masked_categories: vec![],
+            copies: Copies::None,
+            alone: true,
             masked_persons: false,
             processor: Stated::Unknown,
             hosting: Stated::Unknown,

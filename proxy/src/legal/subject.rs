@@ -120,6 +120,10 @@ pub(crate) struct Processing {
     pub(crate) fields: Vec<String>,
     /// Categories whose visits are recorded without saying where.
     pub(crate) masked_categories: Vec<Text>,
+    /// What leaves for the programs that watch the network.
+    pub(crate) copies: Copies,
+    /// Whether no role was given to anybody: then one person alone opens names.
+    pub(crate) alone: bool,
     /// Whether visits of protected persons are too.
     pub(crate) masked_persons: bool,
     /// How long records are kept, in days.
@@ -132,6 +136,17 @@ pub(crate) struct Processing {
     pub(crate) hosting: Stated<String>,
     /// Countries outside the European Union that data go to, with the safeguards.
     pub(crate) transfers: Stated<Text>,
+}
+
+/// Copies of records that leave for a system of logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Copies {
+    /// None do.
+    None,
+    /// Under pseudonyms.
+    Pseudonyms,
+    /// With accounts and addresses.
+    Names,
 }
 
 /// A value that can be unknown, known to be none, or known.
@@ -207,6 +222,17 @@ pub(crate) enum Action {
     Budgeted,
 }
 
+/// Why a connection that was let through was not answered whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// The site could not be reached, or did not answer.
+    Failed,
+    /// The browser left.
+    Abandoned,
+    /// The gate stopped.
+    Interrupted,
+}
+
 /// Why a destination is withheld.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Masked {
@@ -231,6 +257,8 @@ pub(crate) struct Record {
     pub(crate) category: Option<Text>,
     /// What was decided.
     pub(crate) action: Action,
+    /// What came between it and its end.
+    pub(crate) unfinished: Option<Unfinished>,
     /// The address of the machine.
     pub(crate) client: String,
     /// Bytes in both directions.

@@ -6,20 +6,21 @@ use super::looks::{Deed, Look};
 use super::person::Whose;
 use super::tally::{Tally, decided, destination};
 use crate::accounts::file::Table;
-use crate::config::{Config, Detail};
+use crate::config::{Config, Detail, Forward};
 use crate::legal::parties::{Organisation, Person};
 use crate::legal::subject::{
-    self, Attributed, Beside, Charter, Counts, JoinedFile, Processing, Purpose, Role, Searched, Store, SubjectFile,
+    self, Attributed, Beside, Charter, Copies, Counts, JoinedFile, Processing, Purpose, Role, Searched, Stated, Store,
+    SubjectFile, Unfinished,
 };
 use crate::pages::Language;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, ZonedDateTime};
-use logstore::Record;
 use logstore::fields::{Export, fields};
 use logstore::hold::{Ground, Hold};
 use logstore::people::{Period, Role as Held};
 use logstore::requests::Requests;
+use logstore::{Outcome, Record};
 use policy::Charter as Rules;
 use policy::verdict::Text;
 
@@ -49,7 +50,11 @@ const FILES: [(&str, &str, &str); 13] = [
     ("acts.json", "vos actes sur le registre", "your acts on the register"),
     ("other.json", "confirmations, exceptions, sessions, groupes", "acknowledgements, exceptions, sessions, groups"),
     ("method-fr.txt, method-en.txt", "la méthode et ses limites", "the method and its limits"),
-    ("verify-fr.txt, verify-en.txt", "la vérification, pas à pas", "verification, step by step"),
+    (
+        "verify-fr.txt, verify-en.txt, verify_bundle.py",
+        "la vérification, pas à pas, et le programme qui la fait",
+        "verification, step by step, and the program that does it",
+    ),
     ("proofs.jsonl, seals.jsonl", "les preuves et les sceaux signés", "proofs and signed seals"),
     ("manifest.json, key.pem", "l’inventaire et la clé publique", "the inventory and the public key"),
 ];
@@ -64,6 +69,8 @@ pub(super) struct Answer<'a> {
     pub(super) requests: &'a Requests,
     pub(super) language: Language,
     pub(super) answered: ZonedDateTime,
+    /// Whether one person alone opens names.
+    pub(super) alone: bool,
     /// The searched time.
     pub(super) period: Period,
     pub(super) tally: &'a Tally,
@@ -91,7 +98,7 @@ impl Answer<'_> {
             received: request.map_or(self.answered.date(), |request| request.opening.received),
             answered: self.answered.clone(),
             searched,
-            processing: processing(config, self.charter),
+            processing: processing(config, self.charter, self.alone),
             counts: self.counts(),
             records: self.tally.last.iter().rev().map(|found| record(found, self.charter, &config.time_zone)).collect(),
             beside: self.beside(),
@@ -206,14 +213,10 @@ pub(super) fn organisation(config: &Config) -> Organisation {
     }
 }
 
-fn processing(config: &Config, charter: &Rules) -> Processing {
+fn processing(config: &Config, charter: &Rules, alone: bool) -> Processing {
     let log = &config.log;
     let protected = PROTECTED.iter().map(|(_, fr, en)| Text { fr: (*fr).into(), en: (*en).into() });
     let reason = Text { fr: log.retention_reason.clone(), en: log.retention_reason.clone() };
-    let without = match log.detail {
-        Detail::Host => Some("path"),
-        Detail::Path | Detail::Url => None,
-    };
     let in_force = fields().iter().filter(|field| field.export.contains(&Export::Subject));
     Processing {
         purposes: log
@@ -226,14 +229,35 @@ fn processing(config: &Config, charter: &Rules) -> Processing {
             Detail::Path => subject::Detail::Path,
             Detail::Url => subject::Detail::Url,
         },
-        fields: in_force.map(|field| field.name.clone()).filter(|name| Some(name.as_str()) != without).collect(),
+        fields: in_force.map(|field| field.name.clone()).collect(),
         masked_categories: protected.chain(charter.masked_categories().into_iter().cloned()).collect(),
+        copies: copies(&log.forward),
+        alone,
         masked_persons: charter.masks_persons(),
         retention_days: log.retention_days.into(),
         retention_reason: reason,
         processor: config.legal.processor.clone(),
         hosting: config.legal.hosting.clone(),
         transfers: config.legal.transfers.clone().map(|text| Text { fr: text.clone(), en: text }),
+    }
+}
+
+/// What `[log.forward]` has leave the gate.
+fn copies(forward: &Forward) -> Copies {
+    match (forward.json || forward.syslog.is_some(), forward.names) {
+        (false, _) => Copies::None,
+        (true, false) => Copies::Pseudonyms,
+        (true, true) => Copies::Names,
+    }
+}
+
+/// Why it was not answered whole.
+fn unfinished(outcome: Option<Outcome>) -> Option<Unfinished> {
+    match outcome? {
+        Outcome::Failed => Some(Unfinished::Failed),
+        Outcome::Abandoned => Some(Unfinished::Abandoned),
+        Outcome::Interrupted => Some(Unfinished::Interrupted),
+        Outcome::Completed | Outcome::Refused | Outcome::Continued => None,
     }
 }
 
@@ -244,6 +268,7 @@ fn record(found: &Record, charter: &Rules, zone: &TimeZone) -> subject::Record {
         host: destination(found),
         category: found.category.as_ref().map(|category| labelled(charter, category)),
         action: decided(found.action),
+        unfinished: unfinished(found.outcome),
         client: found.client_ip.to_string(),
         bytes: found.bytes_sent.saturating_add(found.bytes_received),
     }

@@ -161,6 +161,7 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
         requests: &requests,
         language,
         answered: dated.answered.clone(),
+        alone: actor.is_alone(),
         period,
         tally: &tally,
         withheld,

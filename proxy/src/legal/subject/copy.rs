@@ -1,6 +1,6 @@
 //! What was found: in figures first, then the newest records, then everything else there is about the person.
 use super::report::{article, label, role_in_words};
-use super::{Action, Masked, Record, SHOWN, SubjectFile};
+use super::{Action, Masked, Record, SHOWN, SubjectFile, Unfinished};
 use crate::legal::document::{Bar, Chart, Column, Passage, Shape, Table};
 use crate::legal::wording;
 use crate::legal::write::Writer;
@@ -23,13 +23,23 @@ pub(super) fn summary(body: &mut Writer, file: &SubjectFile) {
         return;
     }
     let (from, to) = (wording::date(language, file.searched.from), wording::date(language, file.searched.to));
-    body.note(
-        "**{}** connexions vous concernant sont enregistrées pour la période du {} au {}. Elles sont toutes dans les fichiers joints ; \
-         ce rapport en présente le résumé et les plus récentes.",
-        "**{}** connections of yours are recorded for the period from {} to {}. All of them are in the enclosed files; this report sums \
-         them up and shows the newest.",
-        &[&total, &from, &to],
-    );
+    if file.counts.total > file.records.len().min(SHOWN) as u64 {
+        body.note(
+            "**{}** connexions vous concernant sont enregistrées pour la période du {} au {}. Elles sont toutes dans les fichiers \
+             joints ; ce rapport en présente le résumé et les plus récentes.",
+            "**{}** connections of yours are recorded for the period from {} to {}. All of them are in the enclosed files; this report \
+             sums them up and shows the newest.",
+            &[&total, &from, &to],
+        );
+    } else {
+        body.note(
+            "Connexions vous concernant enregistrées pour la période du {} au {} : **{}**. Elles sont toutes dans ce rapport et dans les \
+             fichiers joints.",
+            "Connections of yours recorded for the period from {} to {}: **{}**. All of them are in this report and in the enclosed \
+             files.",
+            &[&from, &to, &total],
+        );
+    }
     charts(body, file);
     if file.counts.masked > 0 {
         let masked = wording::count(
@@ -207,10 +217,22 @@ fn row(body: &Writer, record: &Record) -> Vec<String> {
         wording::stamp(body.language, &record.opened),
         host,
         label(body, record.category.as_ref()),
-        action_in_words(body, record.action),
+        decision(body, record),
         record.client.clone(),
         wording::bytes(body.language, record.bytes),
     ]
+}
+
+/// What was decided, and that nothing came of it.
+fn decision(body: &Writer, record: &Record) -> String {
+    let decided = action_in_words(body, record.action);
+    let (french, english) = match record.unfinished {
+        None => return decided,
+        Some(Unfinished::Failed) => ("{}, site non joint", "{}, site not reached"),
+        Some(Unfinished::Abandoned) => ("{}, abandonnée par le poste", "{}, abandoned by the machine"),
+        Some(Unfinished::Interrupted) => ("{}, interrompue", "{}, interrupted"),
+    };
+    body.words(french, english, &[&decided])
 }
 
 /// Everything else, in a table a kind; kinds of which there is nothing are named in one sentence.

@@ -39,7 +39,7 @@ const FIELDS: &[(&str, &str, &str)] = &[
         "name given when encryption began, if other than the site",
     ),
     ("masked", "raison pour laquelle le site n'est pas conservé", "why the site is not kept"),
-    ("path", "chemin de la page", "path of the page"),
+    ("path", "chemin de la page ; vide s'il n'est pas conservé", "path of the page; empty if it is not kept"),
     (
         "destination_ip",
         "adresse du serveur joint ; vide si elle n'est pas conservée",
@@ -135,7 +135,13 @@ pub(super) fn fields(body: &mut Writer, file: &SubjectFile) {
         let found = FIELDS.iter().find(|(field, _, _)| *field == name);
         found.map_or(wording::unknown(language).to_owned(), |(_, fr, en)| body.words(fr, en, &[]))
     };
-    let rows = file.processing.fields.iter().map(|name| vec![meaning(name), name.clone()]).collect();
+    let mut rows: Vec<_> = file.processing.fields.iter().map(|name| vec![meaning(name), name.clone()]).collect();
+    if !rows.is_empty() {
+        // No field of the register: files of an answer have it beside `opened_at`.
+        let local =
+            body.words("début de la connexion, en heure locale", "when the connection began, in local time", &[]);
+        rows.push(vec![local, "opened_at_local".to_owned()]);
+    }
     let columns = vec![
         Column::words(language.pick("Donnée", "Data")),
         Column::words(language.pick("Nom dans les fichiers", "Name in the files")),

@@ -1,7 +1,7 @@
 //! Sections 2 to 5 of the report: why data are processed, which, who receives them, and for how long they are kept.
 use super::letter::days;
 use super::report::article;
-use super::{Detail, Ground, Purpose, Stated, SubjectFile, glossary};
+use super::{Copies, Detail, Ground, Purpose, Stated, SubjectFile, glossary};
 use crate::legal::document::{Column, Passage, Table};
 use crate::legal::prose::Prose;
 use crate::legal::wording;
@@ -116,24 +116,56 @@ fn stated(body: &Writer, value: &Stated<String>, none: (&str, &str)) -> Prose {
     }
 }
 
+/// Who reaches the data, as it is.
+fn access(body: &mut Writer, alone: bool) {
+    match alone {
+        true => body.paragraph(
+            "Aucun rôle n'a été attribué à ce jour : la personne qui administre le serveur mandataire agit seule, sans l'accord d'une \
+             seconde personne. Lire des noms suppose une finalité déclarée, un motif et une période ; chaque consultation laisse une \
+             trace.",
+            "No role has been given to anybody so far: the person who looks after the proxy server acts alone, without the agreement of \
+             a second person. Reading names takes a declared purpose, a reason and a period; every look leaves a trace.",
+            &[],
+        ),
+        false => body.paragraph(
+            "Les données ne sont accessibles qu'aux personnes habilitées, chacune sous son propre compte et selon son rôle. Lire des \
+             noms suppose une finalité déclarée, un motif et une période ; chaque consultation laisse une trace.",
+            "The data can be reached by authorised people only, each under an account of their own and within their role. Reading \
+             names takes a declared purpose, a reason and a period; every look leaves a trace.",
+            &[],
+        ),
+    }
+}
+
+/// What a system of logs receives, if any does.
+fn copies(body: &Writer, copies: Copies) -> Option<Prose> {
+    match copies {
+        Copies::None => None,
+        Copies::Pseudonyms => Some(body.say(
+            "reçoit une copie des enregistrements au fil de l'eau, sous pseudonymes",
+            "receives a copy of records as they are written, under pseudonyms",
+            &[],
+        )),
+        Copies::Names => Some(body.say(
+            "reçoit une copie des enregistrements au fil de l'eau, avec les comptes et les adresses",
+            "receives a copy of records as they are written, with accounts and addresses",
+            &[],
+        )),
+    }
+}
+
 /// Section 4.
 pub(super) fn recipients(body: &mut Writer, file: &SubjectFile) {
     body.heading(2, "4. Destinataires et transferts hors de l'Union européenne", "4. Recipients and third countries");
     article(body, "gdpr-15-1-c");
-    body.paragraph(
-        "Les données ne sont accessibles qu'aux personnes habilitées, chacune sous son propre compte et selon son rôle. Lire des \
-         noms suppose une finalité déclarée, un motif et une période ; chaque consultation laisse une trace.",
-        "The data can be reached by authorised people only, each under an account of their own and within their role. Reading names \
-         takes a declared purpose, a reason and a period; every look leaves a trace.",
-        &[],
-    );
+    access(body, file.processing.alone);
     let transfers = match &file.processing.transfers {
         Stated::Unknown => Prose::plain(wording::unknown(body.language)),
         Stated::None => body.say("aucun", "none", &[]),
         Stated::Is(where_to) => Prose::plain(body.text(where_to)),
     };
     let inside = ("personne : l'organisation s'en charge elle-même", "nobody: the organisation does so itself");
-    body.definitions(vec![
+    let mut pairs = vec![
         (
             body.words("Au sein de l'organisation", "Within the organisation", &[]),
             body.say(
@@ -145,7 +177,14 @@ pub(super) fn recipients(body: &mut Writer, file: &SubjectFile) {
         (body.words("Sous-traitant", "Processor", &[]), stated(body, &file.processing.processor, inside)),
         (body.words("Hébergement", "Hosting", &[]), stated(body, &file.processing.hosting, ("dans les locaux de l'organisation", "on the organisation's premises"))),
         (body.words("Transferts hors de l'Union européenne", "Transfers outside the European Union", &[]), transfers),
-    ]);
+    ];
+    if let Some(copies) = copies(body, file.processing.copies) {
+        pairs.insert(
+            1,
+            (body.words("Système central de journaux (SIEM)", "Central system of logs (SIEM)", &[]), copies),
+        );
+    }
+    body.definitions(pairs);
     body.paragraph(
         "Sur demande, nous vous indiquons l'identité des destinataires auxquels vos données auraient été communiquées \
          ({cjeu-c-154-21}). Les autorités qui reçoivent des données dans le cadre d'une mission d'enquête prévue par la loi ne sont \

@@ -1,6 +1,6 @@
 //! The report: every item of art. 15 GDPR under its own heading, in the order of the article, a summary before them.
 use super::processing::{self, purpose_in_words};
-use super::{Role, Store, SubjectFile, copy, glossary};
+use super::{Copies, Role, Store, SubjectFile, copy, glossary};
 use crate::legal::document::{Column, Document, Passage, Table};
 use crate::legal::parties::remedies;
 use crate::legal::prose::Prose;
@@ -119,6 +119,16 @@ fn confirmation(body: &mut Writer, file: &SubjectFile) {
     body.paragraph("Emplacements dans lesquels la recherche a été faite :", "Places that were searched:", &[]);
     let stores = file.searched.stores.iter().map(|store| store_in_words(body, *store)).collect();
     body.list(stores);
+    if file.processing.copies != Copies::None {
+        let unknown = wording::unknown(language);
+        body.paragraph(
+            "Une copie des enregistrements est en outre transmise au système central de journaux (SIEM) de l'organisation, qui n'est pas \
+             compris dans cette recherche. Données vous concernant dans ce système, et durée de leur conservation : {}.",
+            "A copy of records also goes to the organisation's central system of logs (SIEM), which this search doesn't reach. Data about \
+             you in that system, and how long they are kept there: {}.",
+            &[unknown],
+        );
+    }
 }
 
 fn store_in_words(body: &Writer, store: Store) -> Prose {

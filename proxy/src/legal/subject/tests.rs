@@ -155,3 +155,27 @@ fn authorities_are_spoken_of_in_the_same_words_whatever_there_is() {
     assert!(same(&file).len() >= 3, "{:?}", same(&file));
     assert_eq!(same(&file), same(&nothing));
 }
+
+#[test]
+fn what_leaves_for_a_system_of_logs_and_who_acts_alone_are_said() {
+    let told = words(&report(&example::file(), French));
+    assert_eq!(told.matches("(SIEM)").count(), 2, "as a place that was not searched, and as a recipient");
+    assert!(told.contains("avec les comptes et les adresses") && told.contains("selon son rôle"));
+    let nothing = words(&report(&example::nothing(), French));
+    assert!(!nothing.contains("SIEM") && nothing.contains("agit seule") && !nothing.contains("selon son rôle"));
+    let mut hidden = example::file();
+    hidden.processing.copies = Copies::Pseudonyms;
+    assert!(words(&report(&hidden, English)).contains("under pseudonyms"));
+}
+
+#[test]
+fn a_visit_that_failed_does_not_look_like_one_that_took_place() {
+    let mut file = example::file();
+    file.records.truncate(2);
+    file.records[0].unfinished = Some(Unfinished::Failed);
+    file.counts.total = 2;
+    let told = words(&report(&file, French));
+    assert!(told.contains("autorisée, site non joint"), "{told}");
+    assert!(told.contains("toutes dans ce rapport") && !told.contains("les plus récentes"), "all are shown");
+    assert!(told.contains("opened_at_local"), "as the files have it");
+}
