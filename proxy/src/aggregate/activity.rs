@@ -17,6 +17,8 @@ pub(crate) struct Activity<'a> {
     /// The figures.
     #[serde(flatten)]
     pub(crate) aggregates: Aggregates<'a>,
+    /// How many times names were opened or answers made by one person alone, because no role is given to anybody.
+    pub(crate) alone: u64,
     /// Names opened by one person alone, in an emergency.
     pub(crate) break_glass: Vec<Event>,
     /// Records that the register has lost.
@@ -46,6 +48,8 @@ impl Activity<'_> {
     pub(crate) fn text(&self) -> String {
         let mut text = format!("{} {}", self.month, self.organisation).trim_end().to_owned() + "\n";
         text.push_str(&self.aggregates.text(SHOWN));
+        // Writing into a String does not fail.
+        let _ = writeln!(text, "names opened by one person alone, no role being given: {}", self.alone);
         for (title, events) in [
             ("names opened by one person alone (break-glass)", &self.break_glass),
             ("holes in the register", &self.holes),

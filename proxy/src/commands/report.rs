@@ -42,6 +42,7 @@ pub(crate) fn report(path: Option<&Path>, asked: &Report) -> Result<Answer, Wron
         month,
         organisation: &config.organisation.name,
         aggregates: Aggregates::of(&config, period, &statistics),
+        alone: acts.iter().filter(|act| is_alone(act)).count() as u64,
         break_glass: events(&acts, is_break_glass),
         holes: events(&acts, is_hole),
         late_purges: events(&acts, |act| kind(act) == Some("late purge")),
@@ -66,7 +67,9 @@ fn written(config: &Config, period: Period, activity: &Activity<'_>, dir: &Path)
     // Dated by the days it is about: the same figures give the same bytes.
     let midnight = config.time_zone.to_timestamp(period.last.to_datetime(jiff::civil::Time::midnight()));
     let issued = midnight.map_err(Wrong::because)?.to_zoned_datetime(config.time_zone.clone());
-    let document = legal::activity::report(language, activity, period, issued);
+    let charter = super::charter(config)?.charter;
+    let label = |category: &str| charter.label(category).and_then(|text| Some(language.words(text)?.text.to_owned()));
+    let document = legal::activity::report(language, activity, period, issued, &label);
     let name = format!("{}-{}", language.pick("rapport", "report"), activity.month);
     let pdf = legal::pdf::render(&document).map_err(Wrong::because)?;
     let page = legal::html::render(&document).into_bytes();
@@ -93,6 +96,13 @@ fn acts(config: &Config, period: Period) -> Result<Vec<Act>, Wrong> {
 
 fn kind(act: &Act) -> Option<&str> {
     act.scope.get("kind").map(String::as_str)
+}
+
+/// Names opened, or an answer made, by somebody who had no role for it: nobody has any. What is done for authorities is none of
+/// this report's.
+fn is_alone(act: &Act) -> bool {
+    let names = act.act == "search" && act.purpose.is_some() || act.act == crate::commands::export::SUBJECT;
+    names && !act.scope.contains_key("role") && !crate::access::is_restricted_act(act)
 }
 
 fn is_break_glass(act: &Act) -> bool {
@@ -138,6 +148,15 @@ mod tests {
             act("recovery", &[("damaged", "0"), ("torn_bytes", "0")], None),
             act("recovery", &[("damaged", "2"), ("torn_bytes", "70")], None),
         ];
+        let alone = |act: &Act| Some((act.act.clone(), is_alone(act)));
+        assert_eq!(alone(&acts[0]), Some(("search".to_owned(), false)), "under pseudonyms");
+        let mut named = acts[0].clone();
+        named.purpose = Some("security".into());
+        assert!(is_alone(&named), "no role stands beside it");
+        named.scope.insert("role".into(), "investigator".into());
+        assert!(!is_alone(&named));
+        named.scope.insert("role".into(), "judicial".into());
+        assert!(!is_alone(&named));
         let glass = events(&acts, is_break_glass);
         assert_eq!((glass.len(), glass[0].what.as_str(), glass[0].count), (1, "break-glass", 3));
         assert_eq!(glass[0].purpose.as_deref(), Some("security"));

@@ -16,12 +16,19 @@ use logstore::stats::{Figures, Row};
 const MOST: usize = 15;
 
 /// The report on a month. `issued` is the last day that it is about.
-pub(crate) fn report(language: Language, activity: &Activity<'_>, period: Period, issued: ZonedDateTime) -> Document {
+/// `label`: how the charter calls a category.
+pub(crate) fn report(
+    language: Language,
+    activity: &Activity<'_>,
+    period: Period,
+    issued: ZonedDateTime,
+    label: &dyn Fn(&str) -> Option<String>,
+) -> Document {
     let month = wording::month(language, period.first.year(), period.first.month());
     let title = language
         .pick(format!("Rapport d’activité de la passerelle, {month}"), format!("Activity of the gate, {month}"));
     let author = wording::stated(language, activity.organisation);
-    let mut writer = Writer { language, activity, passages: Vec::new() };
+    let mut writer = Writer { language, activity, label, passages: Vec::new() };
     writer.passages.push(Passage::Title { above: author.clone(), title: title.clone() });
     writer.opening(period);
     writer.figures();
@@ -41,6 +48,7 @@ pub(crate) fn report(language: Language, activity: &Activity<'_>, period: Period
 struct Writer<'a> {
     language: Language,
     activity: &'a Activity<'a>,
+    label: &'a dyn Fn(&str) -> Option<String>,
     passages: Vec<Passage>,
 }
 
@@ -114,6 +122,7 @@ impl Writer<'_> {
         self.days(&said.days);
         self.refused(&said.categories);
         self.heading(2, "En détail", "In detail");
+        let categories: Vec<Row> = said.categories.iter().map(|row| self.labelled(row)).collect();
         let by = |french, english| Heads { french, english };
         let tables = [
             (
@@ -132,7 +141,7 @@ impl Writer<'_> {
                 by("Par catégorie", "By category"),
                 by("Catégorie", "Category"),
                 by("aucune catégorie", "no category"),
-                &said.categories,
+                &categories,
             ),
             (
                 by("Par service", "By service"),
@@ -192,6 +201,7 @@ impl Writer<'_> {
 
     /// A bar for each category that something was turned back for.
     fn refused(&mut self, categories: &[Row]) {
+        let categories: Vec<Row> = categories.iter().map(|row| self.labelled(row)).collect();
         let told = categories.iter().filter(|row| row.blocked > 0 && row.name.is_some()).take(MOST);
         let bars: Vec<Bar> =
             told.map(|row| Bar { label: self.name(row, NONE), short: String::new(), value: row.blocked }).collect();
@@ -241,6 +251,12 @@ impl Writer<'_> {
         self.passages.push(Passage::Table(table));
     }
 
+    /// A row of a category, as the charter calls it.
+    fn labelled(&self, row: &Row) -> Row {
+        let name = row.name.as_ref().map(|name| (self.label)(name).unwrap_or_else(|| name.clone()));
+        Row { name, ..row.clone() }
+    }
+
     fn name(&self, row: &Row, none: Heads) -> String {
         match row.name.as_deref() {
             None if row.others => self.word("autres, réunis", "others, together"),
@@ -256,6 +272,16 @@ impl Writer<'_> {
     fn register(&mut self, zone: &ZonedDateTime) {
         self.heading(2, "Le registre", "The register");
         let activity = self.activity;
+        if activity.alone > 0 {
+            let times = self.number(activity.alone);
+            self.paragraph(
+                "Aucun rôle n'étant attribué, une personne seule a ouvert des noms ou établi une réponse sans l'accord d'une seconde : {} \
+                 fois.",
+                "As no role is given to anybody, one person alone opened names or made an answer without the agreement of a second one; \
+                 number of times: {}.",
+                &[&times],
+            );
+        }
         self.events(
             zone,
             "Noms ouverts par une personne seule",
@@ -289,7 +315,11 @@ impl Writer<'_> {
             let at = event.at.parse::<Timestamp>().map(|at| at.to_zoned_datetime(zone.time_zone().clone()));
             let at = at.map_or_else(|_| event.at.clone(), |at| wording::stamp(self.language, &at));
             let what = [Some(event.what.as_str()), event.purpose.as_deref()];
-            vec![at, what.into_iter().flatten().collect::<Vec<_>>().join(", "), self.number(event.count)]
+            let words = |word: &str| {
+                let known = ACTS.iter().find(|(known, ..)| *known == word);
+                known.map_or_else(|| word.to_owned(), |(_, french, english)| self.word(french, english))
+            };
+            vec![at, what.into_iter().flatten().map(words).collect::<Vec<_>>().join(", "), self.number(event.count)]
         };
         let table = Table {
             caption: self.word(french, english),
@@ -339,6 +369,13 @@ struct Heads {
 
 /// What stands for no name.
 const NONE: Heads = Heads { french: "aucune", english: "none" };
+
+/// Words of the audit trail, in words of people.
+const ACTS: [(&str, &str, &str); 3] = [
+    ("break-glass", "ouverture d'urgence", "emergency opening"),
+    ("security", "sécurité", "security"),
+    ("charter", "respect de la charte", "respect of the charter"),
+];
 
 /// Words of records, in words of people.
 const WORDS: [(&str, &str, &str); 9] = [

@@ -46,13 +46,15 @@ fn document(language: Language, statistics: &Statistics, events: &[Event]) -> Do
             threshold: 5,
             statistics,
         },
+        alone: events.len() as u64 * 4,
         break_glass: events.to_vec(),
         holes: Vec::new(),
         late_purges: Vec::new(),
         unread: &[],
     };
     let issued = "2026-11-30T00:00:00+01:00".parse::<Timestamp>().expect("an instant").to_zoned_datetime(zone);
-    report(language, &activity, period, issued)
+    let label = |category: &str| (category == "jeux").then(|| "Jeux d’argent".to_owned());
+    report(language, &activity, period, issued, &label)
 }
 
 #[test]
@@ -85,6 +87,10 @@ fn the_report_is_written_in_both_languages_and_the_same_each_time() {
             assert!(page.contains(words), "{words} is not in\n{page}");
         }
         assert!(!page.contains("<b>") && page.contains("service-3.example") && page.contains("25&nbsp;"), "{page}");
+        assert!(page.contains("Jeux d’argent") && !page.contains(">jeux<"), "a category by its label: {page}");
+        assert!(
+            !page.contains("break-glass") && page.contains(language.pick("une personne seule a", "one person alone"))
+        );
         assert!(!page.contains("service-20.example"), "what is beyond the table stands together");
         let bytes = pdf::render(&document).expect("a PDF");
         assert!(bytes.starts_with(b"%PDF-") && bytes == pdf::render(&document).expect("a PDF"));
