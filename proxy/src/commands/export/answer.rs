@@ -9,7 +9,7 @@ use crate::accounts::file::Table;
 use crate::config::{Config, Detail, Forward};
 use crate::legal::parties::{Organisation, Person};
 use crate::legal::subject::{
-    self, Attributed, Beside, Charter, Copies, Counts, JoinedFile, Processing, Purpose, Role, Searched, Stated, Store,
+    self, Attributed, Beside, Charter, Copies, Counts, JoinedFile, Processing, Purpose, Role, Searched, Store,
     SubjectFile, Unfinished,
 };
 use crate::pages::Language;
