@@ -4,6 +4,7 @@
 //! whose a record is, `tally` counts as records go by, `looks` reads the audit trail, `beside` and `answer` gather the rest. Nothing
 //! here knows of zip or SQL.
 
+mod admissible;
 mod answer;
 mod beside;
 mod instants;
