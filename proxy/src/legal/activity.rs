@@ -109,9 +109,10 @@ impl Writer<'_> {
                 )
             } else {
                 self.say(
-                    "Moins de cinq personnes ont utilisé la passerelle chaque semaine de ce mois : aucun chiffre n'est montré, parce que chacun \
-                     en dirait trop sur elles.",
-                    "Fewer than five people used the gate in each week of this month: no figure is shown, since each would say too much about them.",
+                    "Moins de cinq personnes ont utilisé la passerelle chaque semaine de ce mois : aucun chiffre n'est montré, \
+                     parce que chacun en dirait trop sur elles.",
+                    "Fewer than five people used the gate in each week of this month: no figure is shown, since each would say too \
+                     much about them.",
                     &[],
                 )
             };
