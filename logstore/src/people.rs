@@ -4,6 +4,14 @@
 //! A person is called by the account they have now. Names they had before, their `user@realm` and their sAMAccountName are
 //! linked to it, and so is an address that was theirs alone, each for its period.
 
+mod announced;
+mod names;
+mod role;
+
+pub use announced::{ANNOUNCED, Announced};
+pub use names::{NAME_CHARS, NotAName, name};
+pub use role::Role;
+
 use crate::approvals::Moment;
 use crate::keys::Keys;
 use crate::ledger::{self, Entry, Ledger, LedgerError};
@@ -12,84 +20,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
-
-/// Longest name of an account or a person, in characters.
-pub const NAME_CHARS: usize = 256;
-/// How long it is announced that an approver will be named although none is left to agree (µs): 72 hours.
-pub const ANNOUNCED: i64 = 72 * 3_600_000_000;
-
-/// What an account may do; what each may not is as much part of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Health, configuration, lists, certificates. No names.
-    Operator,
-    /// Charter, categories, exceptions. No names.
-    Policy,
-    /// Aggregated reports; no group below the threshold.
-    Statistics,
-    /// Asks for scopes and reads what they open. Approves nothing.
-    Investigator,
-    /// The second person: approves or refuses. Reads no names by it.
-    Approver,
-    /// The rights desk (RGPD art. 15 to 22). No scopes.
-    Rights,
-    /// The desk that answers requisitions. No scopes.
-    Judicial,
-    /// The audit trail, seals and certificates. No names in records.
-    Auditor,
-}
-
-impl Role {
-    /// Every role.
-    pub const ALL: [Role; 8] = [
-        Role::Operator,
-        Role::Policy,
-        Role::Statistics,
-        Role::Investigator,
-        Role::Approver,
-        Role::Rights,
-        Role::Judicial,
-        Role::Auditor,
-    ];
-
-    /// Its name, as it is typed and kept.
-    pub fn name(self) -> &'static str {
-        match self {
-            Role::Operator => "operator",
-            Role::Policy => "policy",
-            Role::Statistics => "statistics",
-            Role::Investigator => "investigator",
-            Role::Approver => "approver",
-            Role::Rights => "rights",
-            Role::Judicial => "judicial",
-            Role::Auditor => "auditor",
-        }
-    }
-
-    /// The role of that name.
-    pub fn of_name(name: &str) -> Option<Role> {
-        Role::ALL.into_iter().find(|role| role.name() == name)
-    }
-
-    /// Whether it opens names or decides on that. The first that is given ends the time in which one person acts alone; whoever
-    /// has it signs the undertaking first; giving it takes two persons once there is an approver.
-    pub fn bears_names(self) -> bool {
-        matches!(self, Role::Investigator | Role::Approver | Role::Rights | Role::Judicial)
-    }
-
-    /// Why nobody holds both roles: no one has both sides of an act of two persons in hand.
-    pub fn excludes(self, other: Role) -> Option<&'static str> {
-        match (self.min(other), self.max(other)) {
-            (Role::Investigator, Role::Approver) => Some("nobody asks for names and approves"),
-            (Role::Approver, Role::Rights | Role::Judicial) => Some("nobody approves what their own desk asks for"),
-            (Role::Investigator, Role::Rights) => {
-                Some("who says which accounts are whose decides how far a scope reaches, and asks for none")
-            }
-            _ => None,
-        }
-    }
-}
 
 /// From when to when something was so; open where nothing is said (UTC µs, the end not included).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,28 +133,6 @@ pub struct Given {
     pub approval: Option<u64>,
 }
 
-/// That an approver will be named without anybody to agree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Announced {
-    /// The account.
-    pub account: String,
-    /// When it was announced (UTC µs).
-    pub at: i64,
-    moment: Moment,
-}
-
-impl Announced {
-    /// How much is left of the time it is announced for (µs), whatever the clock says; nothing when it has passed.
-    pub fn left(&self, at: i64, now: &Moment) -> Option<i64> {
-        let by_clock = at.saturating_sub(self.at);
-        let since = match now.boot == self.moment.boot {
-            true => by_clock.min(now.running.saturating_sub(self.moment.running)),
-            false => by_clock,
-        };
-        Some(ANNOUNCED.saturating_sub(since.max(0))).filter(|left| *left > 0)
-    }
-}
-
 /// A signed undertaking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Undertaking {
@@ -272,36 +180,6 @@ pub struct People {
     had_approver: bool,
     /// Approvers who were named without anybody to agree, and when.
     recovered: BTreeMap<String, i64>,
-}
-
-/// A name that can be nobody's.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotAName {
-    /// There is none.
-    #[error("the name is empty")]
-    Empty,
-    /// It is too long.
-    #[error("the name has {0} characters, {NAME_CHARS} at most")]
-    TooLong(usize),
-    /// It holds something that is not seen, or turns the writing around.
-    #[error("the name holds the invisible character U+{:04X}: type it again without", u32::from(*.0))]
-    Invisible(char),
-}
-
-/// A name as it is typed, without blanks around it.
-pub fn name(text: &str) -> Result<String, NotAName> {
-    let text = text.trim();
-    let unseen = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
-    };
-    match (text.chars().count(), text.chars().find(|c| unseen(*c))) {
-        (0, _) => Err(NotAName::Empty),
-        (_, Some(c)) => Err(NotAName::Invisible(c)),
-        (long, None) if long > NAME_CHARS => Err(NotAName::TooLong(long)),
-        _ => Ok(text.to_owned()),
-    }
 }
 
 /// Reads the ledger of a register.

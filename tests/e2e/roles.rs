@@ -1,7 +1,7 @@
 //! Who has which role (`law.md` 8), whatever whoever has the shell does: passwords set for others, approvers taken away, both sides
 //! of an act in one hand.
 use crate::identity::{PASSWORD, with_password};
-use crate::scopes::{NAMES, add, by, desk_of, done, no, request, said, sign, trail};
+use crate::scopes::{NAMES, add, by, day, desk_of, done, hosts, no, request, said, sign, trail};
 use harness::{Gate, Setup};
 use serde_json::Value;
 use std::io::Write;
@@ -165,4 +165,49 @@ fn nobody_gets_both_sides_of_an_act_of_two_persons() {
     let given = gate.octroi(&["user", "role", "a.other", "--add", "approver"]);
     assert!(given.status.code() == Some(1) && said(&given).contains("the same person's"), "{}", said(&given));
     assert_eq!(by(&gate, "a.martin", &NAMES).status.code(), Some(1));
+}
+
+#[test]
+fn an_account_that_the_rights_desk_links_after_the_approval_is_not_opened() {
+    let gate = desk_of(
+        Setup::new(),
+        &[("r.rights", &["rights"]), ("a.martin", &["investigator"]), ("p.dupont", &["approver"])],
+    );
+    let number = request(&gate, &["--user", "j.petit"]);
+    done(&gate, "p.dupont", &["scope", "approve", &number]);
+    done(&gate, "r.rights", &["user", "link", "j.petit", "--account", "user7"]);
+    let shown = done(&gate, "a.martin", &NAMES);
+    assert!(hosts(&shown) == ["a.test", "b.test"] && !shown.contains("user7"), "{shown}");
+    // Asked for anew, it is in what is approved, and the approver sees it.
+    let wider = request(&gate, &["--user", "j.petit"]);
+    assert!(done(&gate, "p.dupont", &["scope", "show", &wider]).contains("user7 is j.petit's"));
+    done(&gate, "p.dupont", &["scope", "approve", &wider]);
+    assert_eq!(hosts(&done(&gate, "a.martin", &NAMES)), ["a.test", "a.test", "b.test"]);
+}
+
+#[test]
+fn nobody_asks_for_everybody_and_a_second_glass_waits_for_the_review_of_the_first() {
+    let gate = desk();
+    let (from, to, long, endless) = (day(3), day(0), day(40), day(3000));
+    let asks = ["scope", "request", "--purpose", "security", "--reason", "x"];
+    let glass = ["scope", "break-glass", "--incident", "1", "--reason", "x"];
+    for about in [["--client", "0.0.0.0/0"], ["--client", "10.0.0.0/23"], ["--client", "fd00::/63"], ["--host", "com"]]
+    {
+        for command in [&asks[..], &glass[..]] {
+            let refused = no(&gate, "a.martin", &[command, &about, &["--from", &from, "--to", &to]].concat());
+            assert!(refused.contains("everybody"), "{about:?}: {refused}");
+        }
+    }
+    let before = [&asks[..], &["--user", "j.petit", "--from", &endless, "--to", &to, "--longer-because", "x"]].concat();
+    let before = by(&gate, "a.martin", &before);
+    assert!(before.status.code() == Some(2) && said(&before).contains("records are kept for"), "{}", said(&before));
+    fn of<'a>(glass: &[&'a str], from: &'a str, to: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+        [glass, &["--user", "j.petit", "--from", from, "--to", to], more].concat()
+    }
+    let forty = no(&gate, "a.martin", &of(&glass, &long, &to, &["--longer-because", "x"]));
+    assert!(forty.contains("without a second person"), "{forty}");
+    let number = done(&gate, "a.martin", &of(&glass, &from, &to, &[]));
+    assert!(no(&gate, "a.martin", &of(&glass, &from, &to, &[])).contains("nobody has reviewed it"));
+    done(&gate, "p.dupont", &["scope", "review", &number, "--text", "justified"]);
+    done(&gate, "a.martin", &of(&glass, &from, &to, &[]));
 }

@@ -1,4 +1,4 @@
-//! Roles that stand still: whoever has the shell gives an account another password, or opens it again, and could pass for its
+//! A suspended role stands still: whoever has the shell gives an account another password, or opens it again, and could pass for its
 //! holder. So its roles that bear names open nothing until a second person has had them given anew, and its holder has signed
 //! anew. A holder who proves who they are by the password before (`--as`) keeps theirs.
 
