@@ -8,6 +8,7 @@ use crate::cipher::{hex, random, sha256};
 use crate::day::Day;
 use crate::keys::Keys;
 use crate::ledger::{self, Entry, Ledger, LedgerError, OpenLedger};
+use crate::people::{Attribution, Link, Mark, People};
 use crate::record::{Record, words};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -297,6 +298,30 @@ pub struct Masked {
     pub clients: BTreeSet<IpAddr>,
 }
 
+impl Masked {
+    fn person(&mut self, user: &str, people: &People, at: i64) {
+        self.users.insert(user.to_owned());
+        for Link { person, mark, .. } in people.links().iter().filter(|link| people.same_person(user, &link.person)) {
+            self.users.insert(person.clone());
+            match mark {
+                Mark::Account(account) => {
+                    self.users.insert(account.clone());
+                }
+                Mark::Address(address) => {
+                    let is_theirs = match people.attribution(*address, at) {
+                        Attribution::Nobody => false,
+                        Attribution::One(one) => people.same_person(user, one),
+                        Attribution::Shared(all) => all.iter().all(|one| people.same_person(user, one)),
+                    };
+                    if is_theirs {
+                        self.clients.insert(*address);
+                    }
+                }
+            }
+        }
+    }
+}
+
 impl Statements {
     /// Reads the statements of the register in `dir`. Fails rather than leave one out: it may be a restriction.
     pub fn read(dir: &Path, keys: &Keys) -> Result<Statements, LedgerError> {
@@ -414,14 +439,13 @@ impl Statements {
         })
     }
 
-    /// Whom the gate masks as `person`, because an objection of theirs was upheld.
-    pub fn masked(&self) -> Masked {
+    /// Whom the gate masks as `person`, because an objection of theirs was upheld: every account that is or was theirs, and
+    /// at that instant (UTC µs) the addresses that are theirs alone.
+    pub fn masked(&self, people: &People, at: i64) -> Masked {
         let mut masked = Masked::default();
         for entry in self.all.iter().filter(|entry| self.decision(entry.number) == Some(true)) {
             match &entry.what.says {
-                Says::Objection { concerns: Concerns::User(user, _) } => {
-                    masked.users.insert(user.clone());
-                }
+                Says::Objection { concerns: Concerns::User(user, _) } => masked.person(user, people, at),
                 Says::Objection { concerns: Concerns::Client(client, _) } => {
                     masked.clients.insert(*client);
                 }

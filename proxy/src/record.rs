@@ -155,8 +155,7 @@ impl Masking {
     pub(crate) fn of(config: &Config) -> Result<Masking, String> {
         let charter = config.charter().map_err(|error| error.to_string())?.charter;
         let lists = crate::lists::load(config, &charter).map_err(|error| error.to_string())?;
-        let statements = crate::rights::statements(config)?;
-        Ok(Masking(crate::rights::protecting(InForce::new(charter, lists.index), &statements)))
+        Ok(Masking(crate::rights::protecting(InForce::new(charter, lists.index), config)?))
     }
 
     /// Why the destination of a question is withheld, if it is.

@@ -62,8 +62,7 @@ pub(crate) fn state(config: Config, before: Option<&State>) -> Result<State, Ref
     let mut notes: Vec<String> = loaded.missing.iter().map(ToString::to_string).collect();
     notes.extend(doubts.iter().map(ToString::to_string));
     let mut missing: Vec<String> = loaded.missing.into_iter().map(|missing| missing.list).collect();
-    let statements = rights::statements(&config).map_err(Refused)?;
-    let in_force = rights::protecting(InForce::new(charter.charter, loaded.index), &statements);
+    let in_force = rights::protecting(InForce::new(charter.charter, loaded.index), &config).map_err(Refused)?;
     let disappointed = in_force.expectations();
     if !disappointed.is_empty() {
         let report = charter.source.report(&disappointed);

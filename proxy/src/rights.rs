@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use logstore::Keys;
 use logstore::deadline::{self, Standing};
 use logstore::ledger::LedgerError;
+use logstore::people::{self, People};
 use logstore::requests::{Desk, Requests};
 use logstore::statements::Statements;
 use policy::InForce;
@@ -26,10 +27,20 @@ pub(crate) fn statements(config: &Config) -> Result<Statements, String> {
         .map_err(|error| format!("what was said of records cannot be read, and may mask or restrict somebody: {error}"))
 }
 
-/// The same charter, with those masked whose objection was upheld (RGPD art. 21).
-pub(crate) fn protecting(in_force: InForce, statements: &Statements) -> InForce {
-    let masked = statements.masked();
-    in_force.protecting(masked.users.iter().map(String::as_str), masked.clients)
+/// The same charter, with those masked whose objection was upheld (RGPD art. 21), under every account and address that is
+/// theirs. Fails rather than leave one out.
+pub(crate) fn protecting(in_force: InForce, config: &Config) -> Result<InForce, String> {
+    let statements = statements(config)?;
+    let people = match register::is_begun(config) {
+        true => {
+            let keys = register::keys(config).map_err(|error| error.to_string())?;
+            people::read(&config.register_dir(), &keys)
+                .map_err(|error| format!("whose accounts are whose cannot be read, and may mask somebody: {error}"))?
+        }
+        false => People::default(),
+    };
+    let masked = statements.masked(&people, Timestamp::now().as_microsecond());
+    Ok(in_force.protecting(masked.users.iter().map(String::as_str), masked.clients))
 }
 
 /// Today in the organisation's zone.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use super::*;
+use crate::people::{self, Period};
 use crate::{Action, Auth, Outcome};
 use jiff::civil::date;
 use proptest::prelude::*;
@@ -110,17 +111,45 @@ fn an_objection_restricts_at_once_and_its_decision_lifts_or_masks_law_10() {
     let third = world.say(Says::Objection { concerns: address }).unwrap();
     let (his, hers) = (record(1, "p.dupont", "10.0.0.1", 1), record(2, "a.martin", "10.0.0.1", 1));
     assert_eq!((world.read().restricts(&his), world.read().restricts(&hers)), (Some(first), Some(second)));
-    assert_eq!(world.read().masked(), Masked::default(), "nothing is decided yet");
+    assert_eq!(world.read().masked(&People::default(), 0), Masked::default(), "nothing is decided yet");
     world.say(Says::Decided { of: first, upheld: false, told }).unwrap();
     world.say(Says::Decided { of: second, upheld: true, told }).unwrap();
     world.say(Says::Decided { of: third, upheld: true, told }).unwrap();
     let read = world.read();
     assert_eq!((read.restricts(&his), read.restricts(&hers)), (None, Some(second)));
-    let masked = read.masked();
+    let masked = read.masked(&People::default(), 0);
     assert_eq!(masked.users.into_iter().collect::<Vec<_>>(), ["A.Martin"]);
     assert_eq!(masked.clients.len(), 1);
     assert!(matches!(world.say(Says::Decided { of: first, upheld: true, told }), Err(Unsaid::Over(..))));
     assert!(matches!(world.say(Says::Decided { of: 99, upheld: true, told }), Err(Unsaid::Not(..))));
+}
+
+#[test]
+fn an_objection_that_was_upheld_reaches_every_account_of_the_person_and_their_own_addresses_law_10() {
+    let world = World::new();
+    let (period, told) = (Period { from: None, to: None }, date(2026, 11, 23));
+    let linked = |number, person: &str, mark| Entry {
+        number,
+        at: 0,
+        who: "dpo".into(),
+        what: people::Event::Linked { person: person.into(), mark, period },
+    };
+    let address = |text: &str| Mark::Address(text.parse().unwrap());
+    let people = People::of(&[
+        linked(1, "p.dupont", Mark::Account("pdupont-adm".into())),
+        linked(2, "PDupont-adm", address("10.0.0.7")),
+        linked(3, "p.dupont", address("10.0.0.8")),
+        linked(4, "a.martin", address("10.0.0.8")),
+        linked(5, "a.martin", Mark::Account("amartin-adm".into())),
+    ]);
+    let of = world.say(Says::Objection { concerns: person("P.Dupont", None, None) }).unwrap();
+    assert_eq!(world.read().masked(&people, 1), Masked::default());
+    world.say(Says::Decided { of, upheld: true, told }).unwrap();
+    let masked = world.read().masked(&people, 1);
+    let users: BTreeSet<String> = masked.users.iter().map(|user| user.to_lowercase()).collect();
+    assert_eq!(users.into_iter().collect::<Vec<_>>(), ["p.dupont", "pdupont-adm"]);
+    let clients: Vec<String> = masked.clients.iter().map(ToString::to_string).collect();
+    assert_eq!(clients, ["10.0.0.7"], "an address that somebody else has too is not masked");
 }
 
 #[test]
