@@ -83,7 +83,7 @@ fn an_answer_says_what_was_done_or_why_not_law_10() {
     asked("rectification", "R-2");
     gate.say(&[&close("R-2")[..], &["--not-done", "the badge readers say otherwise"]].concat());
     let told = letter(&gate, "R-2-answer");
-    assert!(told.contains("the badge readers say otherwise") && told.contains("CNIL"), "{told}");
+    assert!(told.contains("The badge readers say otherwise.") && told.contains("CNIL"), "{told}");
     asked("objection", "R-3");
     gate.say(&["object", "add", "--user", "a.martin", "--text", "t", "--reference", "R-3"]);
     assert!(refused(&gate, &close("R-3"), 1).contains("waits for its decision"));
@@ -409,16 +409,19 @@ fn how_many_are_restricted_is_counted_whatever_is_shown_law_10_restriction() {
 fn a_request_reaches_the_records_of_who_made_it_alone_law_10() {
     let gate = of_two();
     for right in ["rectification", "restriction", "objection", "erasure"] {
-        open(&gate, &["--right", right, "--user", "a.martin", "--identity", "known", "--reference", right]);
+        open(
+            &gate,
+            &["--right", right, "--user", "a.martin", "--identity", "known", "--reference", &format!("{right}-1")],
+        );
     }
     let (from, to) = (days_ago(6), days_ago(1));
     let whole = ["--user", "p.dupont", "--from", &from, "--to", &to, "--text", "x"];
     let by_number = ["--id", "1", "--id", "2", "--text", "x"];
     let acts: [(&[&str], &str); 4] = [
-        (&["rectify"], "rectification"),
-        (&["restrict", "add", "--ground", "claim"], "restriction"),
-        (&["object", "add"], "objection"),
-        (&["erase", "add", "--yes", "--ground", "unlawful"], "erasure"),
+        (&["rectify"], "rectification-1"),
+        (&["restrict", "add", "--ground", "claim"], "restriction-1"),
+        (&["object", "add"], "objection-1"),
+        (&["erase", "add", "--yes", "--ground", "unlawful"], "erasure-1"),
     ];
     for (act, reference) in acts {
         for which in [&whole[..], &by_number] {
@@ -430,13 +433,13 @@ fn a_request_reaches_the_records_of_who_made_it_alone_law_10() {
         }
     }
     let (review, until) = (days_ago(-30), days_ago(-60));
-    let hold = ["hold", "add", "--ground", "rights", "--reference", "restriction", "--reason", "x", "--yes"];
+    let hold = ["hold", "add", "--ground", "rights", "--reference", "restriction-1", "--reason", "x", "--yes"];
     let days = ["--from", &from, "--to", &to, "--review", &review, "--until", &until];
     let held = |about: &[&str], code| refused(&gate, &[&hold[..], &days, about].concat(), code);
     assert!(held(&["--user", "p.dupont"], 1).contains("is another person's"));
     assert!(held(&["--host", "other.test"], 1).contains("is another person's"), "a host is everybody's");
     assert_eq!(search(&gate, &OPEN).0.len(), 6, "nothing was written");
-    let theirs = ["--user", "A.MARTIN", "--from", &from, "--to", &to, "--text", "x", "--reference", "erasure"];
+    let theirs = ["--user", "A.MARTIN", "--from", &from, "--to", &to, "--text", "x", "--reference", "erasure-1"];
     let erase = [&["erase", "add", "--ground", "unlawful"], &theirs[..]].concat();
     let asked = refused(&gate, &erase, 1);
     assert!(asked.contains("this erases 3 records") && asked.contains("--yes"), "said, and asked: {asked}");
