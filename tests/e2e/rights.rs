@@ -101,7 +101,7 @@ fn an_answer_says_what_was_done_or_why_not_law_10() {
     ];
     gate.say(&decide);
     gate.say(&close("R-3"));
-    assert!(letter(&gate, "R-3-answer").contains("an incident"));
+    assert!(letter(&gate, "R-3-answer").contains("An incident"));
     asked("restriction", "R-4");
     gate.say(&["restrict", "add", "--id", "1", "--ground", "claim", "--text", "t", "--reference", "R-4"]);
     gate.say(&[
@@ -117,7 +117,7 @@ fn an_answer_says_what_was_done_or_why_not_law_10() {
     ]);
     let told = letter(&gate, "R-4-lifting");
     assert!(
-        told.contains("sera levée le") && told.contains("the claim is settled"),
+        told.contains("sera levée le") && told.contains("The claim is settled"),
         "told before it is lifted: {told}"
     );
     let lift = ["restrict", "lift", "6", "--told", &days_ago(0), "--text", "settled", "--reference", "R-4"];
