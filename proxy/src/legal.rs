@@ -7,7 +7,6 @@
 //! [`references`] (articles of law, by id), [`parties`] and [`mod@write`] (who writes to whom, and how texts are written),
 //! [`subject`] (the answer to a request for access), [`letters`] (about all rights), [`requisition`] (for authorities),
 //! [`activity`] (the month's report).
-#![expect(dead_code, reason = "the commands that write these documents come next")]
 
 pub(crate) mod activity;
 pub(crate) mod document;
