@@ -1,6 +1,7 @@
 //! Clients let in: by their address, and as many at once as the limits say.
 use crate::connection::{self, Connection};
 use crate::gate::{Gate, State, TurnedAway};
+use crate::identify::Caller;
 use crate::pages::Fault;
 use crate::wire::{Buffer, Protocol};
 use crate::{http2, refuse, secure};
@@ -151,13 +152,13 @@ fn admit(
     };
     // Two descriptors each are set aside for clients; what is kept for later lives on those not yet taken.
     state.upstream.make_room(2 * gate.room.saturating_sub(open));
-    let (gate, interrupt) = (gate.clone(), interrupt.clone());
+    let (gate, interrupt, caller) = (gate.clone(), interrupt.clone(), Caller::at(client));
     match secure {
         None => tasks.spawn(async move {
             let _place = place;
             let _open = gate.counts.connected();
             // Pinned here, it is in the task once; given away whole, it would be in it twice.
-            let serving = pin!(serve(&gate, stream, client));
+            let serving = pin!(serve(&gate, stream, caller));
             let _ = interrupt.run_until_cancelled(serving).await;
         }),
         Some(config) => {
@@ -165,21 +166,21 @@ fn admit(
             tasks.spawn(async move {
                 let _place = place;
                 let _open = gate.counts.connected();
-                let serving = serve_tls(&gate, acceptor, stream, client, crowd, all, &interrupt);
+                let serving = serve_tls(&gate, acceptor, stream, caller, crowd, all, &interrupt);
                 let _ = interrupt.run_until_cancelled(Box::pin(serving)).await;
             })
         }
     };
 }
 
-async fn serve(gate: &Gate, mut stream: TcpStream, peer: IpAddr) {
+async fn serve(gate: &Gate, mut stream: TcpStream, caller: Arc<Caller>) {
     // An answer's last segment must not wait for the client's acknowledgement.
     if stream.set_nodelay(true).is_err() {
         return;
     }
     let (reader, writer) = stream.split();
     let mut connection =
-        Connection { reader, writer, buffer: Buffer::default(), head: 0, peer, protocol: Protocol::Http1 };
+        Connection { reader, writer, buffer: Buffer::default(), head: 0, caller, protocol: Protocol::Http1 };
     connection::serve(gate, &mut connection).await;
 }
 
@@ -187,7 +188,7 @@ async fn serve_tls(
     gate: &Arc<Gate>,
     acceptor: TlsAcceptor,
     stream: TcpStream,
-    peer: IpAddr,
+    caller: Arc<Caller>,
     crowd: Arc<Crowd>,
     tasks: TaskTracker,
     interrupt: &CancellationToken,
@@ -203,11 +204,11 @@ async fn serve_tls(
         None => return,
     };
     if stream.get_ref().1.alpn_protocol() == Some(secure::HTTP2) {
-        return http2::serve(gate.clone(), stream, (peer, crowd), tasks, interrupt.clone()).await;
+        return http2::serve(gate.clone(), stream, (caller, crowd), tasks, interrupt.clone()).await;
     }
     let (reader, writer) = secure::split(stream);
     let mut connection =
-        Connection { reader, writer, buffer: Buffer::default(), head: 0, peer, protocol: Protocol::Http1 };
+        Connection { reader, writer, buffer: Buffer::default(), head: 0, caller, protocol: Protocol::Http1 };
     connection::serve(gate, &mut connection).await;
     if !connection.writer.is_broken_off() {
         // close_notify says that all has been sent (RFC 8446 §6.1). A client that takes nothing is closed upon.

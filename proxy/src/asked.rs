@@ -105,12 +105,12 @@ impl Asked {
     }
 
     /// The question put to the charter.
-    pub(crate) fn query<'a>(&'a self, client: &'a Client, at: jiff::Timestamp) -> Query<'a> {
+    pub(crate) fn query<'a>(&'a self, client: &'a Client, groups: &'a [&'a str], at: jiff::Timestamp) -> Query<'a> {
         Query {
             target: &self.target,
             method: self.method.as_str(),
             user: client.user.as_deref(),
-            groups: &[],
+            groups,
             client: client.address,
             at,
         }

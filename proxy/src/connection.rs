@@ -1,13 +1,14 @@
 //! One client connection: heads read one after the other, each given to the exchange.
 use crate::exchange;
 use crate::gate::{Gate, Limit};
+use crate::identify::Caller;
 use crate::pages::Fault;
 use crate::refuse;
 use crate::tunnel::Inside;
 use crate::wire::request::may_end;
 use crate::wire::{Buffer, Protocol, RequestHead};
 use std::io;
-use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -63,8 +64,8 @@ pub(crate) struct Connection<R, W> {
     pub(crate) buffer: Buffer,
     /// How long the head at the start of the buffer is, until [`Connection::take_head`].
     pub(crate) head: usize,
-    /// The client's address.
-    pub(crate) peer: IpAddr,
+    /// Who it comes from.
+    pub(crate) caller: Arc<Caller>,
     /// What carries it.
     pub(crate) protocol: Protocol,
 }

@@ -43,13 +43,14 @@ where
     let client = match inside {
         // Whoever opened the tunnel asks for what is in it.
         Some(inside) => inside.client.clone(),
-        None => match identify::client(gate, &state, connection, &head).await {
+        None => match identify::client(gate, &state, &connection.caller, &head, connection.buffer.bytes()).await {
             Identity::Known(client) => client,
-            Identity::Asked => return refuse::challenge(&state, connection, &asked).await,
+            Identity::Asked(challenge) => return refuse::challenge(&state, connection, &asked, &challenge).await,
         },
     };
     let now = gate.now();
-    let query = asked.query(&client, now);
+    let groups = client.groups();
+    let query = asked.query(&client, &groups, now);
     let decision = decide(&state, &query, inside);
     let way = way(&state, &asked, &decision);
     let verdict = match way {

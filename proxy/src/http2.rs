@@ -11,6 +11,7 @@ mod writer;
 use crate::accept::Crowd;
 use crate::connection::{self, Connection};
 use crate::gate::{Gate, TurnedAway};
+use crate::identify::Caller;
 use crate::wire::{Buffer, Protocol};
 use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
@@ -18,7 +19,6 @@ use h2::{Reason, RecvStream};
 use http::Request;
 use reader::StreamReader;
 use request::Asked;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -75,7 +75,7 @@ fn broken(why: h2::Error) -> std::io::Error {
 pub(crate) async fn serve<T>(
     gate: Arc<Gate>,
     io: T,
-    client: (IpAddr, Arc<Crowd>),
+    client: (Arc<Caller>, Arc<Crowd>),
     tasks: TaskTracker,
     interrupt: CancellationToken,
 ) where
@@ -133,7 +133,7 @@ fn take(
     gate: &Arc<Gate>,
     request: Request<RecvStream>,
     mut answer: SendResponse<Bytes>,
-    (peer, crowd): &(IpAddr, Arc<Crowd>),
+    (caller, crowd): &(Arc<Caller>, Arc<Crowd>),
     streams: &mut JoinSet<()>,
     tasks: &TaskTracker,
     interrupt: &CancellationToken,
@@ -142,7 +142,7 @@ fn take(
     let place = if streams.is_empty() {
         Some(None)
     } else {
-        crowd.enter(*peer, gate.state().config.limits.connections_per_client).map(Some)
+        crowd.enter(caller.address, gate.state().config.limits.connections_per_client).map(Some)
     };
     if place.is_none() {
         gate.counts.turned_away(TurnedAway::ClientFull);
@@ -156,21 +156,21 @@ fn take(
         answer.send_reset(Reason::PROTOCOL_ERROR);
         return;
     };
-    let (gate, interrupt, peer, open) = (gate.clone(), interrupt.clone(), *peer, (gate.stream(), place));
+    let (gate, interrupt, caller, open) = (gate.clone(), interrupt.clone(), caller.clone(), (gate.stream(), place));
     let stream = async move {
         let _open = open;
-        let _ = interrupt.run_until_cancelled(exchange(&gate, asked, body, answer, peer)).await;
+        let _ = interrupt.run_until_cancelled(exchange(&gate, asked, body, answer, caller)).await;
     };
     streams.spawn(tasks.track_future(stream));
 }
 
 /// One stream, from its request to its end.
-async fn exchange(gate: &Gate, asked: Asked, body: RecvStream, answer: SendResponse<Bytes>, peer: IpAddr) {
+async fn exchange(gate: &Gate, asked: Asked, body: RecvStream, answer: SendResponse<Bytes>, caller: Arc<Caller>) {
     let shared = Arc::new(Mutex::new(Answer::Awaited(answer)));
     let writer = StreamWriter::new(shared.clone(), asked.is_connect, asked.is_head);
     let reader = StreamReader::new(shared, asked, body);
     let mut connection =
-        Connection { reader, writer, buffer: Buffer::default(), head: 0, peer, protocol: Protocol::Http2 };
+        Connection { reader, writer, buffer: Buffer::default(), head: 0, caller, protocol: Protocol::Http2 };
     connection::serve(gate, &mut connection).await;
     let idle = gate.state().config.limits.idle_timeout;
     // A client that doesn't take the end of its answer is left to its connection.

@@ -6,7 +6,7 @@ use crate::body;
 use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
 use crate::gate::{Gate, Limit, State};
-use crate::identify::Client;
+use crate::identify::{Challenge, Client};
 use crate::pages::{self, Body, Broken, Fault, FaultPage, Kind, Language, Refusal};
 use crate::record;
 use crate::upstream::{ConnectError, ParentError};
@@ -138,19 +138,21 @@ pub(crate) fn misanswered(why: Malformed) -> Fault<'static> {
 }
 
 /// Asks the client who it is (407).
-pub(crate) async fn challenge<R, W>(state: &State, connection: &mut Connection<R, W>, asked: &Asked) -> Next
+pub(crate) async fn challenge<R, W>(
+    state: &State,
+    connection: &mut Connection<R, W>,
+    asked: &Asked,
+    challenge: &Challenge,
+) -> Next
 where
     R: ClientReader,
     W: ClientWriter,
 {
     let lang = asked.language;
     let mut page = fault_page(state, lang, Fault::AuthRequired, Some(asked), None);
-    // The configuration has checked that the realm needs no escaping inside quotes.
-    let _ = write!(
-        page.fields,
-        "Proxy-Authenticate: Basic realm=\"{}\", charset=\"UTF-8\"\r\n",
-        state.config.identity.realm
-    );
+    for value in &challenge.0 {
+        let _ = write!(page.fields, "Proxy-Authenticate: {value}\r\n");
+    }
     send_page(state, connection, Some(asked), page).await
 }
 

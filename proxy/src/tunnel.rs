@@ -153,7 +153,8 @@ fn is_refused(
     if target.host() == asked.target.host() {
         return false;
     }
-    let query = policy::Query { target: &target, ..asked.query(client, gate.now()) };
+    let groups = client.groups();
+    let query = policy::Query { target: &target, ..asked.query(client, &groups, gate.now()) };
     let decision = state.in_force.decide(&query);
     let refused = decision.action == Action::Block;
     // The record may have begun under a name that is not withheld: this one, if it is, does not come after it.

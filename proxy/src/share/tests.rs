@@ -25,7 +25,7 @@ fn line(text: &str) -> Arc<Shares> {
 
 fn person(name: &str) -> Client {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    Client { user: (!name.is_empty()).then(|| name.into()), auth: Auth::Address, address }
+    Client { user: (!name.is_empty()).then(|| name.into()), auth: Auth::Address, address, groups: Default::default() }
 }
 
 /// Moves as much as it may for so long, in reads of `want`. Returns how much that was, and the longest pause.
