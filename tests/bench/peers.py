@@ -75,7 +75,7 @@ def more_rules(count):
     return text
 
 
-def octroi(folder, lists, rules=0, text=None):
+def octroi(folder, lists, rules=0, text=None, more=""):
     (folder / "charter.toml").write_text(text or charter(lists, rules))
     (folder / "octroi.toml").write_text(
         f"""
@@ -91,7 +91,7 @@ servers = ["{NAMES}"]
 [limits]
 connections = {CONNECTIONS}
 connections_per_client = {CONNECTIONS}
-"""
+{more}"""
     )
     compiled = subprocess.run([gate(), "lists", "compile", "--config", folder / "octroi.toml"], capture_output=True, text=True)
     if compiled.returncode == 2:
@@ -110,8 +110,8 @@ def hang_up(child, *_):
     os.kill(child.pid, 1)
 
 
-def squid(folder, lists, listed=False, guarded=False):
-    rules = ["acl here src 127.0.0.0/8"]
+def squid(folder, lists, listed=False, guarded=False, more=()):
+    rules = ["acl here src 127.0.0.0/8", *more]
     if listed:
         rules += [f'acl listed dstdomain "{lists.dotted}"', "http_access deny listed"]
     if guarded:
@@ -222,6 +222,15 @@ listen tcp
 """
     )
     return ["haproxy", "-db", "-f", folder / "haproxy.cfg"]
+
+
+def settle(work):
+    """The loopback interface, and names that only the bench's own server tells."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    (work / "resolv.conf").write_text(f"nameserver {NAMES}\noptions ndots:0\n")
+    (work / "hosts").write_text("127.0.0.1 localhost\n")
+    for name in ("resolv.conf", "hosts"):
+        subprocess.run(["mount", "--bind", work / name, f"/etc/{name}"], check=True)
 
 
 SQUID = {"squid": "squid-openssl"}

@@ -122,6 +122,11 @@ impl Client {
         self.stream.ok_or(Failure::CutShort)
     }
 
+    /// Whether the next exchange needs a connection.
+    pub(crate) fn is_new(&self) -> bool {
+        self.stream.is_none()
+    }
+
     /// Ends the connection.
     pub(crate) fn close(&mut self) {
         self.stream = None;

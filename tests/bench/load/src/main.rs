@@ -80,6 +80,15 @@ struct Get {
     /// The status that is a success
     #[arg(long, default_value_t = 200)]
     expect: u16,
+    /// A connection for each request, ended by a reset
+    #[arg(long)]
+    anew: bool,
+    /// A file of values of Proxy-Authorization, one a line: each connection sends the next with its first request
+    #[arg(long)]
+    credentials: Option<PathBuf>,
+    /// With every request, not the first of a connection alone, as Basic asks (RFC 7617 §2.2)
+    #[arg(long, requires = "credentials")]
+    each: bool,
 }
 
 /// Where a tunnel leads, and what is asked in it.

@@ -4,6 +4,7 @@ use crate::client::{self, Client, any, patiently};
 use crate::tally::{Failure, Tally};
 use crate::{Connect, Get, Idle, Pace, Proxy, Tunnel};
 use serde_json::json;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
@@ -104,12 +105,14 @@ pub(crate) async fn get(asked: Get) -> Result<(), String> {
     if requests.is_empty() {
         return Err("nothing to ask for".into());
     }
-    let expected = asked.expect;
+    let credentials = Rc::new(Credentials::read(&asked)?);
+    let (expected, anew) = (asked.expect, asked.anew);
     repeat(&asked.proxy, &asked.pace, move |mut client, turn| {
-        let requests = requests.clone();
+        let (requests, credentials) = (requests.clone(), credentials.clone());
         async move {
             let request = requests.get(turn % requests.len()).map(Vec::as_slice).unwrap_or_default();
-            let came = match patiently(client.exchange(request, any)).await {
+            let request = credentials.with(request, client.is_new());
+            let came = match patiently(client.exchange(&request, any)).await {
                 Ok(answer) if answer.status == expected => Ok(answer.body),
                 Ok(answer) => Err(Failure::Status(answer.status)),
                 Err(failure) => {
@@ -117,10 +120,49 @@ pub(crate) async fn get(asked: Get) -> Result<(), String> {
                     Err(failure)
                 }
             };
+            if anew {
+                client.reset();
+            }
             (client, came)
         }
     })
     .await
+}
+
+/// Who the clients say they are.
+struct Credentials {
+    values: Vec<String>,
+    /// How many were used.
+    used: Cell<usize>,
+    each: bool,
+}
+
+impl Credentials {
+    fn read(asked: &Get) -> Result<Credentials, String> {
+        let values = match &asked.credentials {
+            Some(file) => std::fs::read_to_string(file).map_err(|why| format!("{}: {why}", file.display()))?,
+            None => String::new(),
+        };
+        let values = values.lines().map(str::to_owned).collect();
+        Ok(Credentials { values, used: Cell::new(0), each: asked.each })
+    }
+
+    /// The request, with credentials when this is the place for them. None is used twice, unless it is the only one.
+    fn with<'a>(&self, request: &'a [u8], first: bool) -> Cow<'a, [u8]> {
+        if !first && !self.each {
+            return Cow::Borrowed(request);
+        }
+        let value = match self.values.as_slice() {
+            [only] => only,
+            values => {
+                let Some(next) = values.get(self.used.get()) else { return Cow::Borrowed(request) };
+                self.used.set(self.used.get() + 1);
+                next
+            }
+        };
+        let head = request.strip_suffix(b"\r\n").unwrap_or(request);
+        Cow::Owned([head, b"Proxy-Authorization: ", value.as_bytes(), b"\r\n\r\n"].concat())
+    }
 }
 
 /// One exchange in a new tunnel.
