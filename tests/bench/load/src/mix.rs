@@ -19,6 +19,8 @@ use tokio::time::{Instant, interval, sleep_until};
 
 /// The origin's byte at a place of a body is that place modulo this.
 const PERIOD: u64 = 251;
+/// The first line of a tunnel that is none of HTTP's, whether it is read alone or with what follows.
+const VEIL: &[u8] = b"\0\n";
 /// Pieces of bodies are shorter.
 const LONGEST_PIECE: usize = 256 * 1024;
 
@@ -31,7 +33,7 @@ pub(crate) struct Mix {
     /// Port of the origin, which has /1k, /64k, /1m and /64m
     #[arg(long)]
     origin: u16,
-    /// Port on which it listens itself, for tunnels whose bytes are no HTTP: behind one byte more they reach that origin
+    /// Port on which it listens itself, for tunnels whose bytes are no HTTP: behind a line more they reach that origin
     #[arg(long)]
     opaque: u16,
     /// Operations a second, of all kinds together that have a pace
@@ -146,12 +148,12 @@ pub(crate) async fn run(asked: Mix) -> Result<(), String> {
     Ok(())
 }
 
-/// An origin whose clients say one byte before they speak HTTP: what passes in their tunnels is nothing a gate can read.
+/// An origin whose clients say a line before they speak HTTP: what passes in their tunnels is nothing a gate can read.
 async fn unveil(listener: TcpListener, origin: u16) {
     while let Ok((mut client, _)) = listener.accept().await {
         tokio::task::spawn_local(async move {
             client.set_nodelay(true)?;
-            client.read_u8().await?;
+            client.read_exact(&mut [0; VEIL.len()]).await?;
             let mut origin = TcpStream::connect((Ipv4Addr::LOCALHOST, origin)).await?;
             origin.set_nodelay(true)?;
             copy_bidirectional(&mut client, &mut origin).await
@@ -213,7 +215,7 @@ impl Run {
         let name = host.split(':').next().unwrap_or_default();
         client.tunnel(&format!("{name}:{}", self.opaque), false).await?;
         let (stream, _) = client.connection()?;
-        stream.write_all(&[0]).await.map_err(|_| Failure::Write)
+        stream.write_all(VEIL).await.map_err(|_| Failure::Write)
     }
 
     /// Whether a piece of a body is the origin's.
