@@ -6,12 +6,13 @@ pub(crate) mod expect;
 mod file;
 mod resolve;
 
+use crate::action::Action;
 use crate::document::Document;
 use crate::masking::Masking;
 use crate::problem::{Problem, Problems, Source};
 use crate::rule::Rule;
 use crate::schedule::Schedule;
-use crate::verdict::{Action, Text};
+use crate::verdict::Text;
 use crate::who::{Group, Signed};
 use crate::{Index, lists::Format};
 use expect::Expectation;

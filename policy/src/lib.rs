@@ -7,6 +7,7 @@
 //! Reading order: [`target`] (what is asked), [`lists`] and [`index`] (what is known of names), [`charter`] (what is
 //! allowed), [`verdict`] (the decision).
 
+mod action;
 mod categories;
 pub mod charter;
 pub mod document;
@@ -25,10 +26,11 @@ pub mod target;
 pub mod verdict;
 mod who;
 
+pub use action::{Action, Amount, Budget, Per, Terms};
 pub use charter::Charter;
 pub use index::Index;
 pub use masking::Withheld;
 pub use problem::{Problem, Problems, Source};
 pub use rate::Rate;
 pub use target::{Scheme, Target, TargetError};
-pub use verdict::{Action, Decision, InForce, Query};
+pub use verdict::{Decision, InForce, Query};

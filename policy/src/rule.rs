@@ -1,9 +1,10 @@
 //! One `[[rule]]`: who, what, when, and what then.
+use crate::action::{Action, Terms};
 use crate::categories::Categories;
 use crate::problem::Problem;
 use crate::rate::Rate;
 use crate::schedule::Schedule;
-use crate::verdict::{Action, Query, Text};
+use crate::verdict::{Query, Text};
 use crate::who::{Signed, Who};
 use jiff::tz::TimeZone;
 use std::ops::{Range, RangeInclusive};
@@ -14,6 +15,8 @@ pub(crate) struct Rule {
     pub(crate) id: String,
     pub(crate) article: Option<String>,
     pub(crate) action: Action,
+    /// On which terms it lets through.
+    pub(crate) terms: Terms,
     pub(crate) reason: Option<Text>,
     pub(crate) who: Who,
     pub(crate) what: What,

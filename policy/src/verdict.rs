@@ -11,6 +11,7 @@
 //! So white goes over black, and own entries over downloaded ones; how specific an entry is does not matter. Then the
 //! rules are asked in their order, and the first of which who, what and when all hold decides; the removals of a rule
 //! take a name out of that rule. What no rule decides, the charter's `default` does.
+use crate::action::{Action, Terms};
 use crate::categories::Categories;
 use crate::index::{Hit, SetId};
 use crate::masking::Withheld;
@@ -26,25 +27,6 @@ mod hindsight;
 
 pub use crate::charter::expect::Disappointment;
 pub use hindsight::Reach;
-
-/// What a rule does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// Let through.
-    Allow,
-    /// Turned back.
-    Block,
-}
-
-impl Action {
-    /// `allow`, `block`: as the charter, the record and the pages write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Action::Allow => "allow",
-            Action::Block => "block",
-        }
-    }
-}
 
 /// The question.
 #[derive(Debug, Clone, Copy)]
@@ -193,7 +175,7 @@ impl InForce {
             let Some(schedule) = rule.when.holds(query, &charter.schedules, &charter.zone) else { continue };
             return Decision {
                 action: rule.action,
-                bandwidth: rule.bandwidth.filter(|_| rule.action == Action::Allow),
+                bandwidth: rule.bandwidth.filter(|_| rule.action != Action::Block),
                 rule: Some(place),
                 category,
                 schedule: schedule.and_then(|schedule| u32::try_from(schedule).ok()),
@@ -254,6 +236,11 @@ impl InForce {
     /// Label of that category.
     pub fn category_label(&self, decision: &Decision) -> Option<&Text> {
         self.charter.categories.get(usize::from(decision.category?))?.label.as_ref()
+    }
+
+    /// On which terms it is let through.
+    pub fn terms(&self, decision: &Decision) -> Terms {
+        self.deciding(decision).map_or(Terms::None, |rule| rule.terms)
     }
 
     /// Reason given by the rule.

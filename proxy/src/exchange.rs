@@ -84,7 +84,7 @@ fn decide(state: &State, query: &Query<'_>, inside: Option<&Inside>) -> Decision
     let decision = state.in_force.decide(query);
     let outer = inside.map(|inside| state.in_force.decide(&Query { target: &inside.target, ..*query }));
     match outer {
-        Some(outer) if decision.action == Action::Allow && outer.action == Action::Block => outer,
+        Some(outer) if decision.action != Action::Block && outer.action == Action::Block => outer,
         _ => decision,
     }
 }
@@ -95,7 +95,7 @@ fn way(state: &State, asked: &Asked, decision: &Decision) -> Way {
     let destinations = &state.config.destinations;
     let ports = if asked.method.is_connect() { &destinations.connect_ports } else { &destinations.http_ports };
     match decision.action {
-        Action::Block => Way::Turn(refuse::Why::Charter(*decision)),
+        Action::Block | Action::Warn | Action::Budget => Way::Turn(refuse::Why::Charter(*decision)),
         Action::Allow if !ports.contains(asked.target.port()) => Way::Turn(refuse::Why::Port),
         Action::Allow if asked.looped => Way::Turn(refuse::Why::Loop),
         Action::Allow if asked.hops == Some(0) => Way::Stay,

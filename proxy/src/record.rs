@@ -93,6 +93,8 @@ pub(crate) fn verdict(state: &State, decision: &Decision) -> Verdict {
         action: match decision.action {
             policy::Action::Allow => Action::Allow,
             policy::Action::Block => Action::Block,
+            policy::Action::Warn => Action::Warn,
+            policy::Action::Budget => Action::Budget,
         },
         rule: text(in_force.rule(decision)),
         article: text(in_force.article(decision)),

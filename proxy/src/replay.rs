@@ -226,7 +226,7 @@ impl<'d> Replay<'d> {
                 return;
             }
             // What was let through under the first name was decided on under the second.
-            if decision.action == Action::Allow
+            if decision.action != Action::Block
                 && let Some(name) = words[TLS_NAME].text(tls_name)
                 && let Ok(target) = target.under_name(name)
             {
@@ -253,7 +253,7 @@ impl<'d> Replay<'d> {
     /// Notes what a decision changes.
     fn compare(&mut self, place: Place, [action, before, category]: Before, decision: &Decision, exchanges: u64) {
         let was_allowed = record::let_through(self.words[ACTION].text(action));
-        let allows = decision.action == Action::Allow;
+        let allows = decision.action != Action::Block;
         let by_the_gate = self.words[RULE].text(before).is_some_and(record::is_the_gates_own);
         let after = self.words[RULE].number(self.draft.rule(decision));
         let change = match (was_allowed, allows) {

@@ -156,7 +156,7 @@ fn is_refused(
     let groups = client.groups();
     let query = policy::Query { target: &target, ..asked.query(client, &groups, gate.now()) };
     let decision = state.in_force.decide(&query);
-    let refused = decision.action == Action::Block;
+    let refused = decision.action != Action::Allow;
     // The record may have begun under a name that is not withheld: this one, if it is, does not come after it.
     let told = Some(target.host()).filter(|_| decision.withheld().is_none());
     if told.is_none() {

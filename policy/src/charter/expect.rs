@@ -1,10 +1,11 @@
 //! The charter's own tests: what its author expects of it, asked each time it is checked or loaded.
 use super::file;
 use crate::Target;
+use crate::action::Action;
 use crate::document::{Located, Table};
 use crate::masking::Withheld;
 use crate::problem::Problem;
-use crate::verdict::{Action, InForce, Query};
+use crate::verdict::{InForce, Query};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -79,7 +80,8 @@ impl Expectation {
                 None
             }
         });
-        let (action, rule, category) = (file::action(&table), table.string("rule"), table.string("category"));
+        let (action, rule, category) =
+            (table.word("action", &file::ACTIONS), table.string("rule"), table.string("category"));
         let withheld = table.word("withheld", &WITHHELD);
         if !["action", "rule", "category", "withheld"].iter().any(|key| table.has(key)) {
             let problem = Problem::error(table.span(), "this expectation expects nothing", "add `action = \"block\"`");

@@ -1,12 +1,13 @@
 //! The charter as it is written: every table read, every value parsed, no name looked up yet.
 use super::ListSource;
 use super::expect::Expectation;
+use crate::action::{Action, Terms};
 use crate::document::{Document, Located, Table, quoted_list};
 use crate::lists::Format;
 use crate::problem::{Problem, nearest};
 use crate::rate::Rate;
 use crate::schedule::{DAYS, Days, Schedule, Window, nearest_day};
-use crate::verdict::{Action, Text};
+use crate::verdict::Text;
 use crate::who::{Group, Name, Signed};
 use ipnet::IpNet;
 use std::ops::RangeInclusive;
@@ -56,6 +57,7 @@ pub(super) struct FileRule<'d> {
     pub(super) id: Located<&'d str>,
     pub(super) article: Option<String>,
     pub(super) action: Action,
+    pub(super) terms: Terms,
     pub(super) reason: Option<Text>,
     pub(super) users: Signed<Name>,
     pub(super) groups: Entries<'d>,
@@ -87,7 +89,7 @@ impl<'d> File<'d> {
         let file = File {
             title: text("title", "Charte informatique"),
             version: text("version", "0"),
-            default: root.word("default", &ACTIONS).map_or(Action::Allow, |word| word.value),
+            default: default(&root).map_or(Action::Allow, |word| word.value),
             lists: named(&root, "lists").into_iter().map(|(name, table)| list(name, table)).collect(),
             categories: named(&root, "categories").into_iter().map(|(id, table)| category(id, table)).collect(),
             groups: named(&root, "groups").into_iter().map(|(id, table)| group(&id, table)).collect(),
@@ -101,12 +103,20 @@ impl<'d> File<'d> {
     }
 }
 
-/// The words for actions. `warn` and `budget` are words of the format too; see [`action`].
-pub(super) const ACTIONS: [(&str, Action); 2] = [("allow", Action::Allow), ("block", Action::Block)];
+/// The words for actions.
+pub(super) const ACTIONS: [(&str, Action); 4] =
+    [("allow", Action::Allow), ("block", Action::Block), ("warn", Action::Warn), ("budget", Action::Budget)];
 
-/// Reads an action; those that this version does not do yet are told apart from those that nobody knows.
-pub(super) fn action(table: &Table<'_>) -> Option<Located<Action>> {
-    later_word(table, "action", &ACTIONS, &["warn", "budget"])
+/// What no rule decides can be let through or refused; to warn, or to give a budget, takes a rule that says on which terms.
+fn default(root: &Table<'_>) -> Option<Located<Action>> {
+    let text = root.string("default")?;
+    if ["warn", "budget"].contains(&text.value) {
+        let what = format!("`default` cannot be \"{}\"", text.value);
+        let label = "write it as the last rule, which says on which terms";
+        root.note(Problem::error(text.span, what, label));
+        return None;
+    }
+    root.word("default", &[("allow", Action::Allow), ("block", Action::Block)])
 }
 
 fn later_word<T: Copy>(table: &Table<'_>, key: &str, now: &[(&str, T)], later: &[&str]) -> Option<Located<T>> {
@@ -237,10 +247,11 @@ fn schedule(id: &Located<&str>, table: Table<'_>) -> Schedule {
 fn rule<'d>(table: Table<'d>) -> Option<FileRule<'d>> {
     let id = table.required_string("id").filter(|id| is_name(id, &table));
     let action = match table.has("action") {
-        true => action(&table),
+        true => table.word("action", &ACTIONS),
         false => table.missing("action"),
     };
-    table.not_yet(&["acknowledge", "time", "per", "inspect", "safe_search", "media_types", "extensions", "min_size"]);
+    table.not_yet(&["inspect", "safe_search", "media_types", "extensions", "min_size"]);
+    let terms = Terms::read(&table, action.as_ref().map(|action| action.value));
     let bandwidth = table.rate("bandwidth");
     if let (Some(rate), Some(Action::Block)) = (&bandwidth, action.as_ref().map(|action| action.value)) {
         let what = "`bandwidth` on a rule that blocks has no effect";
@@ -250,6 +261,7 @@ fn rule<'d>(table: Table<'d>) -> Option<FileRule<'d>> {
         article: table.string("article").map(|text| text.value.to_owned()),
         // An action that could not be read is a problem: this rule will not be used.
         action: action.map_or(Action::Block, |action| action.value),
+        terms,
         reason: text(&table, "reason"),
         users: with_exceptions(&table, "users", "except_users", names),
         groups: with_exceptions(&table, "groups", "except_groups", signed),

@@ -226,6 +226,7 @@ impl Names<'_> {
         Rule {
             article: rule.article,
             action: rule.action,
+            terms: rule.terms,
             reason: rule.reason,
             who: Who {
                 users: rule.users.adds,

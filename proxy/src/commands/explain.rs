@@ -58,10 +58,7 @@ pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wr
     };
     let decision = in_force.decide(&query);
     let mut explanation = Explanation {
-        action: match decision.action {
-            Action::Allow => "allow",
-            Action::Block => "block",
-        },
+        action: decision.action.as_str(),
         rule: in_force.rule(&decision),
         article: in_force.article(&decision),
         category: in_force.category(&decision),
