@@ -122,6 +122,15 @@ pub(crate) fn within_term(config: &Config, from: i64) -> Result<(), Wrong> {
 /// Has somebody in who wants to do `act`, for which one of these roles is needed; the first they have is the one they act in.
 /// Nothing when they may not: that is said, and noted.
 pub(crate) fn enter(config: &Config, acting: &As, roles: &[Role], act: &str) -> Result<Option<Actor>, Wrong> {
+    let actor = look(config, acting, roles, act)?;
+    if actor.as_ref().is_some_and(Actor::is_alone) {
+        say_alone();
+    }
+    Ok(actor)
+}
+
+/// The same for who looks at a list: no name of a record is opened and nothing is done, so that nobody is told to be alone.
+pub(crate) fn look(config: &Config, acting: &As, roles: &[Role], act: &str) -> Result<Option<Actor>, Wrong> {
     let people = people(config)?;
     let enforced = enforced(config, &people);
     let Some(account) = &acting.acting else {
@@ -129,11 +138,11 @@ pub(crate) fn enter(config: &Config, acting: &As, roles: &[Role], act: &str) -> 
             let why = "it takes an account of one's own: say `--as ACCOUNT`";
             return refused(config, None, None, act, why);
         }
-        return Ok(Some(alone(register::who(), None)));
+        return Ok(Some(Actor { who: register::who(), role: None, system: None, alone: true }));
     };
     let Some(name) = authenticated(config, account, acting.password_stdin, act)? else { return Ok(None) };
     if !enforced {
-        return Ok(Some(alone(name, Some(register::who()))));
+        return Ok(Some(Actor { who: name, role: None, system: Some(register::who()), alone: true }));
     }
     let Some(role) = roles.iter().copied().find(|role| people.may_act(&name, *role)) else {
         let why = if !roles.iter().any(|role| people.has(&name, *role)) {
@@ -208,8 +217,8 @@ pub(crate) fn refused_of<T>(
     Ok(None)
 }
 
-/// Whoever acts without a second person; told so, once.
-fn alone(who: String, system: Option<String>) -> Actor {
+/// Tells whoever acts without a second person so, once.
+fn say_alone() {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
         eprintln!(
@@ -217,5 +226,4 @@ fn alone(who: String, system: Option<String>) -> Actor {
              investigator, approver, rights or judicial (or `[roles] required = \"always\"`)"
         );
     });
-    Actor { who, role: None, system, alone: true }
 }

@@ -425,6 +425,22 @@ fn one_person_acts_alone_until_a_role_is_given_or_required_and_is_told_so() {
     let shown = gate.octroi(&NAMES);
     assert!(shown.status.success() && said(&shown).contains("one person acts alone"), "{}", said(&shown));
     assert!(!trail(&gate).contains("\"role\":"), "{}", trail(&gate));
+    for list in [
+        &["scope", "list"][..],
+        &["hold", "list"],
+        &["requests", "list", "--all"],
+        &["statements", "list"],
+        &["restrict", "list"],
+        &["erase", "list"],
+        &["object", "list"],
+        &["audit"],
+    ] {
+        let listed = said(&gate.octroi(list));
+        assert!(
+            !listed.contains("acts alone") && !listed.contains("error"),
+            "a list opens no names: {list:?}: {listed}"
+        );
+    }
     let config = std::fs::read_to_string(gate.path("octroi.toml")).expect("ours");
     gate.write("octroi.toml", format!("{config}\n[roles]\nrequired = \"always\"\n"));
     let refused = gate.octroi(&NAMES);

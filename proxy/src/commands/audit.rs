@@ -47,7 +47,7 @@ pub(crate) fn audit(path: Option<&Path>, asked: &Audit) -> Result<Answer, Wrong>
     }
     let Some(keys) = keys(&config)? else { return Err(Wrong(no_register(&config))) };
     let lines = audit::checked(&config.register_dir(), &keys.public()).map_err(Wrong::because)?;
-    let Some(actor) = access::enter(&config, &asked.acting, &[Role::Auditor, Role::Judicial], "audit")? else {
+    let Some(actor) = access::look(&config, &asked.acting, &[Role::Auditor, Role::Judicial], "audit")? else {
         return Ok(Answer::No);
     };
     let lines = visible(lines, &actor, &access::people(&config)?);

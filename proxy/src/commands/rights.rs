@@ -48,9 +48,21 @@ struct Office {
 impl Office {
     /// Has the rights desk in, or another of these roles; nothing when it may not, which was said.
     fn open(path: Option<&Path>, acting: &As, roles: &[Role], act: &str) -> Result<Option<Office>, Wrong> {
+        Office::entered(path, |config| access::enter(config, acting, roles, act))
+    }
+
+    /// The same for a list, before which nobody is told to be alone.
+    fn look(path: Option<&Path>, acting: &As, roles: &[Role], act: &str) -> Result<Option<Office>, Wrong> {
+        Office::entered(path, |config| access::look(config, acting, roles, act))
+    }
+
+    fn entered(
+        path: Option<&Path>,
+        enter: impl FnOnce(&Config) -> Result<Option<Actor>, Wrong>,
+    ) -> Result<Option<Office>, Wrong> {
         let config = configuration(path)?;
         let Some(keys) = keys(&config)? else { return Err(Wrong(no_register(&config))) };
-        let actor = access::enter(&config, acting, roles, act)?;
+        let actor = enter(&config)?;
         Ok(actor.map(|actor| Office { config, keys, actor }))
     }
 
@@ -167,7 +179,8 @@ pub(crate) fn object(path: Option<&Path>, command: &Object) -> Result<Answer, Wr
         Object::Add { acting, .. } | Object::Decide { acting, .. } => acting,
         Object::List(listing) => &listing.acting,
     };
-    let Some(office) = Office::open(path, acting, DESK, "object")? else { return Ok(Answer::No) };
+    let open = if matches!(command, Object::List(_)) { Office::look } else { Office::open };
+    let Some(office) = open(path, acting, DESK, "object")? else { return Ok(Answer::No) };
     match command {
         Object::Add { which, said, .. } => {
             if !which.ids.is_empty() {
@@ -223,7 +236,8 @@ pub(crate) fn statements(path: Option<&Path>, command: &Asked) -> Result<Answer,
         Asked::Told { acting, .. } => acting,
         Asked::List(listing) => &listing.acting,
     };
-    let Some(office) = Office::open(path, acting, DESK, "statements")? else { return Ok(Answer::No) };
+    let open = if matches!(command, Asked::List(_)) { Office::look } else { Office::open };
+    let Some(office) = open(path, acting, DESK, "statements")? else { return Ok(Answer::No) };
     let statements = office.statements()?;
     match command {
         Asked::List(listing) => {

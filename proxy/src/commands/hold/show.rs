@@ -43,7 +43,7 @@ struct Seen {
 }
 
 fn seen(config: &Config, acting: &crate::cli::As, act: &str) -> Result<Option<Seen>, Wrong> {
-    let Some(actor) = access::enter(config, acting, &SEE, act)? else { return Ok(None) };
+    let Some(actor) = access::look(config, acting, &SEE, act)? else { return Ok(None) };
     let (keys, people) = (access::keys(config)?, access::people(config)?);
     let all = Holds::read(&config.register_dir(), &keys).map_err(Wrong::because)?;
     let holds = all.all().filter(|hold| is_seen(&actor, &people, hold)).cloned().collect();

@@ -64,7 +64,7 @@ pub(in crate::commands) fn enter(config: &Config, acting: &As, roles: &[Role], a
     if acting.acting.is_none() && !access::enforced(config, &access::people(config)?) {
         return Ok(Entered::As(None));
     }
-    let entered = access::enter(config, acting, roles, act)?;
+    let entered = access::look(config, acting, roles, act)?;
     Ok(entered.map_or(Entered::Refused, |actor| Entered::As(Some(actor))))
 }
 

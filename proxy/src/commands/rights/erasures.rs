@@ -23,7 +23,8 @@ pub(crate) fn erase(path: Option<&Path>, command: &Erase) -> Result<Answer, Wron
         Erase::Add { acting, .. } => acting,
         Erase::Run(listing) | Erase::List(listing) => &listing.acting,
     };
-    let Some(office) = Office::open(path, acting, DESK, "erase")? else { return Ok(Answer::No) };
+    let open = if matches!(command, Erase::List(_)) { Office::look } else { Office::open };
+    let Some(office) = open(path, acting, DESK, "erase")? else { return Ok(Answer::No) };
     match command {
         Erase::Add { which, ground, said, recipients, yes, .. } => add(&office, which, *ground, said, recipients, *yes),
         Erase::Run(listing) => {

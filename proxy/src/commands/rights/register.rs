@@ -31,7 +31,8 @@ pub(crate) fn requests(path: Option<&Path>, command: &Asked) -> Result<Answer, W
         | Asked::Close { acting, .. }
         | Asked::Refuse { acting, .. } => acting,
     };
-    let Some(office) = Office::open(path, acting, DESK, "requests")? else { return Ok(Answer::No) };
+    let enter = if matches!(command, Asked::List { .. } | Asked::Show { .. }) { Office::look } else { Office::open };
+    let Some(office) = enter(path, acting, DESK, "requests")? else { return Ok(Answer::No) };
     match command {
         Asked::Open(asked) => open(&office, asked),
         Asked::List { all, output, .. } => list(&office, *all, output.json),

@@ -36,7 +36,8 @@ pub(crate) fn restrict(path: Option<&Path>, command: &Restrict) -> Result<Answer
         Restrict::Read { acting, .. } => (acting, DESK, "read restricted"),
         Restrict::List(listing) => (&listing.acting, DESK, "restrict"),
     };
-    let Some(office) = Office::open(path, acting, roles, act)? else { return Ok(Answer::No) };
+    let open = if matches!(command, Restrict::List(_)) { Office::look } else { Office::open };
+    let Some(office) = open(path, acting, roles, act)? else { return Ok(Answer::No) };
     match command {
         Restrict::Add { which, ground, said, recipients, .. } => {
             let Some(found) = concerned(&office, which, Bounds::None, &said.reference)? else { return Ok(Answer::No) };

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 /// Lists the requests that the actor may see. None is a no.
 pub(super) fn list(config: &Config, asked: &ListScopes) -> Result<Answer, Wrong> {
-    let Some(actor) = access::enter(config, &asked.acting, &Role::ALL, "scope list")? else { return Ok(Answer::No) };
+    let Some(actor) = access::look(config, &asked.acting, &Role::ALL, "scope list")? else { return Ok(Answer::No) };
     let (approvals, people) = (read(config)?, access::people(config)?);
     let now = approvals.now();
     let seen: Vec<&Request> = approvals.requests().filter(|request| is_shown(&actor, &people, request)).collect();
@@ -44,7 +44,7 @@ pub(super) fn list(config: &Config, asked: &ListScopes) -> Result<Answer, Wrong>
 
 /// Shows one request; one that the actor may not see is none.
 pub(super) fn show(config: &Config, asked: &ShowScope) -> Result<Answer, Wrong> {
-    let Some(actor) = access::enter(config, &asked.acting, &Role::ALL, "scope show")? else { return Ok(Answer::No) };
+    let Some(actor) = access::look(config, &asked.acting, &Role::ALL, "scope show")? else { return Ok(Answer::No) };
     let (approvals, people) = (read(config)?, access::people(config)?);
     let now = approvals.now();
     let Ok(request) = approvals
