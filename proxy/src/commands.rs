@@ -10,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod hold;
 pub(crate) mod import;
+mod letterhead;
 pub(crate) mod lists;
 pub(crate) mod log;
 pub(crate) mod pac;

@@ -85,10 +85,37 @@ pub(crate) struct CharterFile {
 pub(crate) struct Organisation {
     /// Its name.
     pub(crate) name: String,
+    /// Its postal address, line by line: the head of letters.
+    pub(crate) address: Vec<String>,
     /// E-mail of whoever answers rights requests.
     pub(crate) contact: String,
     /// E-mail of the data protection officer.
     pub(crate) dpo: String,
+}
+
+impl Organisation {
+    /// What letters and papers leave to be completed because nobody has stated it, by its keys.
+    pub(crate) fn unstated(&self) -> Vec<&'static str> {
+        let stated = [
+            ("name", self.name.is_empty()),
+            ("address", self.address.is_empty()),
+            ("contact", self.contact.is_empty()),
+            ("dpo", self.dpo.is_empty()),
+        ];
+        stated.into_iter().filter(|(_, missing)| *missing).map(|(key, _)| key).collect()
+    }
+
+    /// The town that letters are dated from: what stands behind the postcode in the address; empty when there is none.
+    pub(crate) fn town<'s>(&'s self) -> &'s str {
+        let behind = |line: &'s String| {
+            let (code, town) = line.split_once(' ')?;
+            let is_code = code.len() == 5 && code.bytes().all(|byte| byte.is_ascii_digit());
+            // "Paris Cedex 07" is where the post sorts, in Paris.
+            let sorted = ["Cedex", "CEDEX", "cedex"].iter().find_map(|word| town.split_once(word));
+            is_code.then(|| sorted.map_or(town, |(town, _)| town).trim())
+        };
+        self.address.iter().rev().find_map(behind).unwrap_or_default()
+    }
 }
 
 /// `[listen]`.

@@ -161,3 +161,39 @@ fn who_has_the_data_is_told_as_it_is_configured_and_to_be_completed_otherwise_la
     assert!(report.contains("Exemple SARL, maintenance") && report.contains("dans les locaux de l’organisation"));
     assert!(!said(&gate.octroi(&["doctor", "roles"])).contains("[legal] processor"));
 }
+
+#[test]
+fn the_address_heads_letters_and_what_is_missing_is_said_before_anything_is_made_law_9() {
+    let gate = gate(&[visit("a.martin", "10.0.0.7", 3, "a.test")]);
+    let opened = said(&gate.octroi(&[
+        "requests",
+        "open",
+        "--right",
+        "access",
+        "--user",
+        "a.martin",
+        "--channel",
+        "mailbox",
+        "--reference",
+        "DD-1",
+        "--out",
+        "letters",
+    ]));
+    assert!(opened.contains("is not stated: `[organisation]` lacks address, dpo\n"), "{opened}");
+    let told = said(&gate.octroi(&["export", "subject", "a.martin", "--reference", "DD-1", "--out", "out"]));
+    assert!(
+        told.contains("`[organisation]` lacks address, dpo; `[legal]` lacks processor, hosting, transfers"),
+        "{told}"
+    );
+    let text = fs::read_to_string(gate.path("octroi.toml")).expect("it is ours");
+    let address =
+        "[organisation]\naddress = \"\"\"\n12 rue de la République\n69002 Lyon\"\"\"\ndpo = \"dpo@exemple.test\"";
+    let legal = "[legal]\nprocessor = \"none\"\nhosting = \"own\"\ntransfers = \"none\"\n";
+    gate.write("octroi.toml", text.replace("[organisation]", address) + legal);
+    let told = said(&gate.octroi(&["export", "subject", "a.martin", "--reference", "DD-2", "--out", "out"]));
+    assert!(!told.contains("to be completed"), "{told}");
+    let letter = words(&of(&gate, "DD-2", "letter.html"));
+    assert!(letter.contains("12 rue de la République") && letter.contains("Lyon, le "), "{letter}");
+    let report = words(&of(&gate, "DD-2", "report.html"));
+    assert!(report.contains("12 rue de la République, 69002 Lyon") && !report.contains("[à compléter]"), "{report}");
+}

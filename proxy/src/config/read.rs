@@ -116,7 +116,26 @@ fn organisation(table: Option<&Table<'_>>) -> Organisation {
         }
         value.to_owned()
     };
-    Organisation { name: text("name").to_owned(), contact: mail("contact"), dpo: mail("dpo") }
+    Organisation {
+        name: text("name").to_owned(),
+        address: table.map(address).unwrap_or_default(),
+        contact: mail("contact"),
+        dpo: mail("dpo"),
+    }
+}
+
+/// The postal address: one text, a line of it a line of the envelope.
+fn address(table: &Table<'_>) -> Vec<String> {
+    const LINES: usize = 8;
+    const CHARS: usize = 100;
+    let Some(text) = table.string("address") else { return Vec::new() };
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let no_line = |line: &&str| line.chars().count() > CHARS || line.chars().any(char::is_control);
+    if lines.len() > LINES || lines.iter().any(no_line) {
+        let label = format!("expected {LINES} lines of {CHARS} characters at most");
+        table.note(Problem::error(text.span, "`address` is no postal address", label));
+    }
+    lines.into_iter().map(str::to_owned).collect()
 }
 
 fn limits(table: Option<&Table<'_>>) -> Limits {

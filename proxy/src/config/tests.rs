@@ -166,6 +166,28 @@ fn names_take_two_persons_once_a_role_is_given_or_from_the_beginning() {
 }
 
 #[test]
+fn a_letter_has_the_address_line_by_line_and_is_dated_from_its_town() {
+    assert_eq!(good("").organisation.unstated(), ["name", "address", "contact", "dpo"]);
+    let organisation = |address: &str| good(&format!("[organisation]\naddress = {address}\n")).organisation;
+    let stated = organisation("\"\"\"\n  12 rue de la République\n\n69002 Lyon\n\"\"\"");
+    assert_eq!(stated.address, ["12 rue de la République", "69002 Lyon"]);
+    assert_eq!((stated.town(), stated.unstated().contains(&"address")), ("Lyon", false));
+    let towns = [
+        ("3 place de Fontenoy\\n75334 Paris Cedex 07", "Paris"),
+        ("59000 Lille\\nFrance", "Lille"),
+        ("Rue de la Loi 1, 1000 Bruxelles", ""),
+        (" \\n ", ""),
+    ];
+    for (address, town) in towns {
+        assert_eq!(organisation(&format!("\"{address}\"")).town(), town, "{address}");
+    }
+    for wrong in [format!("\"{}\"", "x\\n".repeat(9)), format!("\"{}\"", "x".repeat(101)), "\"a\\u0007b\"".to_owned()] {
+        let report = refused(&format!("[organisation]\naddress = {wrong}\n"));
+        assert!(report.contains("`address` is no postal address") && report.contains("octroi.toml:2:"), "{report}");
+    }
+}
+
+#[test]
 fn who_has_the_data_is_unknown_until_somebody_states_it_law_9_c() {
     let legal = good("").legal;
     assert_eq!(legal.unstated(), ["processor", "hosting", "transfers"]);

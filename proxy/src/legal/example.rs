@@ -333,6 +333,9 @@ pub(super) fn requisition() -> Requisition {
     let file = |name: &str, bytes, digit: &str| HashedFile { name: name.into(), bytes, sha256: digit.repeat(64) };
     Requisition {
         organisation: organisation(),
+        processor: Stated::Is("Exemple Infogérance SARL, maintenance de la passerelle".into()),
+        hosting: Stated::None,
+        transfers: Stated::None,
         reference: "RQ-2026-003".into(),
         act: Act {
             authority: "Procureur de la République de Lyon".into(),
@@ -369,6 +372,9 @@ pub(super) fn requisition() -> Requisition {
 pub(super) fn requisition_for_nothing() -> Requisition {
     Requisition {
         organisation: Organisation::default(),
+        processor: Stated::Unknown,
+        hosting: Stated::Unknown,
+        transfers: Stated::Unknown,
         act: Act { article: "article 145 du code de procédure civile".into(), ..Act::default() },
         scope: Scope::Host("www.journal.example".into()),
         counts: Found { out_of_reach: 312, ..Found::default() },

@@ -7,6 +7,7 @@ mod method;
 use super::document::{Column, Document, Passage, Signature, Table};
 use super::parties::Organisation;
 use super::prose::Prose;
+use super::subject::{self, Stated};
 use super::write::Writer;
 use super::{references, wording};
 use crate::pages::Language;
@@ -18,6 +19,12 @@ use jiff::civil::Date;
 pub(crate) struct Requisition {
     /// Who hands over.
     pub(crate) organisation: Organisation,
+    /// Who runs the gate for it.
+    pub(crate) processor: Stated<String>,
+    /// Who hosts the register; none: the organisation itself.
+    pub(crate) hosting: Stated<String>,
+    /// Where outside the European Union data go.
+    pub(crate) transfers: Stated<String>,
     /// Our number.
     pub(crate) reference: String,
     /// The act.
@@ -127,6 +134,7 @@ impl Requisition {
     /// The inventory: act, scope, counts, files with their hashes, how records arise and how they are verified.
     pub(crate) fn inventory(&self, language: Language) -> Document {
         let mut body = self.opened(language, "Inventaire des données remises", "Inventory of the data handed over");
+        self.holder(&mut body);
         self.act(&mut body);
         self.scope(&mut body);
         body.heading(2, "Fichiers", "Files");
@@ -145,6 +153,7 @@ impl Requisition {
             "**Draft.** To be read, completed and signed by both sides upon handing over.",
             &[],
         );
+        self.holder(&mut body);
         self.act(&mut body);
         self.scope(&mut body);
         body.heading(2, "Objet de la remise", "What is handed over");
@@ -194,6 +203,7 @@ impl Requisition {
     /// The signed statement that nothing was found.
     pub(crate) fn nothing(&self, language: Language) -> Document {
         let mut body = self.opened(language, "État néant", "Statement that nothing is held");
+        self.holder(&mut body);
         self.act(&mut body);
         self.scope(&mut body);
         body.note(
@@ -238,6 +248,18 @@ impl Requisition {
             issued: self.made.clone(),
             passages: body.passages,
         }
+    }
+
+    /// Who hands over, and who else has what is handed over.
+    fn holder(&self, body: &mut Writer) {
+        body.heading(2, "Détenteur des données", "Who holds the data");
+        let address = body.stated(&self.organisation.address.join(", "));
+        let mut pairs = vec![
+            (body.words("Organisation", "Organisation", &[]), Prose::plain(self.organisation.shown(body.language))),
+            (body.words("Adresse", "Address", &[]), Prose::plain(address)),
+        ];
+        pairs.extend(subject::who_has_it(body, &self.processor, &self.hosting, &self.transfers));
+        body.definitions(pairs);
     }
 
     fn records(&self, language: Language) -> String {

@@ -11,6 +11,8 @@ mod report;
 #[cfg(test)]
 mod tests;
 
+pub(super) use processing::who_has_it;
+
 use super::document::Document;
 use super::parties::{Organisation, Person};
 use crate::pages::Language;

@@ -6,8 +6,9 @@ use super::looks::{Deed, Look};
 use super::person::Whose;
 use super::tally::{Tally, decided, destination};
 use crate::accounts::file::Table;
+use crate::commands::letterhead::organisation;
 use crate::config::{Config, Detail, Forward};
-use crate::legal::parties::{Organisation, Person};
+use crate::legal::parties::Person;
 use crate::legal::subject::{
     self, Attributed, Beside, Charter, Copies, Counts, JoinedFile, Processing, Purpose, Role, Searched, Store,
     SubjectFile, Unfinished,
@@ -198,18 +199,6 @@ impl Answer<'_> {
         let words = Text { fr: "sous pseudonyme".into(), en: "under a pseudonym".into() };
         let code = look.purpose.clone().unwrap_or_else(|| "pseudonym".to_owned());
         Some(subject::Look { at, purpose: Purpose { code, words }, role: role(Held::of_name(look.role)?)? })
-    }
-}
-
-/// Whose gate it is.
-pub(super) fn organisation(config: &Config) -> Organisation {
-    let stated = &config.organisation;
-    Organisation {
-        name: stated.name.clone(),
-        address: Vec::new(),
-        place: String::new(),
-        contact: stated.contact.clone(),
-        dpo: stated.dpo.clone(),
     }
 }
 

@@ -14,7 +14,7 @@ use super::{Dated, DayByDay, OPENED_BY, REQUISITION, dated, file, language, opti
 use crate::access::{self, Actor};
 use crate::cli::export::ExportRequisition;
 use crate::commands::log::bring_up_to_date;
-use crate::commands::{Answer, Wrong, answer, answer_json, configuration, no_register, plural};
+use crate::commands::{Answer, Wrong, answer, answer_json, configuration, letterhead, no_register, plural};
 use crate::config::{Config, Purpose};
 use crate::pages::Language;
 use crate::register;
@@ -80,6 +80,7 @@ pub(super) fn requisition(path: Option<&Path>, asked: &ExportRequisition) -> Res
         return no(&why.to_string());
     }
     let Some(grant) = access::two_persons(&config, &actor, order.asked())? else { return Ok(Answer::No) };
+    letterhead::warn(&config, letterhead::Says::WhoHasTheData);
     order.produce(&actor, &grant, &runtime)
 }
 

@@ -15,7 +15,7 @@ use crate::accounts::file as accounts;
 use crate::cli::export::ExportSubject;
 use crate::commands::log::bring_up_to_date;
 use crate::commands::when::{Day, instant};
-use crate::commands::{Answer, Wrong, answer, answer_json, charter, configuration, no_register, plural};
+use crate::commands::{Answer, Wrong, answer, answer_json, charter, configuration, letterhead, no_register, plural};
 use crate::config::{Config, Purpose};
 use crate::legal::{html, method, pdf, subject as documents};
 use crate::pages::Language;
@@ -76,6 +76,7 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
     let holds = Holds::read(&dir, &keys).map_err(Wrong::because)?;
     let pseudonyms = register::pseudonyms(&config).map_err(Wrong::because)?;
 
+    letterhead::warn(&config, letterhead::Says::WhoHasTheData);
     let runtime = crate::commands::runtime()?;
     bring_up_to_date(&config, &runtime)?;
     let trail = Trail {

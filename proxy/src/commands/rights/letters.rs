@@ -1,5 +1,6 @@
 //! Letters to who asks, written when something is done: as HTML to read and PDF to send, in their language.
 
+use super::super::letterhead::{self, organisation};
 use super::super::log::bring_up_to_date;
 use super::super::{Wrong, runtime};
 use super::Office;
@@ -10,7 +11,7 @@ use crate::legal::letters::answer::{Answer, Attached, Decision, Outcome, Rest};
 use crate::legal::letters::{
     Correspondence, Extension, Ground, Lifting, Portability, Receipt, Refusal, Right as Asked,
 };
-use crate::legal::parties::{Organisation, Person};
+use crate::legal::parties::Person;
 use crate::legal::{html, pdf};
 use crate::pages::Language;
 use crate::rights::today;
@@ -70,6 +71,7 @@ pub(super) fn write(
 ) -> Result<Option<PathBuf>, Wrong> {
     let language = if request.opening.language == "fr" { Language::French } else { Language::English };
     let Some(document) = document(office, letter, request, language)? else { return Ok(None) };
+    letterhead::warn(&office.config, letterhead::Says::Writer);
     let wrong = |path: &Path, why: std::io::Error| Wrong(format!("{}: {why}", path.display()));
     crate::files::private_dir(folder).map_err(|why| wrong(folder, why))?;
     let path = |ending| folder.join(format!("{}-{}.{ending}", request.reference, letter.word()));
@@ -126,14 +128,8 @@ fn document(
 }
 
 fn correspondence(office: &Office, request: &Request) -> Correspondence {
-    let organisation = &office.config.organisation;
     Correspondence {
-        organisation: Organisation {
-            name: organisation.name.clone(),
-            contact: organisation.contact.clone(),
-            dpo: organisation.dpo.clone(),
-            ..Organisation::default()
-        },
+        organisation: organisation(&office.config),
         person: Person {
             name: request.opening.who.clone(),
             account: request.opening.user.clone().unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! Sections 2 to 5 of the report: why data are processed, which, who receives them, and for how long they are kept.
 use super::letter::days;
 use super::report::article;
-use super::{Copies, Detail, Ground, Purpose, Stated, SubjectFile, glossary};
+use super::{Copies, Detail, Ground, Processing, Purpose, Stated, SubjectFile, glossary};
 use crate::legal::document::{Column, Passage, Table};
 use crate::legal::prose::Prose;
 use crate::legal::wording;
@@ -154,30 +154,40 @@ fn copies(body: &Writer, copies: Copies) -> Option<Prose> {
     }
 }
 
+/// Who else has the data, and where: a line each.
+pub(in crate::legal) fn who_has_it(
+    body: &Writer,
+    processor: &Stated<String>,
+    hosting: &Stated<String>,
+    transfers: &Stated<String>,
+) -> Vec<(String, Prose)> {
+    let itself = ("personne : l'organisation s'en charge elle-même", "nobody: the organisation does so itself");
+    let premises = ("dans les locaux de l'organisation", "on the organisation's premises");
+    vec![
+        (body.words("Sous-traitant", "Processor", &[]), stated(body, processor, itself)),
+        (body.words("Hébergement", "Hosting", &[]), stated(body, hosting, premises)),
+        (
+            body.words("Transferts hors de l'Union européenne", "Transfers outside the European Union", &[]),
+            stated(body, transfers, ("aucun", "none")),
+        ),
+    ]
+}
+
 /// Section 4.
 pub(super) fn recipients(body: &mut Writer, file: &SubjectFile) {
     body.heading(2, "4. Destinataires et transferts hors de l'Union européenne", "4. Recipients and third countries");
     article(body, "gdpr-15-1-c");
     access(body, file.processing.alone);
-    let transfers = match &file.processing.transfers {
-        Stated::Unknown => Prose::plain(wording::unknown(body.language)),
-        Stated::None => body.say("aucun", "none", &[]),
-        Stated::Is(where_to) => Prose::plain(body.text(where_to)),
-    };
-    let inside = ("personne : l'organisation s'en charge elle-même", "nobody: the organisation does so itself");
-    let mut pairs = vec![
-        (
-            body.words("Au sein de l'organisation", "Within the organisation", &[]),
-            body.say(
-                "les personnes chargées de la sécurité, de l'application de la charte, des demandes d'accès et du contrôle",
-                "those in charge of security, of applying the charter, of requests for access, and of control",
-                &[],
-            ),
+    let mut pairs = vec![(
+        body.words("Au sein de l'organisation", "Within the organisation", &[]),
+        body.say(
+            "les personnes chargées de la sécurité, de l'application de la charte, des demandes d'accès et du contrôle",
+            "those in charge of security, of applying the charter, of requests for access, and of control",
+            &[],
         ),
-        (body.words("Sous-traitant", "Processor", &[]), stated(body, &file.processing.processor, inside)),
-        (body.words("Hébergement", "Hosting", &[]), stated(body, &file.processing.hosting, ("dans les locaux de l'organisation", "on the organisation's premises"))),
-        (body.words("Transferts hors de l'Union européenne", "Transfers outside the European Union", &[]), transfers),
-    ];
+    )];
+    let Processing { processor, hosting, transfers, .. } = &file.processing;
+    pairs.extend(who_has_it(body, processor, hosting, &transfers.clone().map(|text| body.text(&text))));
     if let Some(copies) = copies(body, file.processing.copies) {
         pairs.insert(
             1,

@@ -1,10 +1,10 @@
 //! The papers of a requisition: inventory, draft of the record of handing over, or the statement that there is nothing. Inventory and
 //! record name the bundle with its hash, so they stand beside it and not in it.
 
-use super::super::answer::organisation;
 use super::super::tally::Tally;
 use super::Order;
 use crate::commands::Wrong;
+use crate::commands::letterhead::organisation;
 use crate::files;
 use crate::legal::requisition::{Act, Clock, Counts, HashedFile, Requisition, Scope};
 use crate::legal::{html, pdf};
@@ -39,6 +39,9 @@ pub(super) fn paper(
     let recipient = order.asked.age_recipient.clone();
     Ok(Requisition {
         organisation: organisation(config),
+        processor: config.legal.processor.clone(),
+        hosting: config.legal.hosting.clone(),
+        transfers: config.legal.transfers.clone(),
         reference: order.reference().to_owned(),
         act: Act {
             authority: act.authority.clone(),
