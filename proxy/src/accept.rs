@@ -179,8 +179,15 @@ async fn serve(gate: &Gate, mut stream: TcpStream, caller: Arc<Caller>) {
         return;
     }
     let (reader, writer) = stream.split();
-    let mut connection =
-        Connection { reader, writer, buffer: Buffer::default(), head: 0, caller, protocol: Protocol::Http1 };
+    let mut connection = Connection {
+        reader,
+        writer,
+        buffer: Buffer::default(),
+        head: 0,
+        caller,
+        protocol: Protocol::Http1,
+        proof: None,
+    };
     connection::serve(gate, &mut connection).await;
 }
 
@@ -207,8 +214,15 @@ async fn serve_tls(
         return http2::serve(gate.clone(), stream, (caller, crowd), tasks, interrupt.clone()).await;
     }
     let (reader, writer) = secure::split(stream);
-    let mut connection =
-        Connection { reader, writer, buffer: Buffer::default(), head: 0, caller, protocol: Protocol::Http1 };
+    let mut connection = Connection {
+        reader,
+        writer,
+        buffer: Buffer::default(),
+        head: 0,
+        caller,
+        protocol: Protocol::Http1,
+        proof: None,
+    };
     connection::serve(gate, &mut connection).await;
     if !connection.writer.is_broken_off() {
         // close_notify says that all has been sent (RFC 8446 §6.1). A client that takes nothing is closed upon.

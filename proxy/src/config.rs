@@ -6,11 +6,13 @@
 //! more open than its administrator believes.
 
 pub(crate) mod load;
+pub(crate) mod negotiate;
 mod parent;
 mod read;
 mod values;
 
 pub(crate) use load::{LoadError, LoadedCharter, Warnings};
+pub(crate) use negotiate::Negotiate;
 pub(crate) use parent::{Credentials, Direct, Parent, Secret, Speaks, Upstream};
 pub(crate) use values::{Networks, Ports, Server};
 
@@ -185,6 +187,8 @@ pub(crate) struct Identity {
     pub(crate) methods: Vec<Method>,
     /// Shown by browsers when they ask for a password.
     pub(crate) realm: String,
+    /// What tickets are read with.
+    pub(crate) negotiate: Negotiate,
     /// Names given to addresses; an address not listed is recorded without a name.
     pub(crate) names: HashMap<IpAddr, String>,
 }
@@ -192,6 +196,8 @@ pub(crate) struct Identity {
 /// A way to know who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
+    /// A Kerberos ticket (RFC 4559).
+    Negotiate,
     /// Name and password of a local account (RFC 7617).
     Basic,
     /// The address of the client.

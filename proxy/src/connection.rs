@@ -68,12 +68,20 @@ pub(crate) struct Connection<R, W> {
     pub(crate) caller: Arc<Caller>,
     /// What carries it.
     pub(crate) protocol: Protocol,
+    /// The value of Proxy-Authenticate that the next answer bears, by which the client knows the gate (RFC 4559 §5).
+    pub(crate) proof: Option<String>,
 }
 
 impl<R, W> Connection<R, W> {
     /// Takes the request's head from the buffer, once: the first step that is done with it calls this.
     pub(crate) fn take_head(&mut self) {
         self.buffer.consume(std::mem::take(&mut self.head));
+    }
+
+    /// The field line that proves the gate to the client, once; most often there is none.
+    pub(crate) fn take_proof(&mut self) -> String {
+        let field = |proof: String| format!("Proxy-Authenticate: {proof}\r\n");
+        self.proof.take().map(field).unwrap_or_default()
     }
 }
 

@@ -107,7 +107,8 @@ fn pac_file(state: &State, request: &Request<Incoming>) -> Answer {
     let elsewhere = asked.as_deref().is_some_and(|host| !is_loopback(host));
     let open_to_others = state.sockets.all().any(|own| !own.ip().is_loopback());
     let reachable = |own: &&SocketAddr| !(elsewhere && open_to_others && own.ip().is_loopback());
-    let reached = |own: &SocketAddr| (reached_as(*own, asked.as_deref()), own.port());
+    let name = ticketed(state, asked.as_deref());
+    let reached = |own: &SocketAddr| (reached_as(*own, name), own.port());
     let plain: Vec<_> = state.sockets.plain.iter().filter(reachable).map(reached).collect();
     let secure: Vec<_> = state.sockets.secure.iter().filter(reachable).map(reached).collect();
     let ways = plain.iter().map(|way| (way, false)).chain(secure.iter().map(|way| (way, true)));
@@ -142,14 +143,27 @@ fn asked_host(request: &Request<Incoming>) -> Option<String> {
 
 /// Whether a host in normal form is this machine and no other.
 fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// The name a browser finds a ticket for, where tickets are asked for and their services are named: that by which it found
+/// the console if there are tickets for it, else the first.
+fn ticketed<'a>(state: &'a State, asked: Option<&'a str>) -> Option<&'a str> {
+    let identity = &state.config.identity;
+    if !identity.takes_tickets() {
+        return asked;
+    }
+    let hosts = || identity.negotiate.hosts();
+    let known = asked.filter(|asked| hosts().any(|host| host.eq_ignore_ascii_case(asked)));
+    known.or(hosts().next()).or(asked)
 }
 
 /// How a browser reaches one of the proxy's sockets: by the name under which it found the console, when the socket can be
-/// reached from elsewhere (Kerberos needs the name); a loopback socket by its address.
+/// reached from elsewhere (Kerberos needs the name); a loopback socket by its address, or a name that leads nowhere else
+/// (RFC 6761 §6.3).
 fn reached_as(own: SocketAddr, asked: Option<&str>) -> String {
     match (own.ip(), asked) {
-        (ip, Some(name)) if !ip.is_loopback() => name.to_owned(),
+        (ip, Some(name)) if !ip.is_loopback() || name.ends_with(".localhost") => name.to_owned(),
         (IpAddr::V4(ip), None) if ip.is_unspecified() => "127.0.0.1".into(),
         (IpAddr::V6(ip), None) if ip.is_unspecified() => "::1".into(),
         (ip, _) => ip.to_string(),

@@ -45,6 +45,10 @@ where
         Some(inside) => inside.client.clone(),
         None => match identify::client(gate, &state, &connection.caller, &head, connection.buffer.bytes()).await {
             Identity::Known(client) => client,
+            Identity::Proven(client, proof) => {
+                connection.proof = Some(proof);
+                client
+            }
             Identity::Asked(challenge) => return refuse::challenge(&state, connection, &asked, &challenge).await,
         },
     };

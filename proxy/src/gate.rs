@@ -3,6 +3,7 @@ use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::follow::FOLLOWERS;
 use crate::identify::{Client, Turns};
+use crate::kerberos::{Kerberos, Tally};
 use crate::listen::{Doors, Sockets};
 use crate::pages::{Blocks, Language};
 use crate::secure::Certificates;
@@ -29,6 +30,8 @@ pub(crate) struct Gate {
     pub(crate) accounts: Arc<Accounts>,
     /// Turns at having a password verified.
     pub(crate) turns: Turns,
+    /// Tokens that proved nobody.
+    pub(crate) tokens: Tally,
     /// What each person may move.
     pub(crate) shares: Shares,
     /// Numbers about nobody.
@@ -76,6 +79,8 @@ pub(crate) struct State {
     pub(crate) console: Option<SocketAddr>,
     /// Certificates and keys of those with TLS.
     pub(crate) certificates: Certificates,
+    /// What reads tickets, where they are a method; shared with the state before when nothing of it has changed.
+    pub(crate) kerberos: Option<Arc<Kerberos>>,
     /// The way to the origins; shared with the state before when nothing of it has changed.
     pub(crate) upstream: Arc<Upstream>,
     /// What is missing although the gate runs, a sentence each.
@@ -115,6 +120,7 @@ impl Gate {
             register,
             accounts: Arc::new(accounts),
             turns: Turns::default(),
+            tokens: Tally::default(),
             shares,
             counts: Counts::default(),
             upkeep,

@@ -32,8 +32,10 @@ where
     };
     let body = received.unwrap_or_default();
     let length = body.len();
-    let mut out = format!("HTTP/1.1 200 OK\r\n{told}Content-Length: {length}\r\nProxy-Status: octroi\r\n{closes}\r\n")
-        .into_bytes();
+    let proof = connection.take_proof();
+    let mut out =
+        format!("HTTP/1.1 200 OK\r\n{told}{proof}Content-Length: {length}\r\nProxy-Status: octroi\r\n{closes}\r\n")
+            .into_bytes();
     out.extend_from_slice(&body);
     connection.take_head();
     record.answered(200);

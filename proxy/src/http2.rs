@@ -113,6 +113,10 @@ pub(crate) async fn serve<T>(
                 Some(Ok((request, answer))) => take(&gate, request, answer, &client, &mut streams, &tasks, &interrupt),
                 Some(Err(_)) | None => break,
             },
+            () = client.0.enough.notified(), if !leaving => {
+                leaving = true;
+                connection.graceful_shutdown();
+            }
             () = &mut silence, if streams.is_empty() => {
                 if leaving {
                     break;
@@ -169,8 +173,15 @@ async fn exchange(gate: &Gate, asked: Asked, body: RecvStream, answer: SendRespo
     let shared = Arc::new(Mutex::new(Answer::Awaited(answer)));
     let writer = StreamWriter::new(shared.clone(), asked.is_connect, asked.is_head);
     let reader = StreamReader::new(shared, asked, body);
-    let mut connection =
-        Connection { reader, writer, buffer: Buffer::default(), head: 0, caller, protocol: Protocol::Http2 };
+    let mut connection = Connection {
+        reader,
+        writer,
+        buffer: Buffer::default(),
+        head: 0,
+        caller,
+        protocol: Protocol::Http2,
+        proof: None,
+    };
     connection::serve(gate, &mut connection).await;
     let idle = gate.state().config.limits.idle_timeout;
     // A client that doesn't take the end of its answer is left to its connection.

@@ -2,15 +2,17 @@
 //!
 //! Credentials that were given and are wrong are never passed over for a weaker method: the client is asked again.
 mod basic;
+mod negotiate;
 
 pub(crate) use basic::Turns;
 
 use crate::config::Method;
 use crate::gate::{Gate, State};
-use crate::wire::RequestHead;
+use crate::wire::{Known, RequestHead};
 use logstore::Auth;
 use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::sync::Notify;
 
 /// Who is asking, as far as is known.
 #[derive(Debug, Clone)]
@@ -40,12 +42,16 @@ pub(crate) type Groups = Arc<[Arc<str>]>;
 pub(crate) struct Caller {
     /// The client's address.
     pub(crate) address: IpAddr,
+    /// What tickets have shown of it.
+    pub(crate) shown: negotiate::Shown,
+    /// Told when nothing more is listened to: so many tokens were in vain.
+    pub(crate) enough: Notify,
 }
 
 impl Caller {
     /// A client of this address, of whom nothing more is known.
     pub(crate) fn at(address: IpAddr) -> Arc<Caller> {
-        Arc::new(Caller { address })
+        Arc::new(Caller { address, shown: negotiate::Shown::default(), enough: Notify::new() })
     }
 }
 
@@ -53,6 +59,8 @@ impl Caller {
 pub(crate) enum Identity {
     /// As far as the methods ask.
     Known(Client),
+    /// The same, and this value of Proxy-Authenticate goes with the answer: by it the client knows the gate (RFC 4559 §5).
+    Proven(Client, String),
     /// The client must say who it is (407).
     Asked(Challenge),
 }
@@ -63,11 +71,20 @@ pub(crate) struct Challenge(pub(crate) Vec<String>);
 impl Challenge {
     /// What the methods in force ask for.
     pub(crate) fn of(state: &State) -> Challenge {
+        let methods = &state.config.identity.methods;
+        // Whoever looks at the first alone finds the strongest.
+        let negotiate = state.config.identity.takes_tickets().then(|| negotiate::SCHEME.to_owned());
         let asks = |method: &Method| match method {
+            Method::Negotiate => None,
             Method::Basic => Some(basic::challenge(state)),
             Method::Address => None,
         };
-        Challenge(state.config.identity.methods.iter().filter_map(asks).collect())
+        Challenge(negotiate.into_iter().chain(methods.iter().filter_map(asks)).collect())
+    }
+
+    /// Whether what it asks for may belong to the connection, which is then kept whatever was asked.
+    pub(crate) fn is_of_the_connection(&self) -> bool {
+        self.0.iter().any(|value| value.starts_with(negotiate::SCHEME))
     }
 }
 
@@ -76,8 +93,25 @@ pub(crate) async fn client(gate: &Gate, state: &State, caller: &Caller, head: &R
     let address = caller.address;
     let identity = &state.config.identity;
     let named = identity.names.get(&address);
+    let tickets = identity.takes_tickets();
+    if tickets && let Some(client) = negotiate::remembered(caller, head) {
+        return Identity::Known(client);
+    }
+    // A token is looked at by the method it is for, wherever that stands.
+    let token = tickets && negotiate::is_given(head, bytes);
     for method in &identity.methods {
         match method {
+            Method::Negotiate if token => match negotiate::client(gate, state, caller, head, bytes).await {
+                Some(found) => return found,
+                None => return Identity::Asked(Challenge::of(state)),
+            },
+            // What is given is of another method, or nothing is.
+            Method::Negotiate if identity.methods.contains(&Method::Basic) => {}
+            Method::Negotiate => match head.fields.has(Known::ProxyAuthorization) {
+                false if named.is_some() && identity.methods.contains(&Method::Address) => {}
+                _ => return Identity::Asked(Challenge::of(state)),
+            },
+            Method::Basic if token => {}
             Method::Basic => match basic::client(gate, state, address, head, bytes).await {
                 Some(found) => return found,
                 // Nothing given: a machine that the configuration names passes by its address where that is a

@@ -22,6 +22,7 @@ mod held;
 mod hops;
 mod http2;
 mod identify;
+mod kerberos;
 mod legal;
 mod listen;
 mod lists;

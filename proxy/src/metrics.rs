@@ -5,6 +5,7 @@
 
 use crate::console;
 use crate::gate::{Gate, Limit, State, TurnedAway};
+use crate::kerberos::Failure;
 use std::fmt::Write;
 
 /// What the format is called.
@@ -79,6 +80,13 @@ fn door(page: &mut Page, gate: &Gate, state: &State) {
         "octroi_tls_handshakes_failed_total",
         "Connections that did not get through their TLS handshake.",
         counts.handshakes_failed(),
+    );
+    let failures = Failure::ALL.map(|why| (why.word(), gate.tokens.times(why)));
+    page.counters(
+        "octroi_negotiate_failed_total",
+        "Tokens of `negotiate` that proved nobody, by reason.",
+        "reason",
+        &failures,
     );
     let days_left: Vec<_> =
         state.certificates.days_left_each(gate.now()).map(|(address, days)| (address.to_string(), days)).collect();

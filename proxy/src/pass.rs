@@ -229,6 +229,16 @@ where
     }
 }
 
+/// The head with a field line more, or as it is.
+fn proven(mut head: Vec<u8>, proof: &str) -> Vec<u8> {
+    if !proof.is_empty() {
+        // The empty line is the last.
+        head.truncate(head.len().saturating_sub(2));
+        head.extend([proof.as_bytes(), b"\r\n"].concat());
+    }
+    head
+}
+
 /// Both directions at once: the answer may come before the request is whole.
 async fn converse<R, W>(
     terms: Terms<'_>,
@@ -244,6 +254,7 @@ where
     let Terms { gate, state, asked, lane, record } = terms;
     let limits = &state.config.limits;
     let idle = limits.idle_timeout;
+    let proof = connection.take_proof();
     let Connection { reader, writer, buffer, head, .. } = connection;
     // The request's own head may still stand in the buffer.
     let ahead = *head + AHEAD;
@@ -269,7 +280,7 @@ where
         if response.status == 101 {
             let offered = asks.upgrade.unwrap_or_default();
             let protocol = upgrade::accepted(answer.bytes(), &response, offered).ok_or(PassError::OriginSwitched)?;
-            let first = switching_head(answer.bytes(), &response, protocol, asks.received_by);
+            let first = proven(switching_head(answer.bytes(), &response, protocol, asks.received_by), &proof);
             answer.consume(response.len);
             record.answered(101);
             return Ok(Answered::Switched(first));
@@ -306,7 +317,7 @@ where
     let client_keeps = asked.persistent && cut == Next::Close && upload.whole.load(Ordering::Relaxed);
     let answers =
         Answers { framing, unchunked, version: asked.version, kept: client_keeps, received_by: asks.received_by };
-    let first = response_head(answer.bytes(), &response, &answers);
+    let first = proven(response_head(answer.bytes(), &response, &answers), &proof);
     answer.consume(response.len);
 
     let sender = Sender { reader: &mut origin_reader, buffer: answer, framing, from: ReadHalf::socket, lane };

@@ -10,7 +10,7 @@ use crate::identify::{Challenge, Client};
 use crate::pages::{self, Body, Broken, Fault, FaultPage, Kind, Language, Refusal};
 use crate::record;
 use crate::upstream::{ConnectError, ParentError};
-use crate::wire::{Framing, Malformed};
+use crate::wire::{Framing, Malformed, Protocol};
 use jiff::Timestamp;
 use logstore::{Outcome, OwedRecord, Unwritable};
 use memchr::memchr;
@@ -153,7 +153,22 @@ where
     for value in &challenge.0 {
         let _ = write!(page.fields, "Proxy-Authenticate: {value}\r\n");
     }
-    send_page(state, connection, Some(asked), page).await
+    let next = if connection.caller.shown.is_hopeless() {
+        Next::Linger
+    } else if asked.persistent && challenge.is_of_the_connection() && is_alone(connection, asked) {
+        // What the client answers, it answers here. Whatever comes behind a tunnel that was not opened is asked in its turn.
+        Next::Keep
+    } else {
+        self::next(asked)
+    };
+    let answer = page.written(next, asked.method.is_head());
+    send(state, connection, next, &answer).await
+}
+
+/// Whether a CONNECT came alone: nothing meant for its tunnel, which there is not, waits to be read as a request.
+fn is_alone<R, W>(connection: &Connection<R, W>, asked: &Asked) -> bool {
+    let alone = connection.buffer.len() == connection.head;
+    asked.method.is_connect() && connection.protocol == Protocol::Http1 && alone
 }
 
 /// Says that the register is closed, and so is the gate.
@@ -285,6 +300,10 @@ where
     W: ClientWriter,
 {
     connection.take_head();
+    let proof = connection.take_proof();
+    let proven = answer.split_once("\r\n").filter(|_| !proof.is_empty());
+    let proven = proven.map(|(status, rest)| [status, "\r\n", &proof, rest].concat());
+    let answer = proven.as_deref().unwrap_or(answer);
     if body::write(&mut connection.writer, answer.as_bytes(), state.config.limits.idle_timeout).await.is_err() {
         return Next::Close;
     }

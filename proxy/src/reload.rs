@@ -3,6 +3,7 @@ use crate::commands::plural;
 use crate::config::{Config, Log, YEAR};
 use crate::control::{Answer, Attested, CharterStatus, ListsStatus, RegisterStatus, Request, Status, Teller};
 use crate::gate::{Gate, State};
+use crate::kerberos::Kerberos;
 use crate::listen::Sockets;
 use crate::secure::Certificates;
 use crate::upstream::Upstream;
@@ -99,6 +100,7 @@ pub(crate) fn state(config: Config, before: Option<&State>) -> Result<State, Ref
             Upstream::new(&config, before.map(State::own).unwrap_or_default()).map_err(|error| refused(&error))?,
         ),
     };
+    let kerberos = kerberos(&config, before).map_err(Refused)?;
     Ok(State {
         charter: Arc::from(in_force.charter().identity()),
         language: config.locale,
@@ -107,6 +109,7 @@ pub(crate) fn state(config: Config, before: Option<&State>) -> Result<State, Ref
         sockets: before.map(|before| before.sockets.clone()).unwrap_or_default(),
         console: before.and_then(|before| before.console),
         certificates,
+        kerberos,
         upstream,
         notes,
         charter_from_file,
@@ -114,6 +117,18 @@ pub(crate) fn state(config: Config, before: Option<&State>) -> Result<State, Ref
         since: Timestamp::now(),
         blocks: pages::Blocks::default(),
     })
+}
+
+/// What reads tickets, if they are a method.
+fn kerberos(config: &Config, before: Option<&State>) -> Result<Option<Arc<Kerberos>>, String> {
+    let settings = &config.identity.negotiate;
+    if !config.identity.takes_tickets() {
+        return Ok(None);
+    }
+    match before.and_then(|before| before.kerberos.as_ref()) {
+        Some(same) if same.settings() == settings => Ok(Some(same.clone())),
+        _ => Kerberos::open(settings, &config.data_dir.join("kerberos")).map(|opened| Some(Arc::new(opened))),
+    }
 }
 
 /// Tells the state where the gate listens, once the sockets are bound: no way may lead back there.

@@ -28,7 +28,7 @@ pub(crate) use plain::Inside;
 pub(crate) use relay::Patience;
 
 /// What the client is answered when its tunnel stands. The field says that the answer is the gate's own (RFC 9209 §2).
-const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\nProxy-Status: octroi\r\n\r\n";
+const ESTABLISHED: &str = "HTTP/1.1 200 Connection established\r\nProxy-Status: octroi\r\n";
 /// The fatal TLS alert `access_denied` (RFC 8446 §6.2), in the record that carries it.
 const ACCESS_DENIED: &[u8] = &[0x15, 3, 3, 0, 2, 2, 49];
 /// What a server of HTTP/2 says that wants HTTP/1.1 (RFC 9113 §7): empty SETTINGS, then GOAWAY with `HTTP_1_1_REQUIRED`.
@@ -60,7 +60,10 @@ where
     }
     connection.take_head();
     let limits = &state.config.limits;
-    if body::write(&mut connection.writer, ESTABLISHED, limits.idle_timeout).await.is_err() {
+    let established = [ESTABLISHED, &connection.take_proof(), "\r\n"].concat();
+    let written = body::write(&mut connection.writer, established.as_bytes(), limits.idle_timeout).await;
+    drop(established);
+    if written.is_err() {
         return (Outcome::Abandoned, Next::Close);
     }
     record.answered(200);

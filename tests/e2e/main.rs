@@ -97,6 +97,9 @@ mod scopes;
 // Records kept beyond their term: grounds, bounds, two persons, what is taken out at a purge, what is destroyed after.
 mod holds;
 
+// Tickets of Kerberos: who shows one, over each protocol; what is wrong with one.
+mod kerberos;
+
 // Days past their term: erased, attested, never brought back.
 mod purging;
 

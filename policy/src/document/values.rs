@@ -1,9 +1,20 @@
 //! The texts that stand for something else: durations, sizes, networks, port ranges.
+use super::{Located, Table};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use toml::de::DeValue;
+
+impl<'d> Table<'d> {
+    /// A text, or a list of texts.
+    pub fn one_or_more(&self, key: &str) -> Option<Vec<Located<&'d str>>> {
+        match self.value(key)?.value.as_str() {
+            Some(_) => self.string(key).map(|text| vec![text]),
+            None => self.strings(key),
+        }
+    }
+}
 
 /// A whole number, in whichever base it is written.
 pub(super) fn integer(value: &DeValue<'_>) -> Option<i64> {

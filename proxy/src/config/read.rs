@@ -1,6 +1,7 @@
 //! The text of the configuration turned into values: every key with its default, every problem with its place.
 
 mod identity;
+pub(crate) mod kerberos;
 mod log;
 mod network;
 mod outward;
@@ -55,7 +56,7 @@ fn root(root: Table<'_>, folder: &Path) -> Config {
         destinations: section(&root, "destinations", network::destinations),
         dns: section(&root, "dns", network::dns),
         upstream: section(&root, "upstream", |table: Option<&Table<'_>>| upstream::upstream(table, folder)),
-        identity: section(&root, "identity", identity::identity),
+        identity: section(&root, "identity", |table: Option<&Table<'_>>| identity::identity(table, folder)),
         log: section(&root, "log", |table: Option<&Table<'_>>| log::log(table, folder)),
         roles: section(&root, "roles", roles::roles),
         legal: section(&root, "legal", roles::legal),

@@ -59,14 +59,14 @@ fn a_misspelt_key_finds_its_nearest() {
 fn what_would_be_refused_is_not_offered() {
     for (text, offered) in [
         ("nonsense_everywhere = 1\n", "known here"),
-        ("[identity]\nmethods = [\"kerberos_of_old\"]\n", "expected `basic`, `address`"),
+        ("[identity]\nmethods = [\"kerberos_of_old\"]\n", "expected `negotiate`, `basic`, `address`"),
         ("[identity]\nnonsense_everywhere = 1\n", "known here"),
         ("[inspection]\nmode = \"nonsense\"\n", "expected `off`"),
         ("[antivirus]\nnonsense = 1\n", "this version reads nothing here"),
     ] {
         let report = refused(text);
         // What the file itself says stands in quotes or brackets; what is offered, in backticks.
-        for later in ["inspection", "antivirus", "negotiate", "portal", "ldap", "selected"] {
+        for later in ["inspection", "antivirus", "portal", "ldap", "selected"] {
             assert!(!report.contains(&format!("`{later}`")), "{later}: {report}");
         }
         assert!(report.contains(offered), "{report}");
@@ -327,9 +327,7 @@ fn acts_are_kept_as_long_as_records_at_least() {
 #[test]
 fn what_comes_later_is_known_and_refused() {
     for (table, line) in [
-        ("identity", "methods = [\"negotiate\"]"),
         ("identity", "methods = [\"portal\"]"),
-        ("identity.negotiate", "keytab = \"http.keytab\""),
         ("identity.basic", "source = \"ldap\""),
         ("identity.ldap", "url = \"ldaps://dc1.example\""),
         ("inspection", "mode = \"block-page\""),

@@ -12,6 +12,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// A browser. Chromium never asks a proxy for the loopback interface, so URLs must use names.
 pub struct Browser {
     args: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl Browser {
@@ -33,12 +34,19 @@ impl Browser {
             "--disable-extensions",
             "--hide-scrollbars",
         ];
-        Browser { args: fixed.map(str::to_owned).into_iter().chain([format!("--proxy-pac-url={pac}")]).collect() }
+        let args = fixed.map(str::to_owned).into_iter().chain([format!("--proxy-pac-url={pac}")]).collect();
+        Browser { args, environment: Vec::new() }
     }
 
     /// Accepts the certificates of that authority.
     pub fn trusting(mut self, authority: &Authority) -> Browser {
         self.args.push(format!("--ignore-certificate-errors-spki-list={}", authority.fingerprint()));
+        self
+    }
+
+    /// Of somebody with tickets; the environment says where, as [`crate::services::Kdc::environment`] does.
+    pub fn with_tickets<const N: usize>(mut self, environment: [(&str, String); N]) -> Browser {
+        self.environment.extend(environment.map(|(name, value)| (name.to_owned(), value)));
         self
     }
 
@@ -73,6 +81,7 @@ impl Browser {
         command.args(&self.args).arg(format!("--user-data-dir={}", folder.path().join("profile").display()));
         command.args(args).stdin(Stdio::null()).stdout(file(&out)).stderr(file(&err)).env_clear();
         command.env("HOME", folder.path()).envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn().expect("chromium is installed: tests/run sees to it");
         let ended = wait::within(LIMIT, || child.try_wait().expect("the child is ours"));
         let read = |path: &Path| std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());

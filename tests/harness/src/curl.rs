@@ -11,6 +11,7 @@ use tempfile::TempDir;
 #[derive(Clone)]
 pub struct Curl {
     args: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 /// What curl brought back.
@@ -60,7 +61,8 @@ impl Curl {
     /// Without a proxy.
     pub fn direct() -> Curl {
         // -q first: the tester's own ~/.curlrc stays out.
-        Curl { args: ["-q", "--silent", "--show-error", "--max-time", "30"].map(str::to_owned).into() }
+        let args = ["-q", "--silent", "--show-error", "--max-time", "30"].map(str::to_owned).into();
+        Curl { args, environment: Vec::new() }
     }
 
     /// Further arguments, as curl takes them.
@@ -77,6 +79,12 @@ impl Curl {
     /// With that account, by Basic, towards the proxy.
     pub fn as_user(self, name: &str, password: &str) -> Curl {
         self.args(["--proxy-basic", "--proxy-user", &format!("{name}:{password}")])
+    }
+
+    /// By a ticket, towards the proxy; the environment says whose, as [`crate::services::Kdc::environment`] does.
+    pub fn with_ticket<const N: usize>(mut self, environment: [(&str, String); N]) -> Curl {
+        self.environment.extend(environment.map(|(name, value)| (name.to_owned(), value)));
+        self.args(["--proxy-negotiate", "--proxy-user", ":"])
     }
 
     /// Gets a URL.
@@ -104,6 +112,7 @@ impl Curl {
             .args(["--write-out", "%{stderr}\n%{json}"])
             .env_clear();
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let output = command.args(urls).output().expect("curl is installed: tests/run sees to it");
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         let summaries: Vec<Summary> = told.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();

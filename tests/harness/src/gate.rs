@@ -138,10 +138,18 @@ impl Gate {
     /// # Panics
     /// Also when faketime is not installed.
     pub fn start_days_ago(&mut self, days: u32) {
+        self.start_at(&format!("-{days}d"));
+    }
+
+    /// Starts it with a clock that is off by that much, as faketime writes it: `+1h`.
+    ///
+    /// # Panics
+    /// As [`Gate::start_days_ago`].
+    pub fn start_at(&mut self, offset: &str) {
         let mut command = self.command(&["run"]);
         // The loader fills in `$LIB`. Only the date is behind: durations are measured as ever.
         command.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1");
-        command.env("FAKETIME", format!("-{days}d")).env("DONT_FAKE_MONOTONIC", "1");
+        command.env("FAKETIME", offset).env("DONT_FAKE_MONOTONIC", "1");
         self.start_with(command);
         assert!(!self.printed().contains("LD_PRELOAD"), "{}tests/run installs faketime", self.printed());
     }

@@ -1,4 +1,5 @@
 //! Servers of other people's making, each started for one test on a port of its own: what the gate sends to, and goes through.
+pub mod kdc;
 pub mod parent;
 pub mod samba;
 pub mod slapd;
@@ -6,6 +7,7 @@ pub mod smtp;
 pub mod syslog;
 pub mod timestamp;
 
+pub use kdc::Kdc;
 pub use parent::{Socks, Squid, SquidSetup};
 pub use samba::Samba;
 pub use slapd::Slapd;

@@ -1,17 +1,24 @@
 //! `[identity]`: how clients are known.
 
 use super::network::address;
-use super::{later, later_texts, later_word, section, texts};
-use crate::config::{Identity, Method};
+use super::outward::said;
+use super::{kerberos, later, later_texts, later_word, section, texts};
+use crate::config::{Identity, Method, Negotiate};
 use policy::Problem;
 use policy::document::Table;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
+use std::path::Path;
 
-pub(super) fn identity(table: Option<&Table<'_>>) -> Identity {
+pub(super) fn identity(table: Option<&Table<'_>>, folder: &Path) -> Identity {
     let Some(table) = table else {
-        return Identity { methods: vec![Method::Address], realm: "Octroi".to_owned(), names: HashMap::new() };
+        return Identity {
+            methods: vec![Method::Address],
+            realm: "Octroi".to_owned(),
+            negotiate: Negotiate::default(),
+            names: HashMap::new(),
+        };
     };
     let realm = table.string("realm").filter(|realm| {
         // RFC 9110 §11.5: a quoted string; what would need escaping in it is refused rather than escaped.
@@ -23,7 +30,7 @@ pub(super) fn identity(table: Option<&Table<'_>>) -> Identity {
         }
         good
     });
-    section(table, "negotiate", |negotiate| later_texts(negotiate, &["keytab", "service"], &[]));
+    let negotiate = section(table, "negotiate", |table: Option<&Table<'_>>| kerberos::negotiate(table, folder));
     section(table, "basic", |basic| later_word(basic, "source", &["local"], &["ldap"]));
     section(table, "ldap", |ldap| {
         later_texts(ldap, &["url", "base", "bind_dn", "bind_password_file", "ca_file"], &[]);
@@ -35,18 +42,40 @@ pub(super) fn identity(table: Option<&Table<'_>>) -> Identity {
             }
         }
     });
-    table.hide(&["negotiate", "ldap"]);
+    table.hide(&["ldap"]);
     let names = section(table, "address", |address| section_names(address.and_then(|address| address.table("names"))));
-    Identity { methods: methods(table), realm: realm.map_or("Octroi", |realm| realm.value).to_owned(), names }
+    let methods = methods(table);
+    with_a_keytab(table, &methods, &negotiate);
+    let methods = methods.into_iter().map(|(method, _)| method).collect();
+    Identity { methods, realm: realm.map_or("Octroi", |realm| realm.value).to_owned(), negotiate, names }
 }
 
-fn methods(table: &Table<'_>) -> Vec<Method> {
-    let words = [("basic", Method::Basic), ("address", Method::Address)];
+/// A method, and where it is named.
+type Named = (Method, Range<usize>);
+
+/// Tickets need a keytab, and a keytab is of no use to anything else.
+fn with_a_keytab(table: &Table<'_>, methods: &[Named], negotiate: &Negotiate) {
+    let named = methods.iter().find(|(method, _)| *method == Method::Negotiate);
+    let keytab = table.table("negotiate").and_then(|negotiate| said(&negotiate, "keytab"));
+    match (named, keytab) {
+        (Some((_, at)), None) if negotiate.keytab.as_os_str().is_empty() => {
+            let label = "write `[identity.negotiate] keytab = \"/etc/octroi/http.keytab\"`";
+            table.note(Problem::error(at.clone(), "`negotiate` needs a keytab", label));
+        }
+        (None, Some(keytab)) => {
+            table.note(Problem::warning(keytab.span, "`keytab` changes nothing", "`methods` has no \"negotiate\""));
+        }
+        _ => {}
+    }
+}
+
+fn methods(table: &Table<'_>) -> Vec<Named> {
+    let words = [("negotiate", Method::Negotiate), ("basic", Method::Basic), ("address", Method::Address)];
     let none = |at| Problem::error(at, "no method of identification is named", "`address` asks nothing of anybody");
-    let Some(named) = texts(table, "methods", none) else { return vec![Method::Address] };
-    let mut methods: Vec<(Method, Range<usize>)> = Vec::new();
+    let Some(named) = texts(table, "methods", none) else { return vec![(Method::Address, 0..0)] };
+    let mut methods: Vec<Named> = Vec::new();
     for word in &named {
-        if ["negotiate", "portal"].contains(&word.value) {
+        if ["portal"].contains(&word.value) {
             later(table, word.value, word.span.clone());
             continue;
         }
@@ -60,7 +89,7 @@ fn methods(table: &Table<'_>) -> Vec<Method> {
         }
         methods.push((method, word.span.clone()));
     }
-    methods.into_iter().map(|(method, _)| method).collect()
+    methods
 }
 
 /// `[identity.address] names`: address to name.
