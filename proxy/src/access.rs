@@ -179,6 +179,10 @@ pub(crate) fn authenticated(
     let name = Name::parse(account).map_err(|why| Wrong::because(format!("--as: {why}")))?;
     let password = prompt::password(&name, password_stdin).map_err(Wrong::because)?;
     let why = match tries::verify(&config.data_dir, &name, &password).map_err(Wrong::because)? {
+        // Whoever chose it may be somebody else: nothing is done under a name before its holder has chosen.
+        Verification::Verified(_) if act != "user passwd" && tries::must_change(&config.data_dir, &name) => {
+            format!("this password was given by somebody else: first `octroi user passwd {name} --as {name}`")
+        }
         Verification::Verified(name) => return Ok(Some(name.to_string())),
         Verification::Wrong => "no account of this name is open with this password".to_owned(),
         Verification::Throttled { retry_after } => {

@@ -1,34 +1,41 @@
 //! Local accounts: who may say who they are with a name and a password (RFC 7617).
 //!
-//! [`mod@file`] keeps them, [`rule`] says which names and passwords are good enough, [`throttle`] slows guessing down, [`tries`] from one command to the
-//! next; [`prompt`] asks for a password. This
-//! file answers the one question of every request: is it them?
+//! [`mod@file`] keeps them, [`kept`] their passwords, [`rule`] says which names and passwords are good enough ([`leaked`]: which everybody tries first), [`throttle`] slows guessing
+//! down, [`tries`] keeps what was tried; [`prompt`] asks for a password. This file answers the one question of every request: is it them?
 //!
 //! A browser repeats its password with every request. Argon2 is slow on purpose, so a password that was right is
-//! remembered for [`REMEMBERED`] as a hash keyed by a secret of this process: neither memory nor a core dump holds
-//! it in a form that could be guessed back without that key.
+//! remembered for [`REMEMBERED`] since it was last used, as a hash keyed by a secret of this process: neither memory nor a
+//! core dump holds it in a form that could be guessed back without that key. Whoever is remembered is at work whatever others
+//! guess meanwhile.
 
 pub(crate) mod file;
+pub(crate) mod kept;
+mod leaked;
 pub(crate) mod prompt;
 pub(crate) mod rule;
 mod throttle;
 pub(crate) mod tries;
 
-use crate::accounts::file::{FileError, Stamp, Table};
+pub(crate) use kept::hash;
+pub(crate) use throttle::Place;
+
+use crate::accounts::file::{Change, FileError, Stamp, Table};
 use crate::accounts::rule::Name;
-use crate::accounts::throttle::{Attempt, Throttle};
-use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
-use argon2::{Argon2, password_hash};
+use crate::accounts::throttle::{By, Who};
+use crate::accounts::tries::Tries;
+use argon2::password_hash;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a right password is believed without hashing it again.
-pub(crate) const REMEMBERED: Duration = Duration::from_secs(5 * 60);
+/// How long after its last use a right password is believed without hashing it again: a day at work.
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(10 * 60 * 60);
 
-/// How many right passwords are remembered at once.
+/// How many right passwords are remembered at once, and how many wrong ones.
 const REMEMBERED_AT_MOST: usize = 10_000;
 
 /// What became of a name and a password.
@@ -45,6 +52,15 @@ pub(crate) enum Verification {
     },
 }
 
+/// Why a password has to be changed before anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Somebody else chose it.
+    GivenByAnother,
+    /// It is older than the configuration lets it become.
+    Old,
+}
+
 /// The accounts of this gate, as the file last said.
 pub(crate) struct Accounts {
     path: PathBuf,
@@ -54,14 +70,25 @@ pub(crate) struct Accounts {
     nobody: String,
     state: Mutex<State>,
     /// Held while a password is hashed: one at a time, so that a crowd of guesses takes 19 MiB and one core, not all.
-    hashing: Mutex<()>,
+    tries: Mutex<Tries>,
+    counts: Counts,
 }
 
 struct State {
     table: Table,
     stamp: Option<Stamp>,
+    /// Right passwords, and until when each is believed.
     remembered: HashMap<Mark, Instant>,
-    throttle: Throttle,
+    /// Passwords that were wrong, and until when each is known to be.
+    wrong: HashMap<Mark, Instant>,
+}
+
+/// Passwords that let nobody in, since the start.
+#[derive(Debug, Default)]
+struct Counts {
+    wrong: AtomicU64,
+    waiting_account: AtomicU64,
+    waiting_address: AtomicU64,
 }
 
 /// A name, a password and the stored hash they were compared with, hashed together under the process's key.
@@ -78,8 +105,9 @@ impl Accounts {
         Ok(Accounts {
             key: password_hash::try_generate_salt().map_err(|why| FileError::random(&why))?,
             nobody: hash("nobody has this password").map_err(|why| FileError::random(&why))?,
-            state: Mutex::new(State { table, stamp, remembered: HashMap::new(), throttle: Throttle::default() }),
-            hashing: Mutex::new(()),
+            state: Mutex::new(State { table, stamp, remembered: HashMap::new(), wrong: HashMap::new() }),
+            tries: Mutex::new(Tries::open(data_dir)?),
+            counts: Counts::default(),
             path,
         })
     }
@@ -92,8 +120,15 @@ impl Accounts {
     /// Whether the account exists, is open, and has this password.
     ///
     /// Takes tens of milliseconds of a core: call it where blocking is allowed, after [`Accounts::remembered`].
-    pub(crate) fn verify(&self, name: &str, password: &str) -> Verification {
-        self.verify_at(name, password, Instant::now())
+    pub(crate) fn verify(&self, name: &str, password: &str, place: Place) -> Verification {
+        self.verify_at(name, password, place, (Instant::now(), Timestamp::now()))
+    }
+
+    /// Passwords that let nobody in: those that were wrong, those not looked at for their account's sake, and for their
+    /// address's.
+    pub(crate) fn counts(&self) -> [u64; 3] {
+        let Counts { wrong, waiting_account, waiting_address } = &self.counts;
+        [wrong, waiting_account, waiting_address].map(|count| count.load(Ordering::Relaxed))
     }
 
     fn remembered_at(&self, name: &str, password: &str, now: Instant) -> Option<Arc<str>> {
@@ -102,11 +137,12 @@ impl Accounts {
         self.refresh(&mut state);
         let account = state.table.open_account(&name)?;
         let mark = self.mark(&name, password, &account.hash);
-        let until = state.remembered.get(&mark)?;
-        (now < *until).then(|| name.into_arc())
+        let until = state.remembered.get_mut(&mark).filter(|until| now < **until)?;
+        *until = now + REMEMBERED;
+        Some(name.into_arc())
     }
 
-    fn verify_at(&self, name: &str, password: &str, now: Instant) -> Verification {
+    fn verify_at(&self, name: &str, password: &str, place: Place, (now, at): (Instant, Timestamp)) -> Verification {
         // A name that cannot exist is not worth a hash: everybody can tell that it is none.
         let Ok(name) = Name::parse(name) else {
             return Verification::Wrong;
@@ -114,32 +150,86 @@ impl Accounts {
         if password.len() > rule::PASSWORD_BYTES {
             return Verification::Wrong;
         }
-        let _one_at_a_time = self.hashing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tries = self.tries();
         // Asked again under the lock: a browser opens several connections at once, and the first has just answered
         // for the others.
         if let Some(name) = self.remembered_at(name.as_str(), password, now) {
             return Verification::Verified(name);
         }
-        let (stored, known) = match self.state().table.open_account(&name) {
-            Some(account) => (account.hash.clone(), true),
-            None => (self.nobody.clone(), false),
+        let (stored, since) = match self.state().table.open_account(&name) {
+            Some(account) => (account.hash.clone(), Some(account.changed)),
+            None => (self.nobody.clone(), None),
         };
         let mark = self.mark(&name, password, &stored);
-        match self.state().throttle.attempt(name.as_str(), &mark, now) {
-            Attempt::Look => {}
-            Attempt::SameAgain => return Verification::Wrong,
-            Attempt::Wait(retry_after) => return Verification::Throttled { retry_after },
+        // A program that keeps an old password is nobody who guesses, and is told nothing new.
+        if self.state().wrong.get(&mark).is_some_and(|until| now < *until) {
+            return Verification::Wrong;
         }
-        let right = matches(password, &stored) && known;
-        let mut state = self.state();
-        if right {
-            state.throttle.succeeded(name.as_str());
-            remember(&mut state.remembered, mark, now);
+        let who = Who { name: &name, since, place };
+        let mut held = tries.hold();
+        if let Some((retry_after, by)) = held.throttle().wait(&who, at) {
+            self.counts.waits(by);
+            return Verification::Throttled { retry_after };
+        }
+        if kept::matches(password, &stored) && since.is_some() {
+            if held.throttle().succeeded(&who, at) {
+                held.keep(at);
+            }
+            let mark = match kept::is_bcrypt(&stored) {
+                true => self.keep_anew(&name, password, stored).unwrap_or(mark),
+                false => mark,
+            };
+            remember(&mut self.state().remembered, mark, now);
             Verification::Verified(name.into_arc())
         } else {
-            state.throttle.failed(name.as_str(), mark, known, now);
+            let begins = held.throttle().failed(&who, at);
+            held.keep(at);
+            remember(&mut self.state().wrong, mark, now);
+            self.counts.wrong.fetch_add(1, Ordering::Relaxed);
+            // Whose account or address it is, nobody reads here: `octroi user list` says which accounts are locked.
+            match begins {
+                Some(By::Account) => {
+                    tracing::warn!("an account had too many wrong passwords: it is locked for a while")
+                }
+                Some(By::Address) => tracing::warn!("an address sent too many wrong passwords: it has to wait"),
+                None => {}
+            }
             Verification::Wrong
         }
+    }
+
+    /// Keeps a password that was just right in the gate's own form; the mark it then has.
+    fn keep_anew(&self, name: &Name, password: &str, from: String) -> Option<Mark> {
+        let hash = hash(password).ok()?;
+        let mark = self.mark(name, password, &hash);
+        let change = Change::Rehash { from, hash };
+        match file::change(self.path.parent().unwrap_or(Path::new("")), name, change) {
+            Ok(()) => Some(mark),
+            Err(why) => {
+                tracing::warn!(?why, "a password from elsewhere stays in the form that it came in");
+                None
+            }
+        }
+    }
+
+    /// Why the holder of an account has to choose another password before anything else, if so; `days` is how old a password
+    /// may become, 0: as old as it may.
+    pub(crate) fn due(&self, name: &str, days: u16, now: Timestamp) -> Option<Due> {
+        let name = Name::parse(name).ok()?;
+        let mut state = self.state();
+        self.refresh(&mut state);
+        let account = state.table.open_account(&name)?;
+        let age = now.duration_since(account.changed);
+        match account.must_change {
+            true => Some(Due::GivenByAnother),
+            false if days > 0 && age >= SignedDuration::from_hours(24 * i64::from(days)) => Some(Due::Old),
+            false => None,
+        }
+    }
+
+    fn tries(&self) -> MutexGuard<'_, Tries> {
+        // What a panic left half counted is read again from the file.
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the file again when it is another than before. One that cannot be read keeps the accounts as they were:
@@ -171,6 +261,16 @@ impl Accounts {
     }
 }
 
+impl Counts {
+    fn waits(&self, by: By) {
+        let count = match by {
+            By::Account => &self.waiting_account,
+            By::Address => &self.waiting_address,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 fn remember(remembered: &mut HashMap<Mark, Instant>, mark: Mark, now: Instant) {
     if remembered.len() >= REMEMBERED_AT_MOST {
         remembered.retain(|_, until| now < *until);
@@ -180,24 +280,13 @@ fn remember(remembered: &mut HashMap<Mark, Instant>, mark: Mark, now: Instant) {
     }
 }
 
-/// Hashes a password for keeping: argon2id with 19 MiB, two passes and one lane, the OWASP recommendation and this
-/// library's default.
-pub(crate) fn hash(password: &str) -> Result<String, password_hash::Error> {
-    let hash: PasswordHash = Argon2::default().hash_password(password.as_bytes())?;
-    Ok(hash.to_string())
-}
-
-fn matches(password: &str, stored: &str) -> bool {
-    PasswordHash::new(stored)
-        .is_ok_and(|stored| Argon2::default().verify_password(password.as_bytes(), &stored).is_ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::file::Change;
+    use std::net::{IpAddr, Ipv4Addr};
 
     const PASSWORD: &str = "Trois poissons, 2 canards";
+    const DESK: Place = Place::Address(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)));
 
     fn gate() -> (tempfile::TempDir, Accounts) {
         let dir = tempfile::tempdir().expect("a folder");
@@ -208,66 +297,107 @@ mod tests {
 
     fn add(dir: &Path, name: &str, password: &str) {
         let name = Name::parse(name).expect("a name");
-        file::change(dir, &name, Change::Add { hash: hash(password).expect("hashed") }).expect("added");
+        let hash = hash(password).expect("hashed");
+        file::change(dir, &name, Change::Add { hash, must_change: false }).expect("added");
+    }
+
+    fn now() -> (Instant, Timestamp) {
+        (Instant::now(), Timestamp::now())
     }
 
     #[test]
-    fn the_right_password_is_verified_then_remembered() {
+    fn the_right_password_is_verified_then_remembered_as_long_as_it_is_used() {
         let (_dir, accounts) = gate();
-        let now = Instant::now();
-        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, now), None);
+        let now = now();
+        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, now.0), None);
         let martin = Verification::Verified("a.martin".into());
-        assert_eq!(accounts.verify_at("A.Martin", PASSWORD, now), martin);
-        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, now).as_deref(), Some("a.martin"));
-        assert_eq!(accounts.remembered_at("a.martin", "another", now), None);
-        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, now + REMEMBERED), None);
+        assert_eq!(accounts.verify_at("A.Martin", PASSWORD, DESK, now), martin);
+        let used = now.0 + REMEMBERED / 2;
+        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, used).as_deref(), Some("a.martin"));
+        assert_eq!(accounts.remembered_at("a.martin", "another", now.0), None);
+        let again = used + REMEMBERED - Duration::from_secs(1);
+        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, again).as_deref(), Some("a.martin"));
+        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, again + REMEMBERED), None);
     }
 
     #[test]
     fn wrong_unknown_and_impossible_are_told_alike() {
         let (_dir, accounts) = gate();
         for (name, password) in [("a.martin", "wrong"), ("nobody", PASSWORD), ("no:body", PASSWORD), ("", "")] {
-            assert_eq!(accounts.verify(name, password), Verification::Wrong, "{name}");
+            assert_eq!(accounts.verify(name, password, DESK), Verification::Wrong, "{name}");
         }
-        assert_eq!(accounts.verify("nobody", "nobody has this password"), Verification::Wrong);
+        assert_eq!(accounts.verify("nobody", "nobody has this password", DESK), Verification::Wrong);
     }
 
     #[test]
     fn a_disabled_account_and_a_changed_password_count_at_once() {
         let (dir, accounts) = gate();
         let name = Name::parse("a.martin").expect("a name");
-        assert_eq!(accounts.verify("a.martin", PASSWORD), Verification::Verified("a.martin".into()));
+        assert_eq!(accounts.verify("a.martin", PASSWORD, DESK), Verification::Verified("a.martin".into()));
         let new = "Quatre poules, 3 oies";
-        file::change(dir.path(), &name, Change::Password { hash: hash(new).expect("hashed") }).expect("changed");
+        let change = Change::Password { hash: hash(new).expect("hashed"), must_change: false };
+        file::change(dir.path(), &name, change).expect("changed");
         assert_eq!(accounts.remembered("a.martin", PASSWORD), None);
-        assert_eq!(accounts.verify("a.martin", new), Verification::Verified("a.martin".into()));
+        assert_eq!(accounts.verify("a.martin", new, DESK), Verification::Verified("a.martin".into()));
         file::change(dir.path(), &name, Change::Disable).expect("disabled");
         assert_eq!(accounts.remembered("a.martin", new), None);
-        assert_eq!(accounts.verify("a.martin", new), Verification::Wrong);
+        assert_eq!(accounts.verify("a.martin", new, DESK), Verification::Wrong);
     }
 
     #[test]
     fn guessing_is_slowed_down_but_the_person_at_work_is_not_locked_out() {
-        let (_dir, accounts) = gate();
-        let now = Instant::now();
-        assert_eq!(accounts.verify_at("a.martin", PASSWORD, now), Verification::Verified("a.martin".into()));
-        let mut throttled = false;
-        for guess in 0..5 {
-            throttled |= matches!(
-                accounts.verify_at("a.martin", &format!("guess {guess}"), now),
-                Verification::Throttled { .. }
-            );
-        }
-        assert!(throttled);
-        // Remembered: no attempt. Forgotten: it waits like everybody.
-        assert_eq!(accounts.verify_at("a.martin", PASSWORD, now), Verification::Verified("a.martin".into()));
+        let (dir, accounts) = gate();
+        let now = now();
+        assert_eq!(accounts.verify_at("a.martin", PASSWORD, DESK, now), Verification::Verified("a.martin".into()));
+        let stranger = Place::Address([10, 0, 0, 66].into());
+        let guess = |accounts: &Accounts, n: u32| accounts.verify_at("a.martin", &format!("guess {n}"), stranger, now);
+        let throttled = (0..5).filter(|n| matches!(guess(&accounts, *n), Verification::Throttled { .. })).count();
+        assert_eq!((throttled, accounts.counts()), (2, [3, 2, 0]));
+        // The old password of a program that keeps it is not looked at again, and counts for nothing.
+        assert_eq!(guess(&accounts, 0), Verification::Wrong);
+        assert_eq!(accounts.counts(), [3, 2, 0]);
+        // Remembered: no attempt.
+        assert_eq!(accounts.verify_at("a.martin", PASSWORD, DESK, now), Verification::Verified("a.martin".into()));
+        // After a restart nobody is remembered, and nothing forgotten: guesses wait, and the desk is known.
+        let restarted = Accounts::open(dir.path()).expect("opens");
+        assert!(matches!(guess(&restarted, 9), Verification::Throttled { .. }));
+        assert_eq!(restarted.verify_at("a.martin", PASSWORD, DESK, now), Verification::Verified("a.martin".into()));
+    }
+
+    #[test]
+    fn a_password_from_elsewhere_is_kept_anew_at_its_first_use() {
+        let (dir, accounts) = gate();
+        let name = Name::parse("p.dupont").expect("a name");
+        let parts = bcrypt::hash_with_result(PASSWORD, 4).expect("hashed");
+        let add = Change::Add { hash: parts.format_for_version(bcrypt::Version::TwoY), must_change: true };
+        file::change(dir.path(), &name, add).expect("added");
+        assert_eq!(accounts.verify("p.dupont", "wrong", DESK), Verification::Wrong);
+        let dupont = Verification::Verified("p.dupont".into());
+        assert_eq!(accounts.verify("p.dupont", PASSWORD, DESK), dupont);
+        let table = file::read(&file::path(dir.path())).expect("read");
+        let account = table.open_account(&name).expect("open");
+        assert!(account.hash.starts_with("$argon2id$") && account.must_change && account.changed == account.created);
+        assert_eq!(accounts.remembered("p.dupont", PASSWORD).as_deref(), Some("p.dupont"));
+    }
+
+    #[test]
+    fn a_password_is_due_when_another_chose_it_or_when_it_is_old() {
+        let (dir, accounts) = gate();
+        let now = Timestamp::now();
+        let later = now + SignedDuration::from_hours(24 * 90);
+        let due = |days, at| accounts.due("a.martin", days, at);
+        assert_eq!([due(0, now), due(0, later), due(90, now), due(90, later)], [None, None, None, Some(Due::Old)]);
+        let change = Change::Password { hash: hash(PASSWORD).expect("hashed"), must_change: true };
+        file::change(dir.path(), &Name::parse("a.martin").expect("a name"), change).expect("changed");
+        assert_eq!(due(0, now), Some(Due::GivenByAnother));
+        assert_eq!(accounts.due("nobody", 90, later), None);
     }
 
     #[test]
     fn a_broken_file_stops_the_start_but_not_a_gate_at_work() {
         let (dir, accounts) = gate();
         std::fs::write(file::path(dir.path()), "{ half").expect("written");
-        assert_eq!(accounts.verify("a.martin", PASSWORD), Verification::Verified("a.martin".into()));
+        assert_eq!(accounts.verify("a.martin", PASSWORD, DESK), Verification::Verified("a.martin".into()));
         assert!(Accounts::open(dir.path()).is_err());
     }
 }

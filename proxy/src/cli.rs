@@ -5,6 +5,7 @@ mod hold;
 mod people;
 pub(crate) mod rights;
 mod scope;
+mod user;
 
 pub(crate) use export::Export;
 pub(crate) use hold::{
@@ -12,8 +13,8 @@ pub(crate) use hold::{
 };
 pub(crate) use people::{ChangeRoles, Link, Marked, TextLanguage, Undertake, Unlink};
 pub(crate) use scope::{BreakGlass, Decide, ListScopes, Reach, Refuse, RequestScope, Review, Scope, ShowScope};
+pub(crate) use user::{ChangePassword, ImportUsers, User, UserFile};
 
-use crate::accounts::rule::NAME_FORM;
 use crate::aggregate::{DAY_FORM, MONTH_FORM};
 use crate::commands::when::FORMS;
 use crate::register::ACTS;
@@ -170,55 +171,6 @@ pub(crate) struct Lookup {
     /// How to answer.
     #[command(flatten)]
     pub(crate) output: Output,
-}
-
-/// `octroi user`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum User {
-    /// Open an account, or reopen a disabled one
-    Add(Account),
-    /// Change an account's password
-    Passwd(ChangePassword),
-    /// Close an account without forgetting it
-    Disable {
-        /// The account
-        name: String,
-    },
-    /// List the accounts and their roles
-    List(Output),
-    /// Give roles to an account, or take them away
-    Role(ChangeRoles),
-    /// Show the undertaking of confidentiality, and sign it
-    Undertake(Undertake),
-    /// Say that an account or an address is, or was, a person's
-    Link(Link),
-    /// Say that it no longer is, or never was
-    Unlink(Unlink),
-}
-
-/// An account and where its password comes from.
-#[derive(Debug, Args)]
-pub(crate) struct Account {
-    /// The account.
-    #[arg(help = format!("The account's name: {NAME_FORM}"))]
-    pub(crate) name: String,
-    /// Read the password from standard input, one line, instead of asking
-    #[arg(long)]
-    pub(crate) password_stdin: bool,
-}
-
-/// `octroi user passwd`.
-#[derive(Debug, Args)]
-pub(crate) struct ChangePassword {
-    /// The account.
-    #[arg(help = format!("The account's name: {NAME_FORM}"))]
-    pub(crate) name: String,
-    /// Its holder, who proves it by the password before; set by anybody else, it suspends the roles that open names
-    #[arg(long = "as", value_name = "ACCOUNT")]
-    pub(crate) acting: Option<String>,
-    /// Read the password from standard input, one line, instead of asking; with --as two, the one before first
-    #[arg(long)]
-    pub(crate) password_stdin: bool,
 }
 
 /// `octroi log`.

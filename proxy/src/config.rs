@@ -5,12 +5,14 @@
 //! accepted, set to anything else it is a problem, because a setting that is silently ignored would leave the gate
 //! more open than its administrator believes.
 
+mod accounts;
 pub(crate) mod load;
 pub(crate) mod negotiate;
 mod parent;
 mod read;
 mod values;
 
+pub(crate) use accounts::Basic;
 pub(crate) use load::{LoadError, LoadedCharter, Warnings};
 pub(crate) use negotiate::Negotiate;
 pub(crate) use parent::{Credentials, Direct, Parent, Secret, Speaks, Upstream};
@@ -191,6 +193,8 @@ pub(crate) struct Identity {
     pub(crate) negotiate: Negotiate,
     /// Names given to addresses; an address not listed is recorded without a name.
     pub(crate) names: HashMap<IpAddr, String>,
+    /// Local accounts.
+    pub(crate) basic: Basic,
 }
 
 /// A way to know who asks.

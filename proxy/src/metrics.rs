@@ -88,6 +88,14 @@ fn door(page: &mut Page, gate: &Gate, state: &State) {
         "reason",
         &failures,
     );
+    let [wrong, account, address] = gate.accounts.counts();
+    page.counter("octroi_passwords_wrong_total", "Passwords of local accounts that were looked at and wrong.", wrong);
+    page.counters(
+        "octroi_passwords_waiting_total",
+        "Passwords not looked at because too many before were wrong, by what they were of.",
+        "by",
+        &[("account", account), ("address", address)],
+    );
     let days_left: Vec<_> =
         state.certificates.days_left_each(gate.now()).map(|(address, days)| (address.to_string(), days)).collect();
     if !days_left.is_empty() {

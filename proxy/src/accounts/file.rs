@@ -23,6 +23,9 @@ pub(crate) struct Account {
     pub(crate) changed: Timestamp,
     /// It can't be used.
     pub(crate) disabled: bool,
+    /// Its holder has to choose another password before anything else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) must_change: bool,
 }
 
 /// All accounts, by name.
@@ -47,10 +50,21 @@ pub(crate) enum Change {
     Add {
         /// Of its password.
         hash: String,
+        /// It is somebody else's, who has to choose another.
+        must_change: bool,
     },
     /// Gives it another password.
     Password {
         /// Of its password.
+        hash: String,
+        /// It is somebody else's, who has to choose another.
+        must_change: bool,
+    },
+    /// Keeps the password that it has in another form.
+    Rehash {
+        /// As it is kept.
+        from: String,
+        /// As it is to be.
         hash: String,
     },
     /// Closes it.
@@ -127,6 +141,11 @@ pub(crate) fn read(path: &Path) -> Result<Table, FileError> {
 
 /// Changes one account. Two commands at once wait for each other.
 pub(crate) fn change(data_dir: &Path, name: &Name, change: Change) -> Result<(), ChangeError> {
+    change_all(data_dir, vec![(name.clone(), change)])
+}
+
+/// Changes several accounts, or none of them when one cannot be.
+pub(crate) fn change_all(data_dir: &Path, changes: Vec<(Name, Change)>) -> Result<(), ChangeError> {
     let path = path(data_dir);
     let failed = |why: io::Error| ChangeError::File(FileError::new(&path, &why));
     files::private_dir(data_dir).map_err(failed)?;
@@ -134,7 +153,8 @@ pub(crate) fn change(data_dir: &Path, name: &Name, change: Change) -> Result<(),
     let lock = File::create(data_dir.join("accounts.lock")).map_err(failed)?;
     lock.lock().map_err(failed)?;
     let mut table = read(&path).map_err(ChangeError::File)?;
-    apply(&mut table, name, change, Timestamp::now())?;
+    let now = Timestamp::now();
+    changes.into_iter().try_for_each(|(name, change)| apply(&mut table, &name, change, now))?;
     let mut text = serde_json::to_vec_pretty(&table).map_err(|why| ChangeError::File(FileError::new(&path, &why)))?;
     text.push(b'\n');
     files::replace(&path, |file| file.write_all(&text)).map_err(failed)
@@ -152,16 +172,21 @@ fn apply(table: &mut Table, name: &Name, change: Change, now: Timestamp) -> Resu
         (Change::Add { .. }, Some(account)) if !account.disabled => {
             return Err(ChangeError::Exists);
         }
-        (Change::Add { hash }, Some(account)) => {
-            *account = Account { hash, created: account.created, changed: now, disabled: false };
+        (Change::Add { hash, must_change }, Some(account)) => {
+            *account = Account { hash, created: account.created, changed: now, disabled: false, must_change };
         }
-        (Change::Add { hash }, None) => {
-            let account = Account { hash, created: now, changed: now, disabled: false };
+        (Change::Add { hash, must_change }, None) => {
+            let account = Account { hash, created: now, changed: now, disabled: false, must_change };
             table.accounts.insert(name.to_string(), account);
         }
         (_, None) => return Err(ChangeError::Unknown),
         (_, Some(account)) if account.disabled => return Err(ChangeError::Disabled),
-        (Change::Password { hash }, Some(account)) => (account.hash, account.changed) = (hash, now),
+        (Change::Password { hash, must_change }, Some(account)) => {
+            (account.hash, account.changed, account.must_change) = (hash, now, must_change);
+        }
+        (Change::Rehash { from, hash }, Some(account)) if account.hash == from => account.hash = hash,
+        // Changed meanwhile: what was verified is no longer what is kept.
+        (Change::Rehash { .. }, Some(_)) => {}
         (Change::Disable, Some(account)) => (account.disabled, account.changed) = (true, now),
     }
     Ok(())
@@ -181,16 +206,25 @@ mod tests {
         let data = dir.path().join("data");
         let hash = |text: &str| text.to_owned();
         assert!(matches!(change(&data, &name(), Change::Disable), Err(ChangeError::Unknown)));
-        let asked = Change::Password { hash: String::new() };
+        let asked = Change::Password { hash: String::new(), must_change: false };
         assert!(matches!(would_change(&data, &name(), asked), Err(ChangeError::Unknown)));
-        assert!(would_change(&data, &name(), Change::Add { hash: String::new() }).is_ok() && !path(&data).exists());
-        change(&data, &name(), Change::Add { hash: hash("1") }).expect("added");
-        assert!(matches!(change(&data, &name(), Change::Add { hash: hash("2") }), Err(ChangeError::Exists)));
-        change(&data, &name(), Change::Password { hash: hash("2") }).expect("changed");
+        assert!(
+            would_change(&data, &name(), Change::Add { hash: String::new(), must_change: false }).is_ok()
+                && !path(&data).exists()
+        );
+        change(&data, &name(), Change::Add { hash: hash("1"), must_change: false }).expect("added");
+        assert!(matches!(
+            change(&data, &name(), Change::Add { hash: hash("2"), must_change: false }),
+            Err(ChangeError::Exists)
+        ));
+        change(&data, &name(), Change::Password { hash: hash("2"), must_change: false }).expect("changed");
         change(&data, &name(), Change::Disable).expect("disabled");
-        assert!(matches!(change(&data, &name(), Change::Password { hash: hash("3") }), Err(ChangeError::Disabled)));
+        assert!(matches!(
+            change(&data, &name(), Change::Password { hash: hash("3"), must_change: false }),
+            Err(ChangeError::Disabled)
+        ));
         assert_eq!(read(&path(&data)).expect("read").open_account(&name()), None);
-        change(&data, &name(), Change::Add { hash: hash("4") }).expect("reopened");
+        change(&data, &name(), Change::Add { hash: hash("4"), must_change: false }).expect("reopened");
         let table = read(&path(&data)).expect("read");
         let account = table.open_account(&name()).expect("open");
         assert!(account.hash == "4" && account.created < account.changed);
@@ -200,7 +234,7 @@ mod tests {
     fn a_file_of_another_kind_is_refused_and_kept() {
         let dir = tempfile::tempdir().expect("a folder");
         std::fs::write(path(dir.path()), "{\"accounts\": []}").expect("written");
-        let refused = change(dir.path(), &name(), Change::Add { hash: String::new() });
+        let refused = change(dir.path(), &name(), Change::Add { hash: String::new(), must_change: false });
         assert!(matches!(refused, Err(ChangeError::File(_))));
         assert_eq!(std::fs::read_to_string(path(dir.path())).expect("read"), "{\"accounts\": []}");
     }

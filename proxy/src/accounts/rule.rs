@@ -1,9 +1,10 @@
 //! Which names and passwords are good enough.
 //!
-//! Passwords follow CNIL délibération 2022-100. It asks for about 80 bits alone (twelve characters of four classes,
-//! fourteen of three, seven words), or 50 bits where guessing is slowed down: as [`super::throttle`] does so,
-//! eight characters of four classes are enough. No expiry, no hints.
+//! Passwords follow CNIL délibération 2022-100. It asks for about 80 bits of a password alone (twelve characters of four
+//! classes, fourteen of three, seven words), or 50 bits where guessing is slowed down, as [`super::throttle`] does. The gate
+//! asks for the former unless told that the latter is enough; what the organisation's charter asks beyond it is asked too.
 
+use super::leaked;
 use std::fmt;
 use std::sync::Arc;
 
@@ -60,6 +61,71 @@ impl fmt::Display for Name {
     }
 }
 
+/// How much a password must withstand by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Strength {
+    /// About 80 bits: enough even for whoever has the hash.
+    #[default]
+    Alone,
+    /// About 50 bits: enough where guessing is slowed down.
+    Throttled,
+}
+
+impl Strength {
+    /// Characters asked for, of four classes and of three.
+    fn characters(self) -> (usize, usize) {
+        match self {
+            Strength::Alone => (12, 14),
+            Strength::Throttled => (8, 9),
+        }
+    }
+}
+
+/// What a new password must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Rule {
+    /// What the gate asks for.
+    pub(crate) strength: Strength,
+    /// What the organisation's charter asks for.
+    pub(crate) charter: Option<CharterRule>,
+}
+
+/// The rule for passwords that stands in the organisation's charter; no part of the name is a matter of course.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CharterRule {
+    /// Characters at least.
+    pub(crate) length: usize,
+    /// Of so many of the four classes at least.
+    pub(crate) classes: usize,
+}
+
+impl CharterRule {
+    /// Whether it lets pass what the gate's own rule does not.
+    pub(crate) fn is_weaker(self, strength: Strength) -> bool {
+        let (four, three) = strength.characters();
+        self.length < if self.classes == 4 { four } else { three }
+    }
+}
+
+/// What a rule asks for, in English.
+impl fmt::Display for Rule {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (four, three) = self.strength.characters();
+        write!(
+            out,
+            "take {four} characters with small and capital letters, digits and signs, or {three} with three of these kinds, \
+             or seven different words"
+        )?;
+        match self.charter {
+            Some(charter) => {
+                let CharterRule { length, classes } = charter;
+                write!(out, "; the charter asks for {length} characters of {classes} kinds at least")
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// Why a password is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Weakness {
@@ -71,10 +137,12 @@ pub(crate) enum Weakness {
     ControlCharacter,
     /// The account's name, or a part of it, stands in it.
     HoldsTheName,
-    /// A word everybody tries first, dressed up.
+    /// Words everybody tries first, dressed up.
     WellKnown,
     /// Too short for its classes of characters.
-    TooSimple,
+    TooSimple(Rule),
+    /// The gate would take it; the organisation's charter does not.
+    NotAsTheCharterSays(CharterRule),
 }
 
 impl fmt::Display for Weakness {
@@ -83,18 +151,20 @@ impl fmt::Display for Weakness {
             Weakness::Empty => out.write_str("the password is empty"),
             Weakness::TooLong => write!(out, "the password is longer than {PASSWORD_BYTES} bytes"),
             Weakness::ControlCharacter => out.write_str("the password holds a control character"),
-            Weakness::HoldsTheName => out.write_str("the password must not hold the account's name"),
-            Weakness::WellKnown => out.write_str("this password is among the first that anybody would try"),
-            Weakness::TooSimple => out.write_str(
-                "the password is too simple: take 8 characters with small and capital letters, digits and signs, \
-                 or 14 with three of these kinds, or seven different words",
+            Weakness::HoldsTheName => out.write_str("the password must not hold the account's name, nor a part of it"),
+            Weakness::WellKnown => out.write_str(
+                "this password is among the first that anybody would try, whatever stands around it: take other words",
             ),
+            Weakness::TooSimple(rule) => write!(out, "the password is too simple: {rule}"),
+            Weakness::NotAsTheCharterSays(CharterRule { length, classes }) => {
+                write!(out, "the charter asks for {length} characters, of {classes} of the four kinds")
+            }
         }
     }
 }
 
 /// Judges a new password.
-pub(crate) fn judge(name: &Name, password: &str) -> Result<(), Weakness> {
+pub(crate) fn judge(rule: &Rule, name: &Name, password: &str) -> Result<(), Weakness> {
     if password.is_empty() {
         return Err(Weakness::Empty);
     }
@@ -105,23 +175,31 @@ pub(crate) fn judge(name: &Name, password: &str) -> Result<(), Weakness> {
         return Err(Weakness::ControlCharacter);
     }
     let lower = password.to_lowercase();
+    let bare = leaked::undressed(&lower);
     let parts = name.as_str().split(['.', '_', '-', '@']).filter(|part| part.len() >= 4);
-    if parts.chain([name.as_str()]).any(|part| part.len() >= 3 && lower.contains(part)) {
+    if parts.chain([name.as_str()]).any(|part| part.len() >= 3 && (lower.contains(part) || bare.contains(part))) {
         return Err(Weakness::HoldsTheName);
     }
-    if WELL_KNOWN.contains(&undressed(&lower).as_str()) {
+    let (length, classes) = (password.chars().count(), classes(password));
+    let sentence = words(&lower) >= 7;
+    if !sentence && leaked::is_known(&lower) {
         return Err(Weakness::WellKnown);
     }
-    let enough = match classes(password) {
-        4 => 8,
-        3 => 14,
+    let (four, three) = rule.strength.characters();
+    let enough = match classes {
+        4 => four,
+        3 => three,
         _ => usize::MAX,
     };
     let various = distinct(password.chars()) >= 5;
-    if (various && password.chars().count() >= enough) || words(&lower) >= 7 {
-        Ok(())
-    } else {
-        Err(Weakness::TooSimple)
+    if !(sentence || (various && length >= enough)) {
+        return Err(Weakness::TooSimple(*rule));
+    }
+    match rule.charter {
+        Some(charter) if length < charter.length || classes < charter.classes => {
+            Err(Weakness::NotAsTheCharterSays(charter))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -145,56 +223,14 @@ fn distinct<T: Ord>(items: impl Iterator<Item = T>) -> usize {
     items.collect::<std::collections::BTreeSet<T>>().len()
 }
 
-/// The word that is left when digits for letters are read as letters and trailing digits and signs are taken off:
-/// `P@ssw0rd2026!` is `password`.
-fn undressed(lower: &str) -> String {
-    let core = lower.trim_end_matches(|c: char| !c.is_alphabetic());
-    core.chars()
-        .filter_map(|c| match c {
-            '0' => Some('o'),
-            '1' | '!' => Some('i'),
-            '3' => Some('e'),
-            '4' | '@' => Some('a'),
-            '5' | '$' => Some('s'),
-            c if c.is_alphabetic() => Some(c),
-            _ => None,
-        })
-        .collect()
-}
-
-/// Words found at the head of every list of leaked passwords.
-const WELL_KNOWN: &[&str] = &[
-    "admin",
-    "administrateur",
-    "administrator",
-    "azerty",
-    "azertyuiop",
-    "bienvenue",
-    "bonjour",
-    "changeme",
-    "chocolat",
-    "doudou",
-    "iloveyou",
-    "jetaime",
-    "letmein",
-    "loulou",
-    "motdepasse",
-    "octroi",
-    "passe",
-    "passw",
-    "password",
-    "qwerty",
-    "qwertyuiop",
-    "soleil",
-    "welcome",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn judged(password: &str) -> Result<(), Weakness> {
-        judge(&Name::parse("p.dupont").expect("a name"), password)
+    const THROTTLED: Rule = Rule { strength: Strength::Throttled, charter: None };
+
+    fn judged(rule: Rule, password: &str) -> Result<(), Weakness> {
+        judge(&rule, &Name::parse("p.dupont").expect("a name"), password)
     }
 
     #[test]
@@ -210,13 +246,18 @@ mod tests {
     #[test]
     fn good_passwords() {
         for good in [
-            "aB3$efgh",
+            "aB3$efghijkl",
             "Trois-Poissons-7",
             "troispoissons7!x",
             "sept mots tout petits mais bien rangés ici",
-            "Éé1!éàùç",
+            "un soleil et un bonjour valent mieux que deux jours",
+            "Éé1!éàùçœâêî",
         ] {
-            assert_eq!(judged(good), Ok(()), "{good}");
+            assert_eq!(judged(Rule::default(), good), Ok(()), "{good}");
+        }
+        for shorter in ["aB3$efgh", "wkbdFGq12"] {
+            assert_eq!(judged(THROTTLED, shorter), Ok(()), "{shorter}");
+            assert_eq!(judged(Rule::default(), shorter), Err(Weakness::TooSimple(Rule::default())), "{shorter}");
         }
     }
 
@@ -225,19 +266,38 @@ mod tests {
         use Weakness::*;
         for (bad, why) in [
             ("", Empty),
-            ("aB3$efg", TooSimple),
-            ("abcdefgh1234", TooSimple),
-            ("aaaaaaaaaaaaaaaaaaaaaaaa", TooSimple),
-            ("aA1!aA1!aA1!", TooSimple),
-            ("mot mot mot mot mot mot mot", TooSimple),
+            ("aB3$efg", TooSimple(THROTTLED)),
+            ("wkbdfgqh12", TooSimple(THROTTLED)),
+            ("aaaaaaaaaaaaaaaaaaaaaaaa", TooSimple(THROTTLED)),
+            ("aA1!aA1!aA1!", TooSimple(THROTTLED)),
+            ("mot mot mot mot mot mot mot", TooSimple(THROTTLED)),
             ("Vive Dupont 2026 !", HoldsTheName),
             ("xxP.DUPONT9!", HoldsTheName),
+            ("Vive-Dup0nt-2026", HoldsTheName),
             ("P@ssw0rd2026!", WellKnown),
             ("Azerty1234!", WellKnown),
             ("tab\there A1!", ControlCharacter),
         ] {
-            assert_eq!(judged(bad), Err(why), "{bad}");
+            assert_eq!(judged(THROTTLED, bad), Err(why), "{bad}");
         }
-        assert_eq!(judged(&"aB3$".repeat(65)), Err(TooLong));
+        assert_eq!(judged(THROTTLED, &"aB3$".repeat(65)), Err(TooLong));
+    }
+
+    #[test]
+    fn of_the_charters_rule_and_the_gates_the_stronger_counts() {
+        let with = |length, classes| Rule { charter: Some(CharterRule { length, classes }), ..Rule::default() };
+        let weaker = with(8, 4);
+        assert_eq!(judged(weaker, "aB3$efgh"), Err(Weakness::TooSimple(weaker)));
+        assert_eq!(judged(weaker, "aB3$efghijkl"), Ok(()));
+        let stronger = with(16, 4);
+        let why = Weakness::NotAsTheCharterSays(CharterRule { length: 16, classes: 4 });
+        for bad in ["aB3$efghijkl", "troispoissons7!xyz", "sept mots tout petits mais bien rangés ici"] {
+            assert_eq!(judged(stronger, bad), Err(why), "{bad}");
+        }
+        assert_eq!(judged(stronger, "aB3$efghijklmnop"), Ok(()));
+        for (length, classes, weak) in [(8, 4, true), (12, 4, false), (12, 3, true), (14, 3, false), (20, 1, false)] {
+            assert_eq!(CharterRule { length, classes }.is_weaker(Strength::Alone), weak, "{length} of {classes}");
+        }
+        assert!(!CharterRule { length: 8, classes: 4 }.is_weaker(Strength::Throttled));
     }
 }

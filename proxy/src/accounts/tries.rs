@@ -1,84 +1,133 @@
-//! Wrong passwords typed to commands, kept from one command to the next: each is a process of its own, which alone would
-//! remember nothing of the guesses before it.
+//! Wrong passwords, kept on the disk: neither a restart nor a command, each of which is a process of its own, forgets the
+//! guesses before it.
 
-use super::file::{self, FileError};
+use super::file::{self, FileError, Stamp};
 use super::rule::Name;
-use super::throttle::{LONGEST, wait};
+use super::throttle::{Place, Throttle};
 use super::{Accounts, Verification};
 use crate::files;
+use argon2::password_hash;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
 
-/// Names that are kept in mind; beyond, the oldest goes.
-const NAMES: usize = 1000;
-
-/// Names to their failures since the last right password.
-type Tries = BTreeMap<String, Failures>;
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Failures {
-    count: u32,
-    last: Timestamp,
+/// The file, and what it said when it was last read.
+pub(super) struct Tries {
+    path: PathBuf,
+    stamp: Option<Stamp>,
+    throttle: Throttle,
 }
 
-/// Whether the account exists, is open, and has this password; one command after the other, each after the wait that the
-/// failures before it ask for. A clock that was set back makes the wait longer, never shorter.
-pub(crate) fn verify(data_dir: &Path, name: &Name, password: &str) -> Result<Verification, FileError> {
-    let path = data_dir.join("accounts.tries");
-    let failed = |why: io::Error| FileError::new(&path, &why);
-    files::private_dir(data_dir).map_err(failed)?;
-    let lock = File::create(data_dir.join("accounts.tries.lock")).map_err(failed)?;
-    lock.lock().map_err(failed)?;
-    let mut tries: Tries = match std::fs::read(&path) {
-        Ok(text) => serde_json::from_slice(&text).map_err(|why| FileError::new(&path, &why))?,
-        Err(why) if why.kind() == io::ErrorKind::NotFound => Tries::new(),
-        Err(why) => return Err(failed(why)),
-    };
-    let now = Timestamp::now();
-    if let Some(retry_after) = tries.get(name.as_str()).and_then(|failures| failures.wait(now)) {
-        return Ok(Verification::Throttled { retry_after });
+/// The file as it is now, closed to everybody else until this is dropped.
+pub(super) struct Held<'a> {
+    tries: &'a mut Tries,
+    _lock: Option<File>,
+}
+
+impl Tries {
+    /// Reads the file of a data folder. None yet is no error.
+    pub(super) fn open(data_dir: &Path) -> Result<Tries, FileError> {
+        let path = data_dir.join("accounts.failures");
+        let salt = password_hash::try_generate_salt().map_err(|why| FileError::random(&why))?;
+        let mut tries = Tries { path, stamp: None, throttle: Throttle::new(salt) };
+        tries.read()?;
+        Ok(tries)
     }
-    let verification = Accounts::open(data_dir)?.verify(name.as_str(), password);
-    match verification {
-        Verification::Verified(_) if tries.remove(name.as_str()).is_none() => return Ok(verification),
-        Verification::Verified(_) => {}
-        Verification::Wrong | Verification::Throttled { .. } => {
-            let before = tries.get(name.as_str()).filter(|failures| failures.since(now) < LONGEST);
-            let count = before.map_or(1, |failures| failures.count.saturating_add(1));
-            tries.insert(name.as_str().to_owned(), Failures { count, last: now });
-            if tries.len() > NAMES
-                && let Some(oldest) =
-                    tries.iter().min_by_key(|(_, failures)| failures.last).map(|(name, _)| name.clone())
-            {
-                tries.remove(&oldest);
-            }
+
+    /// Takes hold of the file. When that fails, what is in memory goes on being counted: guessing is slowed down whatever
+    /// becomes of the disk.
+    pub(super) fn hold(&mut self) -> Held<'_> {
+        let lock = self.lock();
+        let lock = lock.and_then(|lock| self.read().map(|()| lock));
+        if let Err(why) = &lock {
+            tracing::error!(%why, "wrong passwords are counted in memory alone");
+        }
+        Held { tries: self, _lock: lock.ok() }
+    }
+
+    fn lock(&self) -> Result<File, FileError> {
+        let failed = |why: io::Error| FileError::new(&self.path, &why);
+        // The lock is on a file of its own, since the other is replaced by each change.
+        let path = self.path.with_extension("failures.lock");
+        files::private_dir(self.path.parent().unwrap_or(Path::new(""))).map_err(failed)?;
+        let lock = File::create(path).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        Ok(lock)
+    }
+
+    /// Reads the file again when it is another than before.
+    fn read(&mut self) -> Result<(), FileError> {
+        let stamp = file::stamp(&self.path);
+        if stamp == self.stamp {
+            return Ok(());
+        }
+        if stamp.is_some() {
+            let text = std::fs::read(&self.path).map_err(|why| FileError::new(&self.path, &why))?;
+            self.throttle = serde_json::from_slice(&text).map_err(|why| {
+                let cure = "remove the file, and wrong passwords are counted anew";
+                FileError::new(&self.path, &format!("{why}; {cure}"))
+            })?;
+        }
+        self.stamp = stamp;
+        Ok(())
+    }
+}
+
+impl Held<'_> {
+    /// What is known of failures.
+    pub(super) fn throttle(&mut self) -> &mut Throttle {
+        &mut self.tries.throttle
+    }
+
+    /// Writes what has changed.
+    pub(super) fn keep(self, now: Timestamp) {
+        let tries = self.tries;
+        tries.throttle.sweep(now);
+        let written = serde_json::to_vec(&tries.throttle)
+            .map_err(io::Error::other)
+            .and_then(|text| files::replace(&tries.path, |file| file.write_all(&text)));
+        match written {
+            Ok(()) => tries.stamp = file::stamp(&tries.path),
+            Err(why) => tracing::error!(%why, "wrong passwords are counted in memory alone"),
         }
     }
-    let text = serde_json::to_vec_pretty(&tries).map_err(|why| FileError::new(&path, &why))?;
-    files::replace(&path, |file| file.write_all(&text)).map_err(failed)?;
-    Ok(verification)
 }
 
-impl Failures {
-    fn since(self, now: Timestamp) -> Duration {
-        Duration::try_from(now.duration_since(self.last)).unwrap_or_default()
-    }
+/// Whether the account exists, is open, and has this password, typed for a command.
+pub(crate) fn verify(data_dir: &Path, name: &Name, password: &str) -> Result<Verification, FileError> {
+    let accounts = Accounts::open(data_dir)?;
+    // A command that cannot write down what was tried would let the next one try again.
+    accounts.tries().lock()?;
+    Ok(accounts.verify(name.as_str(), password, Place::Machine))
+}
 
-    /// How long the next attempt has to wait.
-    fn wait(self, now: Timestamp) -> Option<Duration> {
-        wait(self.count).checked_sub(self.since(now)).filter(|left| !left.is_zero())
-    }
+/// Forgets the wrong passwords of an account.
+pub(crate) fn unlock(data_dir: &Path, name: &Name) -> Result<(), FileError> {
+    let mut tries = Tries::open(data_dir)?;
+    let mut held = tries.hold();
+    held.throttle().unlock(name);
+    held.keep(Timestamp::now());
+    Ok(())
+}
+
+/// Until when a stranger's password for an account is not looked at, by its name and when it was last changed.
+pub(crate) fn locked_until(
+    data_dir: &Path,
+) -> Result<impl Fn(&str, Timestamp) -> Option<Timestamp> + use<>, FileError> {
+    let tries = Tries::open(data_dir)?;
+    let now = Timestamp::now();
+    Ok(move |name: &str, since| tries.throttle.locked_until(&Name::parse(name).ok()?, since, now))
 }
 
 /// Whether an account can be used, whatever its password.
 pub(crate) fn is_open(data_dir: &Path, name: &Name) -> Result<bool, FileError> {
     Ok(file::read(&file::path(data_dir))?.open_account(name).is_some())
+}
+
+/// Whether its holder has to choose another password before anything else; what cannot be read is.
+pub(crate) fn must_change(data_dir: &Path, name: &Name) -> bool {
+    file::read(&file::path(data_dir)).map_or(true, |table| table.open_account(name).is_none_or(|one| one.must_change))
 }
 
 #[cfg(test)]
@@ -92,23 +141,24 @@ mod tests {
     fn guesses_of_one_command_after_the_other_are_slowed_down() {
         let dir = tempfile::tempdir().expect("a folder");
         let name = Name::parse("a.martin").expect("a name");
-        let add = Change::Add { hash: crate::accounts::hash(PASSWORD).expect("hashed") };
-        change(dir.path(), &name, add).expect("added");
+        let hash = crate::accounts::hash(PASSWORD).expect("hashed");
+        change(dir.path(), &name, Change::Add { hash, must_change: false }).expect("added");
         let try_it = |password: &str| verify(dir.path(), &name, password).expect("looked at");
-        assert_eq!(try_it(PASSWORD), Verification::Verified("a.martin".into()));
         for guess in 0..3 {
             assert_eq!(try_it(&format!("guess {guess}")), Verification::Wrong);
         }
         assert!(matches!(try_it(PASSWORD), Verification::Throttled { .. }), "the right one has to wait too");
-        let kept = std::fs::read_to_string(dir.path().join("accounts.tries")).expect("kept");
-        assert!(!kept.contains("guess"), "{kept}");
+        let kept = std::fs::read_to_string(dir.path().join("accounts.failures")).expect("kept");
+        assert!(!kept.contains("guess") && !kept.contains("martin"), "{kept}");
+        unlock(dir.path(), &name).expect("unlocked");
+        assert_eq!(try_it(PASSWORD), Verification::Verified("a.martin".into()));
     }
 
     #[test]
-    fn a_clock_set_back_shortens_no_wait() {
-        let last: Timestamp = "2026-11-23T18:00:00Z".parse().expect("an instant");
-        let failures = Failures { count: 3, last };
-        assert_eq!(failures.wait(last - Duration::from_secs(3600)), Some(Duration::from_secs(1)));
-        assert_eq!(failures.wait(last + Duration::from_secs(1)), None);
+    fn a_damaged_file_says_what_to_do() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("accounts.failures"), "{ half").expect("written");
+        let why = Accounts::open(dir.path()).err().expect("refused").to_string();
+        assert!(why.contains("accounts.failures") && why.contains("remove the file"), "{why}");
     }
 }

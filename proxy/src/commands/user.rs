@@ -1,5 +1,6 @@
 //! `octroi user`: local accounts.
 
+mod import;
 mod link;
 mod role;
 mod still;
@@ -10,6 +11,7 @@ use crate::accounts;
 use crate::accounts::file::{self, Change, ChangeError};
 use crate::accounts::prompt;
 use crate::accounts::rule::{self, Name};
+use crate::accounts::tries;
 use crate::cli::{ChangePassword, User};
 use crate::config::{Config, Method};
 use jiff::Timestamp;
@@ -24,13 +26,17 @@ pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong>
         User::Add(account) => {
             let name = Name::parse(&account.name).map_err(Wrong::because)?;
             let before = || still::suspend(&config, &name, "opened");
-            let done = with_password(data_dir, &name, account.password_stdin, before, |hash| Change::Add { hash })?;
+            let must_change = account.must_change;
+            let to = |hash| Change::Add { hash, must_change };
+            let done = with_password(&config, &name, account.password_stdin, before, to)?;
             if done == Answer::Done && !config.identity.methods.contains(&Method::Basic) {
                 eprintln!("nobody is asked for a password yet: `[identity] methods` does not name `basic`");
             }
             done
         }
+        User::Import(asked) => import::import(&config, asked)?,
         User::Passwd(asked) => passwd(&config, asked)?,
+        User::Unlock { name } => unlock(&config, name)?,
         User::Disable { name } => {
             let name = Name::parse(name).map_err(Wrong::because)?;
             let done = change(data_dir, &name, Change::Disable)?;
@@ -48,6 +54,7 @@ pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong>
             let people = access::people(&config)?;
             let roles = |name: &str| people.roles(name).map(|(role, _)| role.name()).collect::<Vec<_>>();
             let suspended = |name: &str| people.suspended().any(|account| account == name);
+            let locked = tries::locked_until(data_dir).map_err(Wrong::because)?;
             let signed = |name: &str| {
                 let undertaking = people.undertaking(name)?;
                 Timestamp::from_microsecond(undertaking.at).ok()
@@ -62,6 +69,8 @@ pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong>
                             "created": account.created,
                             "changed": account.changed,
                             "disabled": account.disabled,
+                            "must_change": account.must_change,
+                            "locked_until": locked(name, account.changed),
                             "roles": roles(name),
                             "suspended": suspended(name),
                             "undertaken": signed(name),
@@ -71,19 +80,20 @@ pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong>
                 answer_json(&accounts)?;
             } else {
                 let row = |(name, account): (&String, &file::Account)| {
+                    let locked = locked(name, account.changed);
                     let state = match (account.disabled, suspended(name)) {
-                        (true, _) => "disabled",
-                        (false, true) => "open, roles stand still",
-                        (false, false) => "open",
+                        (true, _) => "disabled".to_owned(),
+                        (false, true) => "open, roles stand still".to_owned(),
+                        (false, false) if account.must_change => "open, has to choose a password".to_owned(),
+                        (false, false) => "open".to_owned(),
+                    };
+                    // Where its holder is known, no stranger's guesses lock it.
+                    let state = match locked {
+                        Some(until) if !account.disabled => format!("{state}, locked to strangers until {until:.0}"),
+                        _ => state,
                     };
                     let signed = signed(name).map(|at| format!("signed {at:.0}")).unwrap_or_default();
-                    [
-                        name.clone(),
-                        state.to_owned(),
-                        format!("changed {:.0}", account.changed),
-                        roles(name).join(" "),
-                        signed,
-                    ]
+                    [name.clone(), state, format!("changed {:.0}", account.changed), roles(name).join(" "), signed]
                 };
                 answer(&columns(&table.accounts.iter().map(row).collect::<Vec<_>>()))?;
             }
@@ -96,37 +106,50 @@ pub(crate) fn user(path: Option<&Path>, command: &User) -> Result<Answer, Wrong>
 /// Gives an account another password. Whoever proves to be its holder, by the one before, keeps what it may do.
 fn passwd(config: &Config, asked: &ChangePassword) -> Result<Answer, Wrong> {
     let name = Name::parse(&asked.name).map_err(Wrong::because)?;
-    let to = |hash| Change::Password { hash };
+    let must_change = asked.must_change;
+    let to = |hash| Change::Password { hash, must_change };
     let stdin = asked.password_stdin;
     let Some(acting) = &asked.acting else {
         let before = || still::suspend(config, &name, "password");
-        return with_password(&config.data_dir, &name, stdin, before, to);
+        return with_password(config, &name, stdin, before, to);
     };
     if Name::parse(acting).map_err(|why| Wrong(format!("--as: {why}")))? != name {
         return Err(Wrong(format!("--as: {name} alone proves to be {name}, by the password it has")));
     }
     let Some(who) = access::authenticated(config, name.as_str(), stdin, "user passwd")? else { return Ok(Answer::No) };
-    let done = with_password(&config.data_dir, &name, stdin, || Ok(()), to)?;
+    let done = with_password(config, &name, stdin, || Ok(()), to)?;
     if done == Answer::Done {
         still::touched(config, &name, "password", Some(access::Actor::proven(who)))?;
     }
     Ok(done)
 }
 
+/// Forgets the wrong passwords of an account that there is.
+fn unlock(config: &Config, name: &str) -> Result<Answer, Wrong> {
+    let name = Name::parse(name).map_err(Wrong::because)?;
+    if !tries::is_open(&config.data_dir, &name).map_err(Wrong::because)? {
+        eprintln!("`{name}` has no account that is open");
+        return Ok(Answer::No);
+    }
+    tries::unlock(&config.data_dir, &name).map_err(Wrong::because)?;
+    Ok(Answer::Done)
+}
+
 /// Changes an account to a new password, which is only asked for when the account can be changed; `before` is done when the
 /// password is good, and what fails there changes nothing.
 fn with_password(
-    data_dir: &Path,
+    config: &Config,
     name: &Name,
     stdin: bool,
     before: impl FnOnce() -> Result<(), Wrong>,
     to: impl Fn(String) -> Change,
 ) -> Result<Answer, Wrong> {
+    let data_dir = &config.data_dir;
     if let Err(why) = file::would_change(data_dir, name, to(String::new())) {
         return refused(name, why);
     }
     let password = prompt::new_password(name, stdin).map_err(Wrong::because)?;
-    rule::judge(name, &password).map_err(Wrong::because)?;
+    rule::judge(&config.identity.basic.rule, name, &password).map_err(Wrong::because)?;
     let hash = accounts::hash(&password).map_err(Wrong::because)?;
     before()?;
     change(data_dir, name, to(hash))

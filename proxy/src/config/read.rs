@@ -1,5 +1,6 @@
 //! The text of the configuration turned into values: every key with its default, every problem with its place.
 
+mod accounts;
 mod identity;
 pub(crate) mod kerberos;
 mod log;

@@ -1,6 +1,6 @@
 //! Name and password (RFC 7617): read from a request, and compared with the local accounts.
 use super::{Challenge, Client, Groups, Identity};
-use crate::accounts::Verification;
+use crate::accounts::{Place, Verification};
 use crate::gate::{Gate, State};
 use crate::wire::{Known, RequestHead};
 use base64::Engine;
@@ -79,15 +79,10 @@ async fn verify(gate: &Gate, client: IpAddr, name: String, password: String) -> 
     let turn = gate.turns.of(client);
     let _my_turn = turn.lock().await;
     let accounts = gate.accounts.clone();
-    let verified = tokio::task::spawn_blocking(move || accounts.verify(&name, &password)).await;
+    let verified = tokio::task::spawn_blocking(move || accounts.verify(&name, &password, Place::Address(client))).await;
     match verified {
         Ok(Verification::Verified(user)) => Some(user),
-        Ok(Verification::Wrong) => None,
-        Ok(Verification::Throttled { .. }) => {
-            tracing::warn!("too many wrong passwords for one account: further ones are not looked at for a while");
-            None
-        }
-        Err(_) => None,
+        Ok(Verification::Wrong | Verification::Throttled { .. }) | Err(_) => None,
     }
 }
 

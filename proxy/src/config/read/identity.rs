@@ -2,8 +2,8 @@
 
 use super::network::address;
 use super::outward::said;
-use super::{kerberos, later, later_texts, later_word, section, texts};
-use crate::config::{Identity, Method, Negotiate};
+use super::{accounts, kerberos, later, later_texts, section, texts};
+use crate::config::{Basic, Identity, Method, Negotiate};
 use policy::Problem;
 use policy::document::Table;
 use std::collections::HashMap;
@@ -18,6 +18,7 @@ pub(super) fn identity(table: Option<&Table<'_>>, folder: &Path) -> Identity {
             realm: "Octroi".to_owned(),
             negotiate: Negotiate::default(),
             names: HashMap::new(),
+            basic: Basic::default(),
         };
     };
     let realm = table.string("realm").filter(|realm| {
@@ -31,7 +32,7 @@ pub(super) fn identity(table: Option<&Table<'_>>, folder: &Path) -> Identity {
         good
     });
     let negotiate = section(table, "negotiate", |table: Option<&Table<'_>>| kerberos::negotiate(table, folder));
-    section(table, "basic", |basic| later_word(basic, "source", &["local"], &["ldap"]));
+    let basic = section(table, "basic", accounts::basic);
     section(table, "ldap", |ldap| {
         later_texts(ldap, &["url", "base", "bind_dn", "bind_password_file", "ca_file"], &[]);
         // Filters do nothing without a directory, whose address is refused.
@@ -47,7 +48,8 @@ pub(super) fn identity(table: Option<&Table<'_>>, folder: &Path) -> Identity {
     let methods = methods(table);
     with_a_keytab(table, &methods, &negotiate);
     let methods = methods.into_iter().map(|(method, _)| method).collect();
-    Identity { methods, realm: realm.map_or("Octroi", |realm| realm.value).to_owned(), negotiate, names }
+    let realm = realm.map_or("Octroi", |realm| realm.value).to_owned();
+    Identity { methods, realm, negotiate, names, basic }
 }
 
 /// A method, and where it is named.

@@ -1,0 +1,12 @@
+//! What the configuration says of local accounts: `[identity.basic]`.
+
+use crate::accounts::rule::Rule;
+
+/// `[identity.basic]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Basic {
+    /// What new passwords must be.
+    pub(crate) rule: Rule,
+    /// Days after which a password must be changed; 0: never, as CNIL délibération 2022-100 advises.
+    pub(crate) change_after_days: u16,
+}
