@@ -1,12 +1,14 @@
 //! Sets of categories.
 
+use smallvec::SmallVec;
+
 /// How many categories there can be. Each may take two sources of the charter's own index, whose numbers are 16 bits.
 pub(crate) const MOST_CATEGORIES: usize = 4096;
 
 /// A set of categories, by their place in the charter; a rule that lists names of its own has a nameless category for
-/// them. A rising list rather than bits: a target is in few, mostly in none, and then nothing is allocated.
+/// them. A rising list rather than bits: a target is in few, and then nothing is allocated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Categories(Vec<u16>);
+pub(crate) struct Categories(SmallVec<[u16; 8]>);
 
 impl Categories {
     pub(crate) fn is_empty(&self) -> bool {
@@ -53,7 +55,7 @@ impl Categories {
 
 impl FromIterator<u16> for Categories {
     fn from_iter<I: IntoIterator<Item = u16>>(categories: I) -> Categories {
-        let mut categories: Vec<u16> = categories.into_iter().collect();
+        let mut categories: SmallVec<[u16; 8]> = categories.into_iter().collect();
         categories.sort_unstable();
         categories.dedup();
         Categories(categories)

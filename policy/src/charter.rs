@@ -5,13 +5,17 @@
 pub(crate) mod expect;
 mod file;
 mod resolve;
+mod warn;
 
 use crate::action::Action;
+use crate::categories::Categories;
 use crate::document::Document;
 use crate::masking::Masking;
 use crate::problem::{Problem, Problems, Source};
 use crate::rule::Rule;
+use crate::safe_search::SafeSearch;
 use crate::schedule::Schedule;
+use crate::shipped::{self, Exception};
 use crate::verdict::Text;
 use crate::who::{Group, Signed};
 use crate::{Index, lists::Format};
@@ -47,8 +51,41 @@ pub struct Charter {
     pub(crate) rules: Vec<Rule>,
     pub(crate) masking: Masking,
     pub(crate) expectations: Vec<Expectation>,
+    /// How many of the categories have a label; they stand first.
+    pub(crate) named: usize,
+    /// What its rules ask for that is learnt later.
+    pub(crate) asks: Asks,
+    pub(crate) safe_search: Option<SafeSearch>,
+    /// Categories of the shipped exceptions that are in use.
+    pub(crate) exceptions: Categories,
+    /// The articles that people were given, each with what it is about.
+    articles: Vec<(String, Text)>,
     /// What the charter itself lists, compiled like any list, and the shipped list of protected names.
     pub(crate) own: Index,
+}
+
+/// What rules ask for that is learnt once something has been let through.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asks {
+    /// The address that is dialled.
+    pub(crate) destination: bool,
+    /// The answer.
+    pub(crate) answer: bool,
+    /// Each `min_size`, rising.
+    pub(crate) sizes: Vec<u64>,
+}
+
+impl Asks {
+    fn of(rules: &[Rule]) -> Asks {
+        let mut sizes: Vec<u64> = rules.iter().filter_map(|rule| rule.what.min_size).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        Asks {
+            destination: rules.iter().any(|rule| !rule.what.destinations.is_empty()),
+            answer: rules.iter().any(|rule| rule.what.hangs_on_answer()),
+            sizes,
+        }
+    }
 }
 
 /// One `[categories.ID]`, or the names that a rule lists itself.
@@ -62,6 +99,11 @@ pub(crate) struct Category {
 }
 
 impl Category {
+    /// The names of a shipped exception.
+    fn of_exception(exception: &Exception) -> Category {
+        Category { id: format!("{}{}", shipped::PREFIX, exception.name), label: None, lists: Signed::default() }
+    }
+
     /// The source of the charter's own index that holds what adds to the category, or takes out of it.
     pub(crate) fn own_source(&self, removes: bool) -> String {
         let sign = if removes { "!" } else { "" };
@@ -76,6 +118,8 @@ impl Charter {
         let document = Document::parse(&source);
         let file = file::File::read(&document);
         let (title, version, default) = (file.title.clone(), file.version.clone(), file.default);
+        let safe_search = file.safe_search;
+        let articles = file.articles.iter().map(|(article, text)| (article.value.to_owned(), text.clone())).collect();
         let parts = resolve::resolve(file, &document);
         let warnings = document.finish()?;
         let charter = Charter {
@@ -85,6 +129,11 @@ impl Charter {
             zone: zone.clone(),
             default,
             lists: parts.lists,
+            named: parts.categories.iter().take_while(|category| category.label.is_some()).count(),
+            asks: Asks::of(&parts.rules),
+            safe_search,
+            exceptions: parts.exceptions,
+            articles,
             categories: parts.categories,
             groups: parts.groups,
             schedules: parts.schedules,
@@ -188,9 +237,14 @@ impl Charter {
         &self.own
     }
 
-    /// How many rules it has.
+    /// How many rules it has, shipped exceptions left out.
     pub fn rules(&self) -> usize {
-        self.rules.len()
+        self.rules.iter().filter(|rule| !rule.id.starts_with(shipped::PREFIX)).count()
+    }
+
+    /// What an article is about, where the charter says so.
+    pub fn article(&self, article: &str) -> Option<&Text> {
+        self.articles.iter().find(|(known, _)| known == article).map(|(_, text)| text)
     }
 
     /// How many expectations it has.

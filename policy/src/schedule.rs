@@ -4,10 +4,15 @@
 //! counts is what the clock of the charter's time zone shows. So on the night in spring when the clock skips from two
 //! to three, `02:30-04:00` begins at three; on the night in autumn when the hour from two to three comes twice, both
 //! times are in `02:00-03:00`.
+//!
+//! Which days: those of the week, and `dates` besides; public holidays as `holidays` says. The more particular word counts:
+//! `except_dates` before `dates`, these before holidays, those before days of the week.
+use crate::holidays::{Dates, Holidays};
 use crate::problem::nearest;
 use jiff::Timestamp;
-use jiff::civil::Weekday;
+use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
+use std::sync::Arc;
 
 /// The words for days, and what they stand for.
 pub(crate) const DAYS: [(&str, Weekday); 7] = [
@@ -22,18 +27,49 @@ pub(crate) const DAYS: [(&str, Weekday); 7] = [
 
 const DAY: u16 = 24 * 60;
 
-/// One `[schedules.ID]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One `[schedules.ID]`; always, unless it says more.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Schedule {
     pub(crate) id: String,
     pub(crate) days: Days,
     /// Empty: the whole day.
     pub(crate) hours: Vec<Window>,
+    pub(crate) on_holidays: OnHolidays,
+    /// What is a holiday; the charter's own.
+    pub(crate) holidays: Arc<Holidays>,
+    /// Days besides.
+    pub(crate) dates: Vec<Dates>,
+    pub(crate) except_dates: Vec<Dates>,
+}
+
+/// What public holidays are to a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum OnHolidays {
+    /// Days like others.
+    #[default]
+    Alike,
+    /// Of its days only those that are holidays.
+    Only,
+    /// Its days, and holidays.
+    Also,
+    /// Its days, unless they are holidays.
+    Except,
+}
+
+impl OnHolidays {
+    pub(crate) const WORDS: [(&str, OnHolidays); 3] =
+        [("only", OnHolidays::Only), ("also", OnHolidays::Also), ("except", OnHolidays::Except)];
 }
 
 /// A set of days of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Days(u8);
+
+impl Default for Days {
+    fn default() -> Days {
+        Days::ALL
+    }
+}
 
 impl Days {
     pub(crate) const ALL: Days = Days(0x7F);
@@ -83,18 +119,34 @@ impl Schedule {
     /// Whether the clock of `zone` shows a time of this schedule.
     pub(crate) fn holds(&self, at: Timestamp, zone: &TimeZone) -> bool {
         let clock = zone.to_datetime(at);
-        let today = clock.date().weekday();
+        let today = clock.date();
         let minute = clock.hour() as u16 * 60 + clock.minute() as u16;
         if self.hours.is_empty() {
-            return self.days.contains(today);
+            return self.is_day(today);
         }
+        let yesterday = || today.yesterday().is_ok_and(|day| self.is_day(day));
         self.hours.iter().any(|&Window { from, to }| {
             if from < to {
-                self.days.contains(today) && (from..to).contains(&minute)
+                (from..to).contains(&minute) && self.is_day(today)
             } else {
-                self.days.contains(today) && minute >= from || self.days.contains(today.previous()) && minute < to
+                minute >= from && self.is_day(today) || minute < to && yesterday()
             }
         })
+    }
+
+    /// Whether windows begin on that day.
+    fn is_day(&self, day: Date) -> bool {
+        let within = |dates: &[Dates]| dates.iter().any(|dates| dates.contains(day));
+        if within(&self.except_dates) || within(&self.dates) {
+            return !within(&self.except_dates);
+        }
+        let weekday = self.days.contains(day.weekday());
+        match self.on_holidays {
+            OnHolidays::Alike => weekday,
+            OnHolidays::Only => weekday && self.holidays.contains(day),
+            OnHolidays::Also => weekday || self.holidays.contains(day),
+            OnHolidays::Except => weekday && !self.holidays.contains(day),
+        }
     }
 }
 
@@ -142,7 +194,7 @@ mod tests {
     fn schedule(days: &[Weekday], hours: &[&str]) -> Schedule {
         let days = days.iter().fold(Days::NONE, |days, day| days.with(*day));
         let hours = hours.iter().map(|text| Window::parse(text).unwrap()).collect();
-        Schedule { id: String::new(), days, hours }
+        Schedule { days, hours, ..Schedule::default() }
     }
 
     /// Whether a schedule holds at an instant, in Paris.
@@ -207,6 +259,36 @@ mod tests {
     }
 
     #[test]
+    fn holidays_and_dates_are_days_as_the_schedule_says() {
+        let on = |on_holidays, days: &[Weekday]| Schedule { on_holidays, ..schedule(days, &["08:00-18:00"]) };
+        let dates = |text| vec![Dates::parse(text).unwrap()];
+        let week = [Weekday::Monday, Weekday::Thursday, Weekday::Friday];
+        let work = Schedule { dates: dates("2026-05-08"), ..on(OnHolidays::Except, &week) };
+        let leisure =
+            Schedule { except_dates: dates("2026-05-14/2026-05-16"), ..on(OnHolidays::Also, &[Weekday::Saturday]) };
+        let holidays = on(OnHolidays::Only, &week);
+        for (at, works, rests, is_holiday) in [
+            ("2026-05-07T10:00:00+02:00", true, false, false),
+            ("2026-05-08T10:00:00+02:00", true, true, true),
+            ("2026-05-14T10:00:00+02:00", false, false, true),
+            ("2026-05-16T10:00:00+02:00", false, false, false),
+            ("2026-05-23T10:00:00+02:00", false, true, false),
+            ("2026-05-25T10:00:00+02:00", false, true, true),
+            ("2026-05-25T19:00:00+02:00", false, false, false),
+        ] {
+            assert_eq!(
+                (holds(&work, at), holds(&leisure, at), holds(&holidays, at)),
+                (works, rests, is_holiday),
+                "{at}"
+            );
+        }
+        let night = Schedule { on_holidays: OnHolidays::Only, ..schedule(&[], &["22:00-06:00"]) };
+        let night = Schedule { days: Days::ALL, ..night };
+        assert!(holds(&night, "2026-05-09T05:00:00+02:00"), "the night after a holiday is its own");
+        assert!(!holds(&night, "2026-05-08T05:00:00+02:00"));
+    }
+
+    #[test]
     fn hours_that_are_none_are_refused() {
         for text in [
             "",
@@ -235,7 +317,7 @@ mod tests {
             prop_assume!(from != to);
             let zone = TimeZone::get("Europe/Paris").unwrap();
             let at = Timestamp::from_second(1_767_225_600 + second).unwrap();
-            let of = |from, to| Schedule { id: String::new(), days: Days::ALL, hours: vec![Window { from, to }] };
+            let of = |from, to| Schedule { hours: vec![Window { from, to }], ..Schedule::default() };
             prop_assert!(of(from, to).holds(at, &zone) != of(to, from).holds(at, &zone));
         }
     }

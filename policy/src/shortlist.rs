@@ -8,7 +8,11 @@ use crate::categories::Categories;
 use crate::rule::Rule;
 use crate::who::{Asker, Group, Name};
 use ipnet::IpNet;
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Places of groups that somebody is in: few, and then nothing is allocated.
+pub(crate) type Places = SmallVec<[usize; 16]>;
 
 /// Where rules and groups are found; made once for a charter.
 #[derive(Debug, Default)]
@@ -48,11 +52,11 @@ impl Shortlist {
     }
 
     /// The places of the charter's groups that the asker is in, rising.
-    pub(crate) fn groups(&self, asker: &Asker<'_>, groups: &[Group]) -> Vec<usize> {
-        let mut places: Vec<usize> = self.groups.listing(asker).flatten().map(|&place| place as usize).collect();
+    pub(crate) fn groups(&self, asker: &Asker<'_>, groups: &[Group]) -> Places {
+        let mut places: Places = self.groups.listing(asker).flatten().map(|&place| place as usize).collect();
         places.sort_unstable();
         places.dedup();
-        places.retain(|&place| groups.get(place).is_some_and(|group| group.holds(asker)));
+        places.retain(|place| groups.get(*place).is_some_and(|group| group.holds(asker)));
         places
     }
 
@@ -81,6 +85,10 @@ impl Shortlist {
 
     /// How many rules share the most crowded of the categories that the rule needs one of; `None` when it needs none.
     fn sharing_categories(&self, rule: &Rule) -> Option<usize> {
+        // What is in no category is found by none.
+        if rule.what.uncategorised {
+            return None;
+        }
         rule.what.any.iter().filter_map(|category| self.by_category.get(&category)).map(Vec::len).max()
     }
 
@@ -116,8 +124,8 @@ impl People {
 
     /// The lists under which the asker stands.
     fn listing<'a>(&'a self, asker: &Asker<'_>) -> impl Iterator<Item = &'a [u32]> {
-        let user = asker.user.as_deref().and_then(|user| self.users.get(user));
-        let names = asker.groups.iter().filter_map(|name| self.names.get(&**name));
+        let user = asker.user.and_then(|user| Name::find(&self.users, user));
+        let names = asker.groups.iter().filter_map(|name| Name::find(&self.names, name));
         let networks = self.lengths.iter().filter_map(|&length| {
             let network = IpNet::new(asker.client, length).ok()?;
             self.networks.get(&network.trunc())
@@ -135,7 +143,7 @@ fn push<K: Ord>(lists: &mut BTreeMap<K, Vec<u32>>, key: K, place: u32) {
 }
 
 /// Rising lists as one, each place once.
-struct Merge<'a>(Vec<&'a [u32]>);
+struct Merge<'a>(SmallVec<[&'a [u32]; 16]>);
 
 impl Iterator for Merge<'_> {
     type Item = u32;
@@ -173,7 +181,7 @@ mod tests {
         let query = Query { target: &target, method: "GET", user, groups: &[], client, at: Timestamp::UNIX_EPOCH };
         let asker = Asker::of(&query);
         let groups = list.groups(&asker, &charter.groups);
-        assert_eq!(groups, [0]);
+        assert_eq!(groups.as_slice(), [0]);
         list.rules(&asker, &groups, &[category].into_iter().collect()).collect()
     }
 

@@ -11,19 +11,31 @@
 //! So white goes over black, and own entries over downloaded ones; how specific an entry is does not matter. Then the
 //! rules are asked in their order, and the first of which who, what and when all hold decides; the removals of a rule
 //! take a name out of that rule. What no rule decides, the charter's `default` does.
+//!
+//! What is let through is decided on again with what is learnt later: the address that is dialled, and the answer
+//! ([`crate::learnt`]). Then all rules are asked again, in the same order.
 use crate::action::{Action, Terms};
 use crate::categories::Categories;
-use crate::index::{Hit, SetId};
+use crate::index::Hit;
+use crate::learnt::Learnt;
 use crate::masking::Withheld;
 use crate::problem::nearest;
 use crate::rate::Rate;
-use crate::shortlist::Shortlist;
+use crate::rule::Rule;
+use crate::safe_search::SafeSearch;
+use crate::shipped;
+use crate::shortlist::{Places, Shortlist};
+use crate::what::Seen;
 use crate::who::{Asker, Name};
 use crate::{Charter, Index, Target};
+use coverage::{Coverage, Effect, Sources};
 use jiff::Timestamp;
+use smallvec::SmallVec;
 use std::net::IpAddr;
 
+mod coverage;
 mod hindsight;
+mod later;
 
 pub use crate::charter::expect::Disappointment;
 pub use hindsight::Reach;
@@ -64,6 +76,11 @@ impl Decision {
     /// Why the register must not be told where to, whatever was decided; `None` when it may.
     pub fn withheld(&self) -> Option<Withheld> {
         self.withheld
+    }
+
+    /// Whether it turns back what was let through by the one before: refused now, or by another rule on other terms.
+    pub fn turns_back(&self, before: &Decision) -> bool {
+        self.action != Action::Allow && self.rule != before.rule
     }
 
     /// By what it was decided.
@@ -150,11 +167,46 @@ impl InForce {
         &self.index
     }
 
-    /// Decides. Asks only the rules that may hold: see `shortlist`. Allocates nothing for a target that no list
-    /// holds, unless a rule or group names the client, or a rule is for everybody and everything.
+    /// Decides. Asks only the rules that may hold: see `shortlist`. Nothing is allocated, but for a target in many
+    /// categories or a client in many groups.
     pub fn decide(&self, query: &Query<'_>) -> Decision {
+        self.decide_again(query, &Learnt::default())
+    }
+
+    /// Decides again on what was let through, with what is known of it by now. Whoever was turned back is not asked again:
+    /// see [`Learnt`].
+    pub fn decide_again(&self, query: &Query<'_>, learnt: &Learnt<'_>) -> Decision {
+        let look = self.look(query);
+        let seen = self.seen(query, learnt, &look);
+        for place in self.shortlist.rules(&look.asker, &look.groups, &look.categories) {
+            let Some(rule) = self.charter.rules.get(place as usize) else { continue };
+            let Some(category) = rule.what.holds(&seen, rule.turns_back()) else { continue };
+            let Some(schedule) = self.holds_for(rule, query, &look) else { continue };
+            return Decision {
+                action: rule.action,
+                bandwidth: rule.bandwidth.filter(|_| rule.action != Action::Block),
+                rule: Some(place),
+                category,
+                schedule: schedule.and_then(|schedule| u32::try_from(schedule).ok()),
+                evidence: category.and_then(|category| look.evidence(self, category)),
+                withheld: look.withheld,
+            };
+        }
+        Decision {
+            action: self.charter.default,
+            bandwidth: None,
+            rule: None,
+            category: None,
+            schedule: None,
+            evidence: None,
+            withheld: look.withheld,
+        }
+    }
+
+    /// What is known of target and client before any rule is asked.
+    fn look<'q>(&self, query: &Query<'q>) -> Look<'q> {
         let charter = &self.charter;
-        let (mut own_hits, mut hits) = (Vec::new(), Vec::new());
+        let (mut own_hits, mut hits) = (Hits::new(), Hits::new());
         charter.own.hits(query.target, &mut own_hits);
         self.index.hits(query.target, &mut hits);
         let (own, listed) = (self.own.of_all(&own_hits), self.listed.of_all(&hits));
@@ -165,38 +217,17 @@ impl InForce {
         let asker = Asker::of(query);
         let groups = self.shortlist.groups(&asker, &charter.groups);
         let withheld = self.withholds(&asker, &groups, &own, &listed, &categories);
+        Look { own_hits, hits, taken_out: own.removes, categories, asker, groups, withheld }
+    }
 
-        for place in self.shortlist.rules(&asker, &groups, &categories) {
-            let Some(rule) = charter.rules.get(place as usize) else { continue };
-            let Some(category) = rule.what.holds(query, &categories, &own.removes) else { continue };
-            if !rule.who.holds(&asker, &groups) {
-                continue;
-            }
-            let Some(schedule) = rule.when.holds(query, &charter.schedules, &charter.zone) else { continue };
-            return Decision {
-                action: rule.action,
-                bandwidth: rule.bandwidth.filter(|_| rule.action != Action::Block),
-                rule: Some(place),
-                category,
-                schedule: schedule.and_then(|schedule| u32::try_from(schedule).ok()),
-                evidence: category.and_then(|category| {
-                    let found = |own, coverage: &Coverage, hits: &[Hit]| {
-                        coverage.last_adding(hits, category).map(|hit| Evidence { own, hit })
-                    };
-                    found(true, &self.own, &own_hits).or_else(|| found(false, &self.listed, &hits))
-                }),
-                withheld,
-            };
-        }
-        Decision {
-            action: charter.default,
-            bandwidth: None,
-            rule: None,
-            category: None,
-            schedule: None,
-            evidence: None,
-            withheld,
-        }
+    fn seen<'a>(&self, query: &'a Query<'a>, learnt: &'a Learnt<'a>, look: &'a Look<'_>) -> Seen<'a> {
+        Seen { query, learnt, categories: &look.categories, taken_out: &look.taken_out, named: self.charter.named }
+    }
+
+    /// Who and when: `None` when they do not hold, else the schedule, if one was asked for.
+    fn holds_for(&self, rule: &Rule, query: &Query<'_>, look: &Look<'_>) -> Option<Option<usize>> {
+        let Charter { schedules, zone, .. } = &self.charter;
+        rule.who.holds(&look.asker, &look.groups).then(|| rule.when.holds(query, schedules, zone)).flatten()
     }
 
     /// Why the destination is withheld. What a harmful list holds never is, unless the list itself or the charter says
@@ -255,6 +286,7 @@ impl InForce {
         let place = decision.category?;
         let category = self.charter.categories.get(usize::from(place))?;
         let (index, list) = match own {
+            true if category.id.starts_with(shipped::PREFIX) => (&self.charter.own, category.id.clone()),
             true => (&self.charter.own, format!("charter:{}", category.id)),
             false => {
                 let source = self.listed.source(&self.index, hit.set, place)?;
@@ -262,6 +294,28 @@ impl InForce {
             }
         };
         Some(format!("{list} {} {}", hit.kind.as_str(), index.entry(query.target, hit)))
+    }
+
+    /// Whether a target is system traffic that the charter lets through whoever asks: nobody need say who they are.
+    pub fn passes_without_identity(&self, target: &Target) -> bool {
+        let exceptions = &self.charter.exceptions;
+        if exceptions.is_empty() || !shipped::PORTS.contains(&target.port()) {
+            return false;
+        }
+        let mut hits = Hits::new();
+        self.charter.own.hits(target, &mut hits);
+        hits.iter().filter_map(|hit| self.own.of(hit)).any(|effect| effect.adds.meets(exceptions))
+    }
+
+    /// The host that is dialled in place of a target's own, so that a search engine answers in its strict mode.
+    pub fn strict_host(&self, decision: &Decision, target: &Target) -> Option<&'static str> {
+        let charter = self.charter.safe_search;
+        let engines = match self.deciding(decision).and_then(|rule| rule.safe_search) {
+            Some(true) => charter.unwrap_or(SafeSearch::ALL),
+            Some(false) => return None,
+            None => charter?,
+        };
+        engines.host(target.host())
     }
 
     /// Id of the schedule by which the rule matched.
@@ -296,112 +350,32 @@ impl InForce {
         missing
     }
 
-    fn deciding(&self, decision: &Decision) -> Option<&crate::rule::Rule> {
+    fn deciding(&self, decision: &Decision) -> Option<&Rule> {
         self.charter.rules.get(usize::try_from(decision.rule?).ok()?)
     }
 }
 
-/// The categories that an entry puts a target into, and those it takes it out of; what else it says of the target.
-#[derive(Debug, Clone, Default)]
-struct Effect {
-    adds: Categories,
-    removes: Categories,
-    /// Visits to it are nobody's business.
-    protects: bool,
-    /// It attacks who visits it.
-    harms: bool,
-    /// A list that would have it harm excepts it.
-    spares: bool,
+/// Entries that cover a target: few, and then nothing is allocated.
+type Hits = SmallVec<[Hit; 8]>;
+
+/// What is known of target and client before any rule is asked.
+struct Look<'q> {
+    own_hits: Hits,
+    hits: Hits,
+    /// Categories that the charter itself takes the target out of.
+    taken_out: Categories,
+    categories: Categories,
+    asker: Asker<'q>,
+    groups: Places,
+    withheld: Option<Withheld>,
 }
 
-impl Effect {
-    fn and(mut self, other: &Effect) -> Effect {
-        self.adds.insert_all(&other.adds);
-        self.removes.insert_all(&other.removes);
-        self.protects |= other.protects;
-        self.harms |= other.harms;
-        self.spares |= other.spares;
-        self
-    }
-}
-
-/// What the sources of an index do, while the categories are gone through.
-struct Sources<'a> {
-    index: &'a Index,
-    effects: Vec<Effect>,
-}
-
-impl Sources<'_> {
-    fn of(index: &Index) -> Sources<'_> {
-        Sources { index, effects: vec![Effect::default(); index.sources().len()] }
-    }
-
-    /// The entries of that source add to the category; its exceptions take out of it.
-    fn add(&mut self, name: &str, category: u16) {
-        let Some(source) = self.index.source(name) else { return };
-        self.effects[usize::from(source.0)].adds.insert(category);
-        if let Some(exceptions) = self.index.exceptions(source) {
-            self.effects[usize::from(exceptions.0)].removes.insert(category);
-        }
-    }
-
-    fn remove(&mut self, name: &str, category: u16) {
-        if let Some(source) = self.index.source(name) {
-            self.effects[usize::from(source.0)].removes.insert(category);
-        }
-    }
-
-    /// Visits to the entries of that source are nobody's business.
-    fn protect(&mut self, name: &str) {
-        if let Some(source) = self.index.source(name) {
-            self.effects[usize::from(source.0)].protects = true;
-        }
-    }
-
-    /// The entries of that source harm, unless it excepts them. Returns the categories it adds to, known by now.
-    fn harm(&mut self, name: &str) -> Categories {
-        let Some(source) = self.index.source(name) else { return Categories::default() };
-        if let Some(exceptions) = self.index.exceptions(source) {
-            self.effects[usize::from(exceptions.0)].spares = true;
-        }
-        let effect = &mut self.effects[usize::from(source.0)];
-        effect.harms = true;
-        effect.adds.clone()
-    }
-
-    fn coverage(self) -> Coverage {
-        let of_set = |set| {
-            let sources = self.index.set(SetId(set)).iter();
-            sources.map(|source| &self.effects[usize::from(source.0)]).fold(Effect::default(), Effect::and)
+impl Look<'_> {
+    /// The entry that put the target into a category.
+    fn evidence(&self, in_force: &InForce, category: u16) -> Option<Evidence> {
+        let found = |own, coverage: &Coverage, hits: &[Hit]| {
+            coverage.last_adding(hits, category).map(|hit| Evidence { own, hit })
         };
-        let sets = (0..u32::try_from(self.index.sets()).unwrap_or(u32::MAX)).map(of_set).collect();
-        Coverage { sets, sources: self.effects }
-    }
-}
-
-/// What every set of an index does to the categories, worked out once.
-struct Coverage {
-    sets: Vec<Effect>,
-    sources: Vec<Effect>,
-}
-
-impl Coverage {
-    fn of(&self, hit: &Hit) -> Option<&Effect> {
-        self.sets.get(hit.set.0 as usize)
-    }
-
-    fn of_all(&self, hits: &[Hit]) -> Effect {
-        hits.iter().filter_map(|hit| self.of(hit)).fold(Effect::default(), Effect::and)
-    }
-
-    /// The last hit is the most specific.
-    fn last_adding(&self, hits: &[Hit], category: u16) -> Option<Hit> {
-        hits.iter().rev().find(|hit| self.of(hit).is_some_and(|effect| effect.adds.contains(category))).copied()
-    }
-
-    /// The source of the set that adds to the category.
-    fn source(&self, index: &Index, set: SetId, category: u16) -> Option<usize> {
-        let mut sources = index.set(set).iter().map(|source| usize::from(source.0));
-        sources.find(|&source| self.sources.get(source).is_some_and(|effect| effect.adds.contains(category)))
+        found(true, &in_force.own, &self.own_hits).or_else(|| found(false, &in_force.listed, &self.hits))
     }
 }

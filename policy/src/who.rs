@@ -1,11 +1,11 @@
 //! Who: accounts, groups and addresses.
 //!
-//! Names compare whatever their case: both sides are folded, those of the charter once, those of the asker once a
-//! decision. A person is in a group when the charter lists the account or the address, or when
+//! Names compare whatever their case: those of the charter are folded once, those of the asker as they are looked up. A person is in a group when the charter lists the account or the address, or when
 //! a directory says so by the group's id or one of its distinguished names; an entry with `!` takes out again.
 use crate::verdict::Query;
 use ipnet::IpNet;
-use std::borrow::{Borrow, Cow};
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// A list whose entries add, or with `!` remove.
@@ -27,11 +27,27 @@ pub(crate) struct Name(String);
 
 impl Name {
     pub(crate) fn new(name: &str) -> Name {
-        Name(folded(name).into_owned())
+        Name(folded(name))
     }
 
     pub(crate) fn is(&self, name: &str) -> bool {
-        self.0 == folded(name)
+        match self.0.is_ascii() && name.is_ascii() {
+            true => self.0.eq_ignore_ascii_case(name),
+            false => self.0.chars().eq(name.chars().flat_map(char::to_lowercase)),
+        }
+    }
+
+    /// What stands under a name, whatever its case. Nothing is allocated for a name as they usually are.
+    pub(crate) fn find<'m, V>(map: &'m BTreeMap<Name, V>, name: &str) -> Option<&'m V> {
+        let mut room = [0; 256];
+        match room.get_mut(..name.len()) {
+            Some(room) if name.is_ascii() => {
+                room.copy_from_slice(name.as_bytes());
+                room.make_ascii_lowercase();
+                map.get(std::str::from_utf8(room).unwrap_or_default())
+            }
+            _ => map.get(folded(name).as_str()),
+        }
     }
 }
 
@@ -41,34 +57,27 @@ impl Borrow<str> for Name {
     }
 }
 
-fn folded(name: &str) -> Cow<'_, str> {
-    match name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
-        true => Cow::Borrowed(name),
-        false => Cow::Owned(name.chars().flat_map(char::to_lowercase).collect()),
-    }
+fn folded(name: &str) -> String {
+    name.chars().flat_map(char::to_lowercase).collect()
 }
 
-/// Who asks, as names and networks compare.
+/// Who asks.
 #[derive(Debug)]
 pub(crate) struct Asker<'a> {
-    pub(crate) user: Option<Cow<'a, str>>,
+    pub(crate) user: Option<&'a str>,
     /// What a directory says.
-    pub(crate) groups: Vec<Cow<'a, str>>,
+    pub(crate) groups: &'a [&'a str],
     /// An IPv4 address that comes in IPv6 clothes (`::ffff:10.0.0.1`) is the IPv4 address.
     pub(crate) client: IpAddr,
 }
 
 impl<'a> Asker<'a> {
     pub(crate) fn of(query: &Query<'a>) -> Asker<'a> {
-        Asker {
-            user: query.user.map(folded),
-            groups: query.groups.iter().map(|group| folded(group)).collect(),
-            client: query.client.to_canonical(),
-        }
+        Asker { user: query.user, groups: query.groups, client: query.client.to_canonical() }
     }
 
     pub(crate) fn is_any(&self, names: &[Name]) -> bool {
-        self.user.as_deref().is_some_and(|user| names.iter().any(|name| name.0 == user))
+        self.user.is_some_and(|user| names.iter().any(|name| name.is(user)))
     }
 
     pub(crate) fn is_within(&self, networks: &[IpNet]) -> bool {
@@ -89,7 +98,7 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn holds(&self, asker: &Asker<'_>) -> bool {
-        let named = |names: &[Name]| asker.groups.iter().any(|group| names.iter().any(|name| name.0 == *group));
+        let named = |names: &[Name]| asker.groups.iter().any(|group| names.iter().any(|name| name.is(group)));
         let removed = asker.is_any(&self.users.removes)
             || asker.is_within(&self.networks.removes)
             || named(&self.directory.removes);

@@ -4,8 +4,10 @@ use crate::Target;
 use crate::action::Action;
 use crate::document::{Located, Table};
 use crate::masking::Withheld;
+use crate::media::MediaType;
 use crate::problem::Problem;
-use crate::verdict::{InForce, Query};
+use crate::verdict::{Decision, InForce, Query};
+use crate::{Answer, Learnt};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -25,6 +27,11 @@ pub(crate) struct Expectation {
     pub(super) rule: Option<Located<String>>,
     pub(super) category: Option<Located<String>>,
     withheld: Option<Option<Withheld>>,
+    /// What is learnt later, when the question goes so far.
+    destination: Option<IpAddr>,
+    answer: Option<Answer>,
+    /// The host that is dialled.
+    dials: Option<Located<String>>,
     span: Range<usize>,
 }
 
@@ -72,18 +79,11 @@ impl Expectation {
         let owned = |text: Located<&str>| text.value.to_owned();
         let groups = table.strings("groups").unwrap_or_default().into_iter().chain(table.string("group"));
         let located = |text: Located<&str>| Located { value: text.value.to_owned(), span: text.span };
-        let client = table.string("client").and_then(|text| match text.parse() {
-            Ok(address) => Some(address),
-            Err(_) => {
-                let what = format!("`{}` is not a valid address", text.value);
-                table.note(Problem::error(text.span, what, "expected an address such as \"10.0.0.12\""));
-                None
-            }
-        });
+        let (client, destination) = (address(&table, "client"), address(&table, "destination"));
         let (action, rule, category) =
             (table.word("action", &file::ACTIONS), table.string("rule"), table.string("category"));
-        let withheld = table.word("withheld", &WITHHELD);
-        if !["action", "rule", "category", "withheld"].iter().any(|key| table.has(key)) {
+        let (withheld, dials) = (table.word("withheld", &WITHHELD), table.string("dials"));
+        if !["action", "rule", "category", "withheld", "dials"].iter().any(|key| table.has(key)) {
             let problem = Problem::error(table.span(), "this expectation expects nothing", "add `action = \"block\"`");
             table.note_absence(problem);
         }
@@ -98,6 +98,9 @@ impl Expectation {
             rule: rule.map(located),
             category: category.map(located),
             withheld: withheld.map(|withheld| withheld.value),
+            destination,
+            answer: answer(&table),
+            dials: dials.map(located),
             url: url.map(owned).unwrap_or_default(),
             target: match target {
                 Some(target) => target,
@@ -111,6 +114,15 @@ impl Expectation {
         Some(expectation)
     }
 
+    /// Decides as the gate does: what was let through is decided on again with what is learnt, step by step.
+    fn decide(&self, in_force: &InForce, query: &Query<'_>) -> Decision {
+        let first = in_force.decide(query);
+        let learnt = Learnt { destination: self.destination, answer: None };
+        [learnt, Learnt { answer: self.answer.as_ref(), ..learnt }].iter().fold(first, |decision, learnt| {
+            if decision.action != Action::Block { in_force.decide_again(query, learnt) } else { decision }
+        })
+    }
+
     /// Asks, and says how the answer disappoints.
     pub(crate) fn ask(&self, in_force: &InForce, zone: &TimeZone) -> Option<Disappointment> {
         let groups: Vec<&str> = self.groups.iter().map(String::as_str).collect();
@@ -122,7 +134,7 @@ impl Expectation {
             client: self.client,
             at: self.at.unwrap_or_else(|| some_time(zone)),
         };
-        let decision = in_force.decide(&query);
+        let decision = self.decide(in_force, &query);
         let (rule, category) = (in_force.rule(&decision), in_force.category(&decision));
         let differs = |expected: &Option<Located<String>>, got: Option<&str>| {
             expected.as_ref().is_some_and(|expected| Some(expected.value.as_str()) != got)
@@ -131,11 +143,20 @@ impl Expectation {
             || differs(&self.rule, rule)
             || differs(&self.category, category)
             || self.withheld.is_some_and(|withheld| withheld != decision.withheld());
+        let dials = in_force.strict_host(&decision, &self.target).unwrap_or(self.target.host());
+        if let Some(expected) = &self.dials
+            && (expected.value != dials || decision.action == Action::Block)
+            && !disappoints
+        {
+            let got = if decision.action == Action::Block { "nothing" } else { dials };
+            let message = format!("{}: expected {} to be dialled, got {got}", self.url, expected.value);
+            return Some(Disappointment { message, span: self.span.clone() });
+        }
         disappoints.then(|| {
             let value = |name: &Option<Located<String>>| name.as_ref().map(|name| name.value.clone());
-            let mut expected = answer(self.action, value(&self.rule).as_deref(), value(&self.category).as_deref());
+            let mut expected = said(self.action, value(&self.rule).as_deref(), value(&self.category).as_deref());
             let mut got = match rule {
-                Some(_) => answer(Some(decision.action), rule, category),
+                Some(_) => said(Some(decision.action), rule, category),
                 None => format!("{} (no rule)", decision.action.as_str()),
             };
             if let Some(withheld) = self.withheld {
@@ -147,12 +168,45 @@ impl Expectation {
     }
 }
 
+/// What the origin is said to answer, if anything.
+fn answer(table: &Table<'_>) -> Option<Answer> {
+    let (media, file, size) = (table.string("media_type"), table.string("file"), table.size("size"));
+    if media.is_none() && file.is_none() && size.is_none() {
+        return None;
+    }
+    let mut answer = Answer::default();
+    if let Some(media) = media {
+        if MediaType::of(media.value).is_none() {
+            let what = format!("`{}` is not a valid media type", media.value.escape_debug());
+            table.note(Problem::error(media.span, what, "expected a media type such as \"video/mp4\""));
+        }
+        answer = answer.declared(media.value);
+    }
+    if let Some(file) = file {
+        answer = answer.file(file.value);
+    }
+    Some(match size {
+        Some(size) => answer.length(size.value),
+        None => answer,
+    })
+}
+
+fn address(table: &Table<'_>, key: &str) -> Option<IpAddr> {
+    let text = table.string(key)?;
+    let read = text.parse().ok();
+    if read.is_none() {
+        let what = format!("`{}` is not a valid address", text.value);
+        table.note(Problem::error(text.span, what, "expected an address such as \"10.0.0.12\""));
+    }
+    read
+}
+
 fn some_time(zone: &TimeZone) -> Timestamp {
     zone.to_timestamp(SOME_TIME).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// ``block by `contournement` in `vpn` ``.
-fn answer(action: Option<Action>, rule: Option<&str>, category: Option<&str>) -> String {
+fn said(action: Option<Action>, rule: Option<&str>, category: Option<&str>) -> String {
     let parts = [
         action.map(|action| action.as_str().to_owned()),
         rule.map(|rule| format!("by `{rule}`")),

@@ -1,16 +1,20 @@
 //! The charter as it is written: every table read, every value parsed, no name looked up yet.
+mod rule;
+mod schedule;
+
 use super::ListSource;
 use super::expect::Expectation;
-use crate::action::{Action, Terms};
+use crate::action::Action;
 use crate::document::{Document, Located, Table, quoted_list};
 use crate::lists::Format;
-use crate::problem::{Problem, nearest};
-use crate::rate::Rate;
-use crate::schedule::{DAYS, Days, Schedule, Window, nearest_day};
+use crate::problem::Problem;
+use crate::safe_search::SafeSearch;
+use crate::schedule::Schedule;
 use crate::verdict::Text;
 use crate::who::{Group, Name, Signed};
 use ipnet::IpNet;
-use std::ops::RangeInclusive;
+pub(super) use rule::FileRule;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Entries, each with its place.
@@ -28,6 +32,10 @@ pub(super) struct File<'d> {
     pub(super) rules: Vec<FileRule<'d>>,
     pub(super) masking: FileMasking<'d>,
     pub(super) expectations: Vec<Expectation>,
+    pub(super) articles: Vec<(Located<&'d str>, Text)>,
+    pub(super) safe_search: Option<SafeSearch>,
+    /// Names of shipped exceptions.
+    pub(super) exceptions: Vec<Located<&'d str>>,
 }
 
 /// One `[lists.NAME]`.
@@ -52,24 +60,6 @@ pub(super) struct OwnEntries<'d> {
     pub(super) expressions: Entries<'d>,
 }
 
-/// One `[[rule]]`. An entry with `!` in a list of who or when is an entry of the matching exceptions.
-pub(super) struct FileRule<'d> {
-    pub(super) id: Located<&'d str>,
-    pub(super) article: Option<String>,
-    pub(super) action: Action,
-    pub(super) terms: Terms,
-    pub(super) reason: Option<Text>,
-    pub(super) users: Signed<Name>,
-    pub(super) groups: Entries<'d>,
-    pub(super) networks: Signed<IpNet>,
-    pub(super) categories: Entries<'d>,
-    pub(super) own: OwnEntries<'d>,
-    pub(super) ports: Signed<RangeInclusive<u16>>,
-    pub(super) methods: Signed<String>,
-    pub(super) schedules: Entries<'d>,
-    pub(super) bandwidth: Option<Rate>,
-}
-
 /// The `[masking]`: entries that only ever add.
 #[derive(Default)]
 pub(super) struct FileMasking<'d> {
@@ -85,6 +75,8 @@ impl<'d> File<'d> {
     /// Reads everything; problems are noted in the document.
     pub(super) fn read(document: &'d Document<'d>) -> File<'d> {
         let root = document.root();
+        let calendar = Arc::new(root.table("holidays").map(schedule::holidays).unwrap_or_default());
+        let schedule = |(id, table)| schedule::schedule(&id, table, &calendar);
         let text = |key, otherwise: &str| root.string(key).map_or(otherwise, |text| text.value).to_owned();
         let file = File {
             title: text("title", "Charte informatique"),
@@ -93,10 +85,13 @@ impl<'d> File<'d> {
             lists: named(&root, "lists").into_iter().map(|(name, table)| list(name, table)).collect(),
             categories: named(&root, "categories").into_iter().map(|(id, table)| category(id, table)).collect(),
             groups: named(&root, "groups").into_iter().map(|(id, table)| group(&id, table)).collect(),
-            schedules: named(&root, "schedules").into_iter().map(|(id, table)| schedule(&id, table)).collect(),
-            rules: root.tables("rule").unwrap_or_default().into_iter().filter_map(rule).collect(),
+            schedules: named(&root, "schedules").into_iter().map(schedule).collect(),
+            rules: root.tables("rule").unwrap_or_default().into_iter().filter_map(rule::rule).collect(),
             masking: root.table("masking").map(masking).unwrap_or_default(),
             expectations: root.tables("expect").unwrap_or_default().into_iter().filter_map(Expectation::read).collect(),
+            articles: root.table("articles").map(articles).unwrap_or_default(),
+            safe_search: root.table("safe_search").map(SafeSearch::read),
+            exceptions: root.table("exceptions").map(exceptions).unwrap_or_default(),
         };
         root.end();
         file
@@ -196,86 +191,12 @@ fn group(id: &Located<&str>, table: Table<'_>) -> Group {
     let group = Group {
         id: id.value.to_owned(),
         name: Name::new(id.value),
-        users: names(&table, "users"),
-        directory: names(&table, "directory"),
-        networks: networks(&table, "networks"),
+        users: names(signed(&table, "users")),
+        directory: names(signed(&table, "directory")),
+        networks: networks(&table, signed(&table, "networks")),
     };
     table.end();
     group
-}
-
-fn schedule(id: &Located<&str>, table: Table<'_>) -> Schedule {
-    let entries = signed(&table, "days");
-    let day = |word: &Located<&str>| {
-        let day = DAYS.iter().find(|(name, _)| *name == word.value).map(|(_, day)| *day);
-        if day.is_none() {
-            let label = match nearest_day(word.value) {
-                Some(near) => format!("nearest: `{near}`"),
-                None => format!("expected {}", quoted_list(DAYS.iter().map(|(day, _)| day))),
-            };
-            table.note(Problem::error(word.span.clone(), format!("`{}` is not a day of the week", word.value), label));
-        }
-        day
-    };
-    let first = if entries.adds.is_empty() { Days::ALL } else { Days::NONE };
-    let days = entries.adds.iter().filter_map(day).fold(first, Days::with);
-    let days = entries.removes.iter().filter_map(day).fold(days, Days::without);
-    let hours = table.strings("hours").unwrap_or_default();
-    let hours = hours.iter().filter_map(|text| match Window::parse(text) {
-        Ok(window) => Some(window),
-        Err(label) => {
-            table.note(Problem::error(
-                text.span.clone(),
-                format!("`{}` is not a valid time of day", text.value),
-                label,
-            ));
-            None
-        }
-    });
-    let schedule = Schedule { id: id.value.to_owned(), days, hours: hours.collect() };
-    if days == Days::NONE && table.key("days").is_some() && !entries.removes.is_empty() {
-        table.note(Problem::error(
-            id.span.clone(),
-            format!("schedule `{}` has no day left", id.value),
-            "it never holds",
-        ));
-    }
-    table.end();
-    schedule
-}
-
-fn rule<'d>(table: Table<'d>) -> Option<FileRule<'d>> {
-    let id = table.required_string("id").filter(|id| is_name(id, &table));
-    let action = match table.has("action") {
-        true => table.word("action", &ACTIONS),
-        false => table.missing("action"),
-    };
-    table.not_yet(&["inspect", "safe_search", "media_types", "extensions", "min_size"]);
-    let terms = Terms::read(&table, action.as_ref().map(|action| action.value));
-    let bandwidth = table.rate("bandwidth");
-    if let (Some(rate), Some(Action::Block)) = (&bandwidth, action.as_ref().map(|action| action.value)) {
-        let what = "`bandwidth` on a rule that blocks has no effect";
-        table.note(Problem::warning(rate.span.clone(), what, "nothing passes: remove it"));
-    }
-    let rule = FileRule {
-        article: table.string("article").map(|text| text.value.to_owned()),
-        // An action that could not be read is a problem: this rule will not be used.
-        action: action.map_or(Action::Block, |action| action.value),
-        terms,
-        reason: text(&table, "reason"),
-        users: with_exceptions(&table, "users", "except_users", names),
-        groups: with_exceptions(&table, "groups", "except_groups", signed),
-        networks: with_exceptions(&table, "networks", "except_networks", networks),
-        categories: signed(&table, "categories"),
-        own: OwnEntries::read(&table),
-        ports: ports(&table),
-        methods: methods(&table),
-        schedules: with_exceptions(&table, "schedules", "except_schedules", signed),
-        bandwidth: bandwidth.map(|rate| rate.value),
-        id: id.unwrap_or(Located { value: "", span: table.span() }),
-    };
-    table.end();
-    Some(rule).filter(|rule| !rule.id.is_empty())
 }
 
 fn masking<'d>(table: Table<'d>) -> FileMasking<'d> {
@@ -291,6 +212,20 @@ fn masking<'d>(table: Table<'d>) -> FileMasking<'d> {
     };
     table.end();
     masking
+}
+
+/// The articles of the charter that people were given, by their numbers.
+fn articles<'d>(table: Table<'d>) -> Vec<(Located<&'d str>, Text)> {
+    let read = |article: Located<&'d str>| Some((article.clone(), text(&table, article.value)?));
+    let articles = table.names().into_iter().filter_map(read).collect();
+    table.end();
+    articles
+}
+
+fn exceptions(table: Table<'_>) -> Vec<Located<&str>> {
+    let names = table.strings("use").or_else(|| table.missing("use")).unwrap_or_default();
+    table.end();
+    names
 }
 
 /// A list that takes nothing out: what was to be protected must not come to light by a line somewhere else.
@@ -337,72 +272,37 @@ fn signed<'d>(table: &Table<'d>, key: &str) -> Entries<'d> {
     entries
 }
 
-/// What a list names, with the exceptions of another list. Those with `!` in the exceptions are back in the list.
-fn with_exceptions<'d, T>(
-    table: &Table<'d>,
-    key: &str,
-    except: &str,
-    read: fn(&Table<'d>, &str) -> Signed<T>,
-) -> Signed<T> {
-    let mut entries = read(table, key);
-    let exceptions = read(table, except);
-    entries.removes.extend(exceptions.adds);
+/// What a list names, with the exceptions of another list.
+fn with_exceptions<'d>(table: &Table<'d>, key: &str, except: &str) -> Entries<'d> {
+    let mut entries = signed(table, key);
+    let exceptions = signed(table, except);
     if !exceptions.removes.is_empty()
         && let Some(span) = table.key(except)
     {
         let what = format!("`{except}` holds an exception from the exceptions");
         table.note(Problem::error(span, what, format!("write it in `{key}` without `!`")));
     }
+    for entry in &exceptions.adds {
+        if let Some(other) = entries.adds.iter().find(|other| other.value.eq_ignore_ascii_case(entry.value)) {
+            let what = format!("`{key}` and `{except}` both name `{}`", entry.value);
+            let problem = Problem::error(other.span.clone(), what, "named here");
+            table.note(problem.also(entry.span.clone(), "and excepted here"));
+        }
+    }
+    entries.removes.extend(exceptions.adds);
     entries
 }
 
-fn names(table: &Table<'_>, key: &str) -> Signed<Name> {
-    let entries = signed(table, key);
+fn names(entries: Entries<'_>) -> Signed<Name> {
     let read = |side: Vec<Located<&str>>| side.iter().map(|entry| Name::new(entry.value)).collect();
     Signed { adds: read(entries.adds), removes: read(entries.removes) }
 }
 
-fn networks(table: &Table<'_>, key: &str) -> Signed<IpNet> {
-    let entries = signed(table, key);
+fn networks(table: &Table<'_>, entries: Entries<'_>) -> Signed<IpNet> {
     let read =
         |side: Vec<Located<&str>>| side.iter().filter_map(|entry| table.network(entry)).map(|n| n.value).collect();
     Signed { adds: read(entries.adds), removes: read(entries.removes) }
 }
-
-fn ports(table: &Table<'_>) -> Signed<RangeInclusive<u16>> {
-    let mut ports = Signed::default();
-    for (entry, removes) in table.signed_ports("ports") {
-        if removes { &mut ports.removes } else { &mut ports.adds }.push(entry.value);
-    }
-    ports
-}
-
-/// Methods are compared as they are written (RFC 9110 §9.1), and all that are in use are written large.
-fn methods(table: &Table<'_>) -> Signed<String> {
-    let entries = signed(table, "methods");
-    let read = |side: Vec<Located<&str>>| {
-        let good = |method: &&Located<&str>| {
-            let large = method.to_ascii_uppercase();
-            let good = method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
-            if !good {
-                let label = match nearest(&large, METHODS) {
-                    Some(near) => format!("nearest: `{near}`"),
-                    None => "expected a method such as \"POST\"".to_owned(),
-                };
-                table.note(Problem::error(
-                    method.span.clone(),
-                    format!("`{}` is not a valid method", method.value),
-                    label,
-                ));
-            }
-            good
-        };
-        side.iter().filter(good).map(|method| method.value.to_owned()).collect()
-    };
-    Signed { adds: read(entries.adds), removes: read(entries.removes) }
-}
-
-const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
 const TEXT: &str = "{ fr = \"…\", en = \"…\" }";
 

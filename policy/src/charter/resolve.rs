@@ -1,8 +1,9 @@
 //! Names become places: a charter that comes out of here has no name left that leads nowhere.
 use super::expect::Expectation;
 use super::file::{Entries, File, FileCategory, FileList, FileMasking, FileRule, OwnEntries};
-use super::{Category, ListSource};
+use super::{Category, ListSource, warn};
 use crate::Index;
+use crate::action::{Action, Terms};
 use crate::categories::{Categories, MOST_CATEGORIES};
 use crate::document::{Document, Located, quoted_list};
 use crate::index::Kind;
@@ -10,10 +11,12 @@ use crate::lists::{Compiler, Format};
 use crate::masking::Masking;
 use crate::problem::{Problem, nearest};
 use crate::protected::{self, Protected};
-use crate::rule::{Rule, What, When};
+use crate::rule::{Rule, When};
 use crate::schedule::Schedule;
+use crate::shipped;
+use crate::verdict::Text;
+use crate::what::What;
 use crate::who::{Group, Signed, Who};
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -26,6 +29,8 @@ pub(super) struct Parts {
     pub(super) rules: Vec<Rule>,
     pub(super) masking: Masking,
     pub(super) expectations: Vec<Expectation>,
+    /// Categories of the shipped exceptions that are in use; as many rules stand first.
+    pub(super) exceptions: Categories,
     pub(super) own: Index,
 }
 
@@ -43,8 +48,12 @@ pub(super) fn resolve(file: File<'_>, document: &Document<'_>) -> Parts {
         groups: file.groups.iter().map(|group| group.id.as_str()).collect(),
         schedules: file.schedules.iter().map(|schedule| schedule.id.as_str()).collect(),
     };
-    let mut rules: Vec<Rule> = Vec::with_capacity(file.rules.len());
+    let mut rules: Vec<Rule> = own.exceptions(&file.exceptions, &mut categories);
+    let exceptions = rules.iter().filter_map(|rule| rule.what.own).collect();
     for rule in file.rules {
+        if !file.articles.is_empty() {
+            names.article(&rule, &file.articles);
+        }
         if let Some(first) = rules.iter().find(|first| first.id == rule.id.value) {
             let problem =
                 Problem::error(rule.id.span.clone(), format!("two rules are called `{}`", rule.id.value), "the second");
@@ -59,11 +68,13 @@ pub(super) fn resolve(file: File<'_>, document: &Document<'_>) -> Parts {
     // A name with a slip of the pen in it leaves what it meant unused, and its rule seems to hold for everybody: one
     // problem is enough.
     if document.is_sound() {
-        warn_of_empty(document, &file.categories);
-        warn_of_shadowed(document, &rules);
+        warn::warn_of_empty(document, &file.categories);
+        warn::warn_of_shadowed(document, &rules);
+        warn::warn_of_too_late(document, file.default, &rules);
+        warn::warn_of_articles(document, &file.articles, &rules);
         let named = rules.iter().flat_map(|rule| rule.what.any.iter().chain(rule.what.none.iter()));
         let used = named.chain(masking.categories.iter()).collect();
-        warn_of_unused(document, &file.categories, &file.lists, &used);
+        warn::warn_of_unused(document, &file.categories, &file.lists, &used);
     }
     Parts {
         lists: file.lists.into_iter().filter_map(|list| list.source).collect(),
@@ -73,6 +84,7 @@ pub(super) fn resolve(file: File<'_>, document: &Document<'_>) -> Parts {
         rules,
         masking,
         expectations: file.expectations,
+        exceptions,
         own: own.index(),
     }
 }
@@ -160,6 +172,50 @@ impl OwnLists<'_> {
         }
     }
 
+    /// The rules of the shipped exceptions that are in use, with their names.
+    fn exceptions(&mut self, names: &[Located<&str>], categories: &mut Vec<Category>) -> Vec<Rule> {
+        let shipped = if names.is_empty() { Vec::new() } else { shipped::exceptions() };
+        let mut rules: Vec<Rule> = Vec::new();
+        for name in names {
+            let Some(exception) = shipped.iter().find(|exception| exception.name == name.value) else {
+                let known: Vec<&str> = shipped.iter().map(|exception| exception.name.as_str()).collect();
+                let what = format!("no exception is called `{}`", name.value);
+                self.document.note(Problem::error(name.span.clone(), what, hint(name.value, &known)));
+                continue;
+            };
+            let category = Category::of_exception(exception);
+            if rules.iter().any(|rule| rule.id == category.id) {
+                continue;
+            }
+            let source = category.own_source(false);
+            for (kind, entries) in [(Kind::Domains, &exception.domains), (Kind::Urls, &exception.urls)] {
+                self.compiler.own(&source, kind, "exceptions.toml", entries.join("\n").as_bytes());
+            }
+            let own = number(categories.len());
+            let what = What {
+                any: own.into_iter().collect(),
+                own,
+                ports: Signed { adds: shipped::PORTS.map(|port| port..=port).to_vec(), removes: Vec::new() },
+                ..What::default()
+            };
+            rules.push(Rule {
+                id: category.id.clone(),
+                article: None,
+                action: Action::Allow,
+                terms: Terms::None,
+                reason: Some(exception.label.clone()),
+                who: Who::default(),
+                what,
+                when: When::default(),
+                bandwidth: None,
+                safe_search: None,
+                span: name.span.clone(),
+            });
+            categories.push(category);
+        }
+        rules
+    }
+
     fn index(self) -> Index {
         let mut bytes = Vec::new();
         match self.compiler.write(&mut bytes, &mut |_| {}) {
@@ -174,7 +230,7 @@ impl OwnLists<'_> {
 }
 
 impl OwnEntries<'_> {
-    fn adds(&self) -> bool {
+    pub(super) fn adds(&self) -> bool {
         [&self.domains, &self.urls, &self.expressions].iter().any(|entries| !entries.adds.is_empty())
     }
 
@@ -202,13 +258,7 @@ impl Names<'_> {
             removes: self.places(known, &entries.removes, &format!("rule `{id}`"), kind),
         };
         let in_categories = find(&self.categories, &rule.categories, "category");
-        let mut what = What {
-            any: numbers(&in_categories.adds),
-            none: numbers(&in_categories.removes),
-            own: None,
-            ports: rule.ports,
-            methods: rule.methods,
-        };
+        let mut what = What { any: numbers(&in_categories.adds), none: numbers(&in_categories.removes), ..rule.what };
         if rule.own.adds() || rule.own.removes() {
             let nameless = Category { id: id.to_owned(), label: None, lists: Signed::default() };
             own.add(&nameless, &rule.own);
@@ -224,7 +274,7 @@ impl Names<'_> {
         let groups = find(&self.groups, &rule.groups, "group");
         let schedules = find(&self.schedules, &rule.schedules, "schedule");
         Rule {
-            article: rule.article,
+            article: rule.article.map(|article| article.value.to_owned()),
             action: rule.action,
             terms: rule.terms,
             reason: rule.reason,
@@ -239,6 +289,7 @@ impl Names<'_> {
             what,
             when: When { schedules: schedules.adds, except: schedules.removes },
             bandwidth: rule.bandwidth,
+            safe_search: rule.safe_search,
             id: id.to_owned(),
             span: rule.id.span,
         }
@@ -271,6 +322,21 @@ impl Names<'_> {
             sources,
             lists: shipped.iter().flat_map(|group| &group.lists).flat_map(|folder| of_each(folder)).collect(),
             harmful: protected::HARMFUL.into_iter().flat_map(of_each).collect(),
+        }
+    }
+
+    /// A rule's article must be one that the charter has.
+    fn article(&self, rule: &FileRule<'_>, articles: &[(Located<&str>, Text)]) {
+        let Some(article) = &rule.article else {
+            let what = format!("rule `{}` is of no article", rule.id.value);
+            let label = "say which one it keeps: article = \"…\"";
+            self.document.note(Problem::warning(rule.id.span.clone(), what, label));
+            return;
+        };
+        let known: Vec<&str> = articles.iter().map(|(known, _)| known.value).collect();
+        if !known.contains(&article.value) {
+            let what = format!("rule `{}` is of an article that `[articles]` has not", rule.id.value);
+            self.document.note_absence(Problem::error(article.span.clone(), what, hint(article.value, &known)));
         }
     }
 
@@ -323,38 +389,4 @@ fn too_many_categories(span: &Range<usize>) -> Problem {
     let what = format!("there are more than {MOST_CATEGORIES} categories");
     let label = "each rule with entries of its own counts as one: put entries together in fewer categories";
     Problem::error(span.clone(), what, label)
-}
-
-fn warn_of_empty(document: &Document<'_>, categories: &[FileCategory<'_>]) {
-    for category in categories.iter().filter(|category| category.lists.adds.is_empty() && !category.own.adds()) {
-        let what = format!("category `{}` covers nothing", category.id.value);
-        document.note(Problem::warning(category.id.span.clone(), what, "give it `lists` or `domains`"));
-    }
-}
-
-fn warn_of_shadowed(document: &Document<'_>, rules: &[Rule]) {
-    for (place, rule) in rules.iter().enumerate() {
-        if let Some(warning) = rules[..place].iter().find_map(|earlier| rule.shadowed_by(earlier)) {
-            document.note(warning);
-        }
-    }
-}
-
-fn warn_of_unused(document: &Document<'_>, categories: &[FileCategory<'_>], lists: &[FileList<'_>], used: &Categories) {
-    for (place, category) in categories.iter().enumerate() {
-        if number(place).is_some_and(|number| !used.contains(number)) {
-            let what = format!("category `{}` is used by no rule", category.id.value);
-            document.note(Problem::warning(category.id.span.clone(), what, "name it in a rule, or remove it"));
-        }
-    }
-    let of_lists = |name: &Located<&str>| name.value.split(':').next().unwrap_or_default().to_owned();
-    let used: BTreeSet<String> = categories
-        .iter()
-        .flat_map(|category| category.lists.adds.iter().chain(&category.lists.removes))
-        .map(of_lists)
-        .collect();
-    for list in lists.iter().filter(|list| !used.contains(list.name.value)) {
-        let what = format!("list `{}` is used by no category", list.name.value);
-        document.note(Problem::warning(list.name.span.clone(), what, "name it in a category, or remove it"));
-    }
 }

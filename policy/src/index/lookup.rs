@@ -2,17 +2,16 @@
 
 use super::{Hit, Index, Kind, SetId};
 use crate::Target;
-use std::borrow::Cow;
 
 impl Index {
     /// Adds every entry that covers the target: names at label boundaries, URLs by host and path prefix, expressions.
-    pub fn hits(&self, target: &Target, hits: &mut Vec<Hit>) {
+    pub fn hits(&self, target: &Target, hits: &mut impl Extend<Hit>) {
         self.listed_names(target, hits);
         self.listed_urls(target, hits);
         if !self.expressions.is_empty() {
             for entry in self.expressions.matching(&target.host_and_locator()) {
                 let (set, _) = self.expression_texts[entry as usize];
-                hits.push(Hit { set, kind: Kind::Expressions, entry });
+                hits.extend([Hit { set, kind: Kind::Expressions, entry }]);
             }
         }
     }
@@ -43,7 +42,7 @@ impl Index {
     }
 
     /// A name counts where a label begins; an address is listed whole, or not at all.
-    fn listed_names(&self, target: &Target, hits: &mut Vec<Hit>) {
+    fn listed_names(&self, target: &Target, hits: &mut impl Extend<Hit>) {
         let host = target.host();
         // Longer than any host, and one more for the mark.
         let mut reversed = [0; 256];
@@ -58,23 +57,32 @@ impl Index {
             let whole = found == end;
             if whole || (mark.is_none() && key[found] == b'.') {
                 let entry = length(if mark.is_some() { found - 1 } else { found });
-                hits.push(Hit { set, kind: Kind::Domains, entry });
+                hits.extend([Hit { set, kind: Kind::Domains, entry }]);
             }
         });
     }
 
     /// The host must be equal, `www.` aside; then every prefix of path and query that ends at a boundary.
-    fn listed_urls(&self, target: &Target, hits: &mut Vec<Hit>) {
-        let text = match target.locator() {
-            "" => Cow::Owned([target.host(), "/"].concat()),
-            _ => target.host_and_locator(),
+    fn listed_urls(&self, target: &Target, hits: &mut impl Extend<Hit>) {
+        let host = bare(target.host());
+        // An entry for a whole site covers the tunnel to it, where no path is known: its host and a slash.
+        let mut tunnel = [b'/'; 256];
+        let asked;
+        let text = match tunnel.get_mut(..host.len()) {
+            Some(place) if target.locator().is_empty() => {
+                place.copy_from_slice(host.as_bytes());
+                &tunnel[..=host.len()]
+            }
+            _ => {
+                asked = target.host_and_locator();
+                bare(&asked).as_bytes()
+            }
         };
-        let (host, text) = (bare(target.host()), bare(&text).as_bytes());
         self.urls.prefixes(text, |found, set| {
             // No host holds a slash, so that no entry ends within the host.
             let locator = text.get(host.len()..found).unwrap_or_default();
             if ends_at_boundary(locator, text.get(found)) {
-                hits.push(Hit { set, kind: Kind::Urls, entry: length(locator.len()) });
+                hits.extend([Hit { set, kind: Kind::Urls, entry: length(locator.len()) }]);
             }
         });
     }

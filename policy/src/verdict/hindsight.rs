@@ -33,11 +33,14 @@ impl InForce {
         let rules = &self.charter.rules;
         let decided = decision.rule.and_then(|rule| usize::try_from(rule).ok()).unwrap_or(rules.len());
         // An earlier rule could come to hold, or this one could cease to.
-        let could_hold = |rule: &Rule| rule.what.any.meets(&reach.adds) || rule.what.none.meets(&reach.removes);
+        let could_hold = |rule: &Rule| {
+            rule.what.any.meets(&reach.adds) || rule.what.none.meets(&reach.removes) || !rule.what.extensions.is_empty()
+        };
         let could_cease = |rule: &Rule| {
             decision.category.is_some_and(|category| reach.removes.contains(category))
                 || rule.what.none.meets(&reach.adds)
                 || rule.what.own.is_some_and(|own| reach.removes.contains(own))
+                || !rule.what.extensions.is_empty()
         };
         rules.iter().take(decided).any(could_hold) || rules.get(decided).is_some_and(could_cease)
     }
