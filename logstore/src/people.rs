@@ -5,10 +5,12 @@
 //! linked to it, and so is an address that was theirs alone, each for its period.
 
 mod announced;
+mod machine;
 mod names;
 mod role;
 
 pub use announced::{ANNOUNCED, Announced};
+pub use machine::is_machine;
 pub use names::{NAME_CHARS, NotAName, name};
 pub use role::Role;
 

@@ -383,6 +383,8 @@ pub(crate) enum Part {
     Roles,
     /// Requests of persons, erasures that wait, recipients to be told
     Rights,
+    /// Tickets of a domain: library, keytab, service, names, clock
+    Kerberos,
 }
 
 /// `octroi import`.

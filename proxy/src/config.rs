@@ -9,7 +9,7 @@ mod accounts;
 pub(crate) mod load;
 pub(crate) mod negotiate;
 mod parent;
-mod read;
+pub(crate) mod read;
 mod values;
 
 pub(crate) use accounts::Basic;

@@ -5,6 +5,7 @@
 //! is replaced are used from the next token on. What the library says is turned here into an account, groups and a
 //! reason.
 pub(crate) mod account;
+pub(crate) mod clock;
 pub(crate) mod keytab;
 mod library;
 pub(crate) mod pac;
@@ -184,6 +185,17 @@ impl Failure {
     }
 }
 
+/// Whether the library can be loaded. The error is the dynamic linker's.
+pub(crate) fn is_there() -> Result<(), String> {
+    Library::load().map(|_| ())
+}
+
+/// Whether the library takes a keytab; nothing is written. The error is its own words.
+pub(crate) fn try_keytab(path: &Path) -> Result<(), String> {
+    let keytab = library::text("FILE:", path).ok_or("it is no path that Kerberos takes")?;
+    Library::load()?.acquire(&keytab, c"none:").map(|_| ()).map_err(|status| status.words)
+}
+
 impl Kerberos {
     /// Loads the library and tries the keytab; which tokens were seen is kept in `folder`. The error says what to do.
     pub(crate) fn open(settings: &Negotiate, folder: &Path) -> Result<Kerberos, String> {
@@ -278,7 +290,7 @@ impl Kerberos {
             Some(info) => pac::groups(info).map_err(|_| Failure::Groups)?,
             None => Vec::new(),
         };
-        let machine = account::is_machine(&account).then(|| Arc::from(MACHINES));
+        let machine = logstore::people::is_machine(&account).then(|| Arc::from(MACHINES));
         let groups = sids.iter().map(|sid| Arc::from(sid.as_str())).chain(machine).collect();
         let lasts = Duration::from_secs(accepted.seconds.into()).min(LONGEST);
         Ok(Ticket { account: account.into(), groups, until: Instant::now() + lasts })

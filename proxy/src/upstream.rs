@@ -14,6 +14,7 @@ mod socks;
 mod stream;
 
 pub(crate) use parent::ParentError;
+pub(crate) use resolve::name_servers;
 
 use crate::config::{Config, Secret};
 use crate::wire::{Buffer, forward};

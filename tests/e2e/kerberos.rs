@@ -1,5 +1,7 @@
 //! Tickets: who shows one is let in under its account, over each protocol; what is wrong with one lets nobody in, and is told
 //! the administrator.
+mod doctor;
+
 use crate::listeners::{self, ask, get};
 use harness::services::Kdc;
 use harness::services::kdc::REALM;
@@ -437,4 +439,13 @@ fn a_browser_browses_without_a_prompt() {
     for record in &records {
         assert_eq!((record.user.as_deref(), record.auth.as_str()), (Some("a.martin@PME.TEST"), "negotiate"));
     }
+}
+
+#[test]
+fn a_machine_is_nobody_in_answers_to_persons() {
+    let (_kdc, _tickets, gate) = realm_and_gate();
+    let refused = gate.octroi(&["export", "subject", "PC01$@PME.TEST", "--reference", "D-2026-001", "--out", "out"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("is a machine's account"), "{said}");
+    assert_eq!(refused.status.code(), Some(2));
 }

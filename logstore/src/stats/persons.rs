@@ -1,18 +1,20 @@
 //! Who is behind a figure, as far as it takes to know whether they are enough.
 
 use super::THRESHOLD;
-use std::collections::HashMap;
+use crate::people::is_machine;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Numbers for the people of a period.
 ///
 /// A person is an account, whatever its case and wherever it asks from. Where no account is known, an address stands for
 /// one person: the account's that was seen at it, if there is one, so that nobody is counted twice; IPv6 addresses of one
-/// network (/64) stand for one person together, since a machine takes new ones every day. Counted so, people are rather
-/// too few than too many.
+/// network (/64) stand for one person together, since a machine takes new ones every day. A machine's account is no one: its
+/// address stands for it. Counted so, people are rather too few than too many.
 #[derive(Debug, Default)]
 pub struct Persons {
     accounts: HashMap<Box<str>, u32>,
+    machines: HashSet<u32>,
     addresses: HashMap<IpAddr, u32>,
     count: u32,
     /// Whose address it is.
@@ -23,7 +25,12 @@ impl Persons {
     /// The number of an account.
     pub fn account(&mut self, name: &str) -> u32 {
         let folded: String = name.chars().flat_map(char::to_lowercase).collect();
-        *self.accounts.entry(folded.into()).or_insert_with(|| next(&mut self.count))
+        let machine = is_machine(&folded);
+        let number = *self.accounts.entry(folded.into()).or_insert_with(|| next(&mut self.count));
+        if machine {
+            self.machines.insert(number);
+        }
+        number
     }
 
     /// The number of an address.
@@ -37,7 +44,7 @@ impl Persons {
 
     /// Whoever asked: an account, if one was known, and an address. Remembers that the one was seen at the other.
     pub fn asker(&mut self, account: Option<u32>, address: u32) -> u32 {
-        match account {
+        match account.filter(|account| !self.machines.contains(account)) {
             None => address,
             Some(account) => {
                 self.owners.entry(address).or_insert(account);
@@ -108,6 +115,9 @@ mod tests {
         let asker = persons.asker(None, desk);
         assert_eq!(persons.asker(Some(martin), desk), martin);
         assert_eq!((persons.person(asker), persons.person(other)), (martin, other));
+        let machine = persons.account("PC07$@PME.TEST");
+        assert_eq!(persons.person(persons.asker(Some(machine), desk)), martin, "whose desk it stands on");
+        assert_eq!(persons.asker(Some(machine), other), other);
         let network = persons.address(address("2001:db8::1"));
         assert_eq!(persons.address(address("2001:db8::ffff:1")), network);
         assert_ne!(persons.address(address("2001:db8:0:1::1")), network);

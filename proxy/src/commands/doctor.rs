@@ -2,6 +2,7 @@
 //!
 //! One file for each part of the set-up, and one line in [`examine`]. A part looks and says; it changes nothing.
 
+mod kerberos;
 mod register;
 mod rights;
 mod roles;
@@ -28,8 +29,21 @@ struct Examined {
 
 /// Looks at one part, or at all there are. Something bad is a no.
 pub(crate) fn doctor(path: Option<&Path>, asked: &Doctor) -> Result<Answer, Wrong> {
-    let config = configuration_with_warnings(path)?;
-    let parts = asked.part.map_or_else(|| vec![Part::Register, Part::Rights, Part::Roles], |part| vec![part]);
+    let config = match asked.part {
+        // What is wrong with a keytab is wrong with the configuration, and the reason to ask.
+        Some(Part::Kerberos) => {
+            let (config, outcome) = Config::examine(path).map_err(Wrong::because)?;
+            match outcome {
+                Ok(warnings) => eprint!("{warnings}"),
+                Err(problems) => eprintln!("{problems}"),
+            }
+            config
+        }
+        _ => configuration_with_warnings(path)?,
+    };
+    let tickets = config.identity.takes_tickets().then_some(Part::Kerberos);
+    let all = || [Part::Register, Part::Rights, Part::Roles].into_iter().chain(tickets).collect();
+    let parts: Vec<Part> = asked.part.map_or_else(all, |part| vec![part]);
     let examined: Vec<Examined> = parts.into_iter().map(|part| examine(&config, part)).collect();
     if asked.output.json {
         answer_json(&examined)?;
@@ -56,6 +70,10 @@ fn examine(config: &Config, part: Part) -> Examined {
             rights::examine(config, &mut sheet);
             "rights"
         }
+        Part::Kerberos => {
+            kerberos::examine(config, &mut sheet);
+            "kerberos"
+        }
     };
     Examined { part, findings: sheet.findings() }
 }
@@ -70,6 +88,7 @@ fn text(language: Language, examined: &[Examined], width: Option<usize>) -> Stri
             "register" => language.pick("registre", "register"),
             "roles" => language.pick("habilitations", "roles"),
             "rights" => language.pick("droits", "rights"),
+            "kerberos" => "Kerberos",
             other => other,
         };
         text.push_str(&format!("{part}\n"));

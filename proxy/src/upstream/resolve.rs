@@ -20,6 +20,11 @@ const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 /// A server that says nothing is asked again after this long, or another is.
 const SILENCE: Duration = Duration::from_secs(2);
 
+/// The name servers of the configuration, or the system's.
+pub(crate) fn name_servers(dns: &Dns) -> io::Result<TokioResolver> {
+    Ok(Resolver::new(dns)?.servers)
+}
+
 /// A resolver with a cache of its own that honours each answer's time to live.
 pub(super) struct Resolver {
     hosts: HashMap<String, Arc<[IpAddr]>>,

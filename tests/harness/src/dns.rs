@@ -17,6 +17,8 @@ pub enum Reply {
     Cut(Vec<IpAddr>, u32),
     /// The name of which this one is an alias, for so many seconds, and its addresses behind it.
     Alias(String, Vec<IpAddr>, u32),
+    /// The name of an address (`1.0.0.127.in-addr.arpa`), for so many seconds.
+    Pointer(String, u32),
     /// No such name, for so many seconds (RFC 2308 §5).
     NoName(u32),
     /// The server failed (SERVFAIL).
@@ -47,6 +49,7 @@ pub struct Question {
 const A: u16 = 1;
 const CNAME: u16 = 5;
 const SOA: u16 = 6;
+const PTR: u16 = 12;
 const AAAA: u16 = 28;
 
 impl Default for Dns {
@@ -148,6 +151,9 @@ impl Dns {
                 let other = labels(&other);
                 answers.push(record(&asked_name, CNAME, ttl, &other));
                 answers.extend(of_kind(&other, kind, &addresses, ttl));
+            }
+            Reply::Pointer(name, ttl) => {
+                answers.extend((kind == PTR).then(|| record(&asked_name, PTR, ttl, &labels(&name))))
             }
             Reply::NoName(ttl) => {
                 code = 3;

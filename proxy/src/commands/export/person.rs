@@ -4,7 +4,7 @@
 use crate::accounts::file::Table;
 use ipnet::IpNet;
 use logstore::ledger::Entry as Line;
-use logstore::people::{Attribution, Event, Mark, People, Period};
+use logstore::people::{Attribution, Event, Mark, People, Period, is_machine};
 use logstore::{Auth, Record, Search};
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -117,7 +117,7 @@ impl Whose {
     /// Notes at which of their addresses somebody else proved who they are, of the records of a day.
     pub(super) fn note<'r>(&self, records: impl IntoIterator<Item = &'r Record>, seen: &mut Seen) {
         let another = |record: &&Record| {
-            let user = record.user.as_ref().filter(|_| record.auth != Auth::Address);
+            let user = record.user.as_ref().filter(|user| record.auth != Auth::Address && !is_machine(user));
             user.is_some_and(|user| !same(self.people.owner(user, record.opened_at), &self.person))
         };
         seen.places.extend(records.into_iter().filter(another).map(place));
@@ -296,6 +296,9 @@ mod tests {
         let nameless = |at| record(None, Auth::Address, "10.0.0.9", at);
         whose.note(&[nameless(DAY - 2), record(Some("poste-12"), Auth::Address, "10.0.0.9", DAY - 2)], &mut seen);
         whose.note(&[record(Some("A.Martin"), Auth::Basic, "10.0.0.9", DAY - 2)], &mut seen);
+        let machine = record(Some("pc09$@PME.TEST"), Auth::Negotiate, "10.0.0.9", DAY - 2);
+        assert_eq!(whose.holds(&machine), Theirs::No, "nobody's");
+        whose.note(&[machine], &mut seen);
         assert_eq!(whose.holds_beside(&nameless(DAY - 1), &seen), Theirs::Yes, "nobody else was there");
         whose.note(&[record(Some("p.dupont"), Auth::Basic, "10.0.0.9", 7)], &mut seen);
         assert_eq!(whose.holds_beside(&nameless(DAY - 1), &seen), Theirs::Shared);

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use logstore::audit;
 use logstore::bundle::{self, Bundle, Head, Made};
 use logstore::hold::{Hold, Holds};
-use logstore::people::{self, Period, Role};
+use logstore::people::{self, Period, Role, is_machine};
 use logstore::requests::{self, Bundled, Desk, Requests, is_reference};
 use logstore::statements::Statements;
 use logstore::{Keys, Ledger, ProvenDay, Record, approvals};
@@ -39,6 +39,9 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
     let name = people::name(&asked.user).map_err(|why| Wrong(format!("USER: {why}")))?;
     if !is_reference(&asked.reference) {
         return Err(Wrong(requests::Refusal::Form(asked.reference.clone()).to_string()));
+    }
+    if is_machine(&name) {
+        return Err(Wrong(format!("USER: {name} is a machine's account: what it asked for is nobody's")));
     }
     let dated = dated(asked.into.date, &config.time_zone)?;
     let period = period(&config, asked, &dated)?;
