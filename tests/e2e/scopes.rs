@@ -322,11 +322,14 @@ fn break_glass_is_for_security_alone_loud_and_reviewed_by_somebody_else() {
             "no name: {told}"
         );
     }
+    let listed = done(&gate, "p.dupont", &["scope", "list"]);
+    assert!(listed.contains("break-glass") && listed.contains("review due until"), "{listed}");
     assert!(gate.say(&["doctor", "roles"]).contains("sans revue écrite"));
     assert!(trail(&gate).contains("\"act\":\"break-glass\""));
     assert!(no(&gate, "a.martin", &["scope", "review", &number, "--text", "fine"]).contains("takes the role approver"));
     done(&gate, "p.dupont", &["scope", "review", &number, "--text", "justified"]);
     assert!(!gate.say(&["status"]).contains("without a second person"));
+    assert!(done(&gate, "p.dupont", &["scope", "list"]).contains(", reviewed"));
     assert!(no(&gate, "p.dupont", &["scope", "review", &number, "--text", "again"]).contains("nothing to review"));
     gate.terminate();
     gate.wait();

@@ -41,6 +41,27 @@ pub(crate) struct Event {
     pub(crate) what: String,
     /// How many records or days.
     pub(crate) count: u64,
+    /// What became of the review that names opened in an emergency are due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) review: Option<Review>,
+}
+
+/// The written review of names opened by one person alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Review {
+    /// Nobody has written it.
+    Due {
+        /// Until when (RFC 3339).
+        by: String,
+    },
+    /// Somebody has.
+    Written {
+        /// When (RFC 3339).
+        at: String,
+        /// Its words, without the names of accounts.
+        text: String,
+    },
 }
 
 impl Activity<'_> {
@@ -57,9 +78,14 @@ impl Activity<'_> {
         ] {
             // Writing into a String does not fail.
             let _ = writeln!(text, "{title}: {}", events.len());
-            for Event { at, purpose, what, .. } in events {
+            for Event { at, purpose, what, count, review } in events {
                 let purpose = purpose.as_deref().map(|purpose| format!(" for {purpose}")).unwrap_or_default();
-                let _ = writeln!(text, "  {at} {what}{purpose}");
+                let review = match review {
+                    None => String::new(),
+                    Some(Review::Due { by }) => format!(", {count} records; no review yet, due by {by}"),
+                    Some(Review::Written { at, text }) => format!(", {count} records; reviewed {at}: {text}"),
+                };
+                let _ = writeln!(text, "  {at} {what}{purpose}{review}");
             }
         }
         text

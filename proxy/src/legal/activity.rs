@@ -7,7 +7,7 @@ use super::document::{Bar, Chart, Column, Document, Passage, Shape, Table};
 use super::prose::Prose;
 use super::wording;
 use crate::aggregate::Period;
-use crate::aggregate::activity::{Activity, Event};
+use crate::aggregate::activity::{Activity, Event, Review};
 use crate::pages::Language;
 use jiff::{Timestamp, ZonedDateTime};
 use logstore::stats::{Figures, Row};
@@ -16,19 +16,19 @@ use logstore::stats::{Figures, Row};
 const MOST: usize = 15;
 
 /// The report on a month. `issued` is the last day that it is about.
-/// `label`: how the charter calls a category.
+/// `labels`: how the charter calls categories and rules.
 pub(crate) fn report(
     language: Language,
     activity: &Activity<'_>,
     period: Period,
     issued: ZonedDateTime,
-    label: &dyn Fn(&str) -> Option<String>,
+    labels: Labels<'_>,
 ) -> Document {
     let month = wording::month(language, period.first.year(), period.first.month());
     let title = language
         .pick(format!("Rapport d’activité de la passerelle, {month}"), format!("Activity of the gate, {month}"));
     let author = wording::stated(language, activity.organisation);
-    let mut writer = Writer { language, activity, label, passages: Vec::new() };
+    let mut writer = Writer { language, activity, labels, passages: Vec::new() };
     writer.passages.push(Passage::Title { above: author.clone(), title: title.clone() });
     writer.opening(period);
     writer.figures();
@@ -45,10 +45,19 @@ pub(crate) fn report(
     }
 }
 
+/// How the charter calls what records name.
+#[derive(Clone, Copy)]
+pub(crate) struct Labels<'a> {
+    /// A category.
+    pub(crate) category: &'a dyn Fn(&str) -> Option<String>,
+    /// What a rule is about.
+    pub(crate) rule: &'a dyn Fn(&str) -> Option<String>,
+}
+
 struct Writer<'a> {
     language: Language,
     activity: &'a Activity<'a>,
-    label: &'a dyn Fn(&str) -> Option<String>,
+    labels: Labels<'a>,
     passages: Vec<Passage>,
 }
 
@@ -123,20 +132,23 @@ impl Writer<'_> {
         self.days(&said.days);
         self.refused(&said.categories);
         self.heading(2, "En détail", "In detail");
-        let categories: Vec<Row> = said.categories.iter().map(|row| self.labelled(row)).collect();
+        let labelled = |rows: &[Row], label| rows.iter().map(|row| labelled(row, label)).collect::<Vec<Row>>();
+        let categories = labelled(&said.categories, self.labels.category);
+        let rules = labelled(&said.rules, self.labels.rule);
+        let articles = labelled(&said.articles, &|article| Some(format!("article {article}")));
         let by = |french, english| Heads { french, english };
         let tables = [
             (
                 by("Par règle de la charte", "By rule of the charter"),
                 by("Règle", "Rule"),
                 by("aucune règle", "no rule"),
-                &said.rules,
+                &rules,
             ),
             (
                 by("Par article de la charte", "By article of the charter"),
                 by("Article", "Article"),
                 by("aucun article", "no article"),
-                &said.articles,
+                &articles,
             ),
             (
                 by("Par catégorie", "By category"),
@@ -202,7 +214,7 @@ impl Writer<'_> {
 
     /// A bar for each category that something was turned back for.
     fn refused(&mut self, categories: &[Row]) {
-        let categories: Vec<Row> = categories.iter().map(|row| self.labelled(row)).collect();
+        let categories: Vec<Row> = categories.iter().map(|row| labelled(row, self.labels.category)).collect();
         let told = categories.iter().filter(|row| row.blocked > 0 && row.name.is_some()).take(MOST);
         let bars: Vec<Bar> =
             told.map(|row| Bar { label: self.name(row, NONE), short: String::new(), value: row.blocked }).collect();
@@ -250,12 +262,6 @@ impl Writer<'_> {
             row_headings: true,
         };
         self.passages.push(Passage::Table(table));
-    }
-
-    /// A row of a category, as the charter calls it.
-    fn labelled(&self, row: &Row) -> Row {
-        let name = row.name.as_ref().map(|name| (self.label)(name).unwrap_or_else(|| name.clone()));
-        Row { name, ..row.clone() }
     }
 
     fn name(&self, row: &Row, none: Heads) -> String {
@@ -307,6 +313,8 @@ impl Writer<'_> {
     }
 
     fn events(&mut self, zone: &ZonedDateTime, french: &str, english: &str, none: (&str, &str), events: &[Event]) {
+        let opened = events.iter().any(|event| event.review.is_some());
+        let counted = if opened { ("Enregistrements lus", "Records read") } else { ("Nombre", "Count") };
         self.heading(3, french, english);
         if events.is_empty() {
             self.paragraph(none.0, none.1, &[]);
@@ -320,19 +328,38 @@ impl Writer<'_> {
                 let known = ACTS.iter().find(|(known, ..)| *known == word);
                 known.map_or_else(|| word.to_owned(), |(_, french, english)| self.word(french, english))
             };
-            vec![at, what.into_iter().flatten().map(words).collect::<Vec<_>>().join(", "), self.number(event.count)]
+            let mut what = what.into_iter().flatten().map(words).collect::<Vec<_>>().join(", ");
+            what.extend(event.review.as_ref().map(|review| self.review(zone, review)));
+            vec![at, what, self.number(event.count)]
         };
         let table = Table {
             caption: self.word(french, english),
             columns: vec![
                 Column::words(self.word("Quand", "When")),
                 Column::words(self.word("Acte inscrit au journal d'audit", "Act in the audit trail")),
-                Column::numbers(self.word("Nombre", "Count")),
+                Column::numbers(self.word(counted.0, counted.1)),
             ],
             rows: events.iter().map(row).collect(),
             row_headings: false,
         };
         self.passages.push(Passage::Table(table));
+    }
+
+    /// What became of the review of an emergency opening (within 72 hours), behind what happened.
+    fn review(&self, zone: &ZonedDateTime, review: &Review) -> String {
+        let stamp = |at: &str| {
+            let read = at.parse::<Timestamp>().map(|at| at.to_zoned_datetime(zone.time_zone().clone()));
+            read.map_or_else(|_| at.to_owned(), |at| wording::stamp(self.language, &at))
+        };
+        let told = match review {
+            Review::Due { by } => {
+                self.say(" ; revue non rédigée, due le {}", "; no review written yet, due by {}", &[&stamp(by)])
+            }
+            Review::Written { at, text } => {
+                self.say(" ; revue du {} : « {} »", "; reviewed on {}: “{}”", &[&stamp(at), text])
+            }
+        };
+        told.words()
     }
 
     fn method(&mut self) {
@@ -359,6 +386,12 @@ impl Writer<'_> {
             &[],
         );
     }
+}
+
+/// A row, as the charter calls what it is about.
+fn labelled(row: &Row, label: &dyn Fn(&str) -> Option<String>) -> Row {
+    let name = row.name.as_ref().map(|name| label(name).unwrap_or_else(|| name.clone()));
+    Row { name, ..row.clone() }
 }
 
 /// A few words in both languages.

@@ -25,7 +25,7 @@ pub(super) fn list(config: &Config, asked: &ListScopes) -> Result<Answer, Wrong>
             let about: Vec<String> = request.asked.about.iter().map(ToString::to_string).collect();
             [
                 request.number.to_string(),
-                request.asked.kind.name().to_owned(),
+                kind(request).to_owned(),
                 stands(config, request, &now),
                 request.by.clone(),
                 local(config, request.at),
@@ -62,7 +62,7 @@ pub(super) fn show(config: &Config, asked: &ShowScope) -> Result<Answer, Wrong> 
     let asked = &request.asked;
     let about: Vec<String> = asked.about.iter().map(ToString::to_string).collect();
     let mut rows = vec![
-        ["request".to_owned(), format!("{}, {}", request.number, asked.kind.name())],
+        ["request".to_owned(), format!("{}, {}", request.number, kind(request))],
         ["standing".to_owned(), stands(config, request, &now)],
         ["asked".to_owned(), format!("{}, {}", request.by, local(config, request.at))],
     ];
@@ -108,10 +108,21 @@ fn is_shown(actor: &Actor, people: &People, request: &Request) -> bool {
             && (has(Role::Approver) || (restricted && has(Role::Judicial)) || (!restricted && has(Role::Auditor))))
 }
 
+/// What is asked for, in a word; names opened without a second person are told apart.
+fn kind(request: &Request) -> &'static str {
+    if request.is_glass() { "break-glass" } else { request.asked.kind.name() }
+}
+
 fn stands(config: &Config, request: &Request, now: &Now) -> String {
-    match request.standing(now) {
+    let stands = match request.standing(now) {
         Standing::Open { left } => format!("open until {}", local(config, now.at.saturating_add(left))),
         other => other.word().to_owned(),
+    };
+    match request.review_due() {
+        Some(due) if due < now.at => format!("{stands}, review overdue since {}", local(config, due)),
+        Some(due) => format!("{stands}, review due until {}", local(config, due)),
+        None if request.is_glass() => format!("{stands}, reviewed"),
+        None => stands,
     }
 }
 

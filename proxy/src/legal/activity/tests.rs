@@ -54,7 +54,8 @@ fn document(language: Language, statistics: &Statistics, events: &[Event]) -> Do
     };
     let issued = "2026-11-30T00:00:00+01:00".parse::<Timestamp>().expect("an instant").to_zoned_datetime(zone);
     let label = |category: &str| (category == "jeux").then(|| "Jeux d’argent".to_owned());
-    report(language, &activity, period, issued, &label)
+    let rule = |rule: &str| Some(format!("Contenus interdits, article 3 ({rule})"));
+    report(language, &activity, period, issued, Labels { category: &label, rule: &rule })
 }
 
 #[test]
@@ -64,6 +65,7 @@ fn the_report_is_written_in_both_languages_and_the_same_each_time() {
         purpose: Some("security".into()),
         what: "break-glass".into(),
         count: 12,
+        review: Some(Review::Written { at: "2026-11-13T09:00:00Z".into(), text: "justifiée".into() }),
     };
     for (language, said) in [
         (
@@ -87,6 +89,10 @@ fn the_report_is_written_in_both_languages_and_the_same_each_time() {
             assert!(page.contains(words), "{words} is not in\n{page}");
         }
         assert!(!page.contains("<b>") && page.contains("service-3.example") && page.contains("25&nbsp;"), "{page}");
+        assert!(page.contains("Contenus interdits, article 3 (contenus-interdits)"), "a rule in words: {page}");
+        let review = language.pick("revue du 13/11/2026", "reviewed on 2026-11-13");
+        assert!(page.replace("&nbsp;", " ").contains(review) && page.contains("justifiée"), "{page}");
+        assert!(page.contains(language.pick("Enregistrements lus", "Records read")), "{page}");
         assert!(page.contains("Jeux d’argent") && !page.contains(">jeux<"), "a category by its label: {page}");
         assert!(
             !page.contains("break-glass") && page.contains(language.pick("une personne seule a", "one person alone"))
