@@ -9,11 +9,13 @@ mod asked;
 mod bounds;
 mod desk;
 mod moment;
+mod settings;
 
 pub use asked::{Asked, Kind, PERIOD, Subject, TEXT_CHARS, concerns};
 pub use bounds::bounded;
 pub use desk::{Desk, DeskError, read};
 pub use moment::{Moment, Now};
+pub use settings::{DETAIL, Loosening, PURPOSES, RETENTION, Settings};
 
 use crate::ledger::Entry;
 use crate::people::{Link, People};
@@ -31,6 +33,10 @@ pub const GLASS: i64 = 24 * HOUR;
 pub const REVIEW_WITHIN: i64 = 72 * HOUR;
 /// How long a request waits; nobody approves an older one, whose occasion is over (µs).
 pub const WAITS: i64 = 31 * DAY;
+/// The field of a request for a setting that names it.
+pub const SETTING: &str = "setting";
+/// The field that has its new value, or what is no longer masked.
+pub const VALUE: &str = "value";
 /// Who closes what is over.
 const OWN: &str = "octroi";
 
@@ -82,6 +88,11 @@ pub enum Event {
         request: u64,
         /// What.
         text: String,
+    },
+    /// These settings are in force from now on.
+    InForce {
+        /// All of them.
+        settings: Settings,
     },
 }
 
@@ -199,6 +210,7 @@ struct Opening {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Approvals {
     requests: BTreeMap<u64, Request>,
+    in_force: Option<Settings>,
     last_at: i64,
 }
 
@@ -280,6 +292,10 @@ impl Approvals {
                 }
                 return;
             }
+            Event::InForce { settings } => {
+                self.in_force = Some(settings.clone());
+                return;
+            }
             Event::Approved { request, .. }
             | Event::Refused { request, .. }
             | Event::Closed { request }
@@ -306,6 +322,24 @@ impl Approvals {
             }
             _ => {}
         }
+    }
+
+    /// The settings that were last in force, of those that two persons loosen; none before the first start.
+    pub fn in_force(&self) -> Option<&Settings> {
+        self.in_force.as_ref()
+    }
+
+    /// The request by which somebody may loosen a setting so, if it is open.
+    pub fn loosens(&self, wanted: &Loosening, now: &Now) -> Option<&Request> {
+        let says = |request: &Request, name: &str, value: &str| {
+            request.asked.fields.get(name).is_some_and(|said| said == value)
+        };
+        self.requests().rev().find(|request| {
+            request.asked.kind == Kind::Setting
+                && says(request, SETTING, &wanted.setting)
+                && says(request, VALUE, &wanted.value)
+                && matches!(request.standing(now), Standing::Open { .. })
+        })
     }
 
     /// Every request, oldest first.

@@ -12,7 +12,9 @@ pub(crate) use hold::{
     AddHold, ExtendHold, GroundName, Hold, HoldRecords, ListHolds, ReleaseHold, ReviewHold, ShowHold,
 };
 pub(crate) use people::{ChangeRoles, Link, Marked, TextLanguage, Undertake, Unlink};
-pub(crate) use scope::{BreakGlass, Decide, ListScopes, Reach, Refuse, RequestScope, Review, Scope, ShowScope};
+pub(crate) use scope::{
+    BreakGlass, Decide, ListScopes, Reach, Refuse, RequestScope, RequestSetting, Review, Scope, ShowScope,
+};
 pub(crate) use user::{ChangePassword, ImportUsers, User, UserFile};
 
 use crate::aggregate::{DAY_FORM, MONTH_FORM};

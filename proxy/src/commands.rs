@@ -68,9 +68,12 @@ pub(crate) fn exit(answer: Result<Answer, Wrong>) -> ExitCode {
     }
 }
 
-/// The configuration. Its warnings are said where it is looked at or put in force, not before every answer.
+/// The configuration, with the stricter value of what nobody has approved yet. Its warnings are said where it is looked at or put in force, not before every answer.
 fn configuration(path: Option<&Path>) -> Result<Config, Wrong> {
-    Config::load(path).map(|(config, _)| config).map_err(Wrong::because)
+    let (mut config, _) = Config::load(path).map_err(Wrong::because)?;
+    // What cannot be read of the register is said by whoever reads it; a gate that cannot does not start.
+    let _ = crate::access::settings::hold_back(&mut config);
+    Ok(config)
 }
 
 /// The same; its warnings are said.

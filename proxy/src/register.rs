@@ -209,6 +209,7 @@ pub(crate) const ACTS: &[&str] = &[
     "closed",
     "break-glass",
     "reviewed",
+    "setting",
 ];
 
 /// Who acts when nobody asked for it.

@@ -43,7 +43,11 @@ pub(crate) fn configuration(path: Option<&Path>) -> Result<Config, Refused> {
 /// did not come back after a power cut would leave a company without the web, under a charter that is good.
 ///
 /// The sockets are those of before, until [`listening`] says otherwise.
-pub(crate) fn state(config: Config, before: Option<&State>) -> Result<State, Refused> {
+pub(crate) fn state(mut config: Config, before: Option<&State>) -> Result<State, Refused> {
+    let held = access::settings::hold_back(&mut config).map_err(Refused)?;
+    for why in &held {
+        tracing::error!("a setting is not put in force: {why}");
+    }
     let refused = |error: &dyn std::fmt::Display| Refused(error.to_string());
     let charter_from_file = config.charter.path.exists();
     if !charter_from_file && before.is_some_and(|before| before.charter_from_file) {
@@ -59,9 +63,14 @@ pub(crate) fn state(config: Config, before: Option<&State>) -> Result<State, Ref
         })?;
     let charter = config.charter().map_err(|error| refused(&error))?;
     eprint!("{}", charter.warnings);
+    let unmasked = access::settings::unmasked(&config, &charter.charter).map_err(Refused)?;
+    if !unmasked.is_empty() {
+        return Err(Refused(unmasked.join("\n")));
+    }
     let loaded = lists::load(&config, &charter.charter).map_err(|error| refused(&error))?;
     let mut notes: Vec<String> = loaded.missing.iter().map(ToString::to_string).collect();
     notes.extend(doubts.iter().map(ToString::to_string));
+    notes.extend(held);
     let mut missing: Vec<String> = loaded.missing.into_iter().map(|missing| missing.list).collect();
     let in_force = rights::protecting(InForce::new(charter.charter, loaded.index), &config).map_err(Refused)?;
     let disappointed = in_force.expectations();

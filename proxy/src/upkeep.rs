@@ -81,10 +81,12 @@ impl Upkeep {
     }
 }
 
-/// Notes the term in force, when it is another than before: from now on it is what people are told.
+/// Notes the term and the settings in force, when they are others than before: from now on they are what people are told.
 pub(crate) fn announce(gate: &Gate) -> Result<(), String> {
     let (dir, keys) = (gate.register.dir(), gate.register.keys());
-    register::announce(&gate.state().config, dir, keys, OWN.into()).map_err(|error| error.to_string())
+    let state = gate.state();
+    register::announce(&state.config, dir, keys, OWN.into()).map_err(|error| error.to_string())?;
+    access::settings::remember(&state.config, state.in_force.charter(), dir, keys)
 }
 
 /// Notes in the audit trail that the gate runs from now on: its version, and how sure its clock is, by which every record

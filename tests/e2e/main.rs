@@ -93,6 +93,7 @@ mod register;
 // Who sees names: roles, scopes that two persons open, broken glass, undertakings.
 mod roles;
 mod scopes;
+mod settings;
 
 // Records kept beyond their term: grounds, bounds, two persons, what is taken out at a purge, what is destroyed after.
 mod holds;

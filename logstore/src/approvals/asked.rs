@@ -30,6 +30,8 @@ pub enum Kind {
     Erasure,
     /// A role that bears names given.
     Role,
+    /// A setting loosened.
+    Setting,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
             Kind::Requisition => "requisition",
             Kind::Erasure => "erasure",
             Kind::Role => "role",
+            Kind::Setting => "setting",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The state machine held to its ledger: every act is checked against what the ledger says, and on the disk when it returns.
 
 use super::asked::text;
-use super::{Approvals, Asked, Event, LONGEST, Moment, Now, OWN, Refusal, Request, Standing};
+use super::{Approvals, Asked, Event, LONGEST, Moment, Now, OWN, Refusal, Request, Settings, Standing};
 use crate::keys::Keys;
 use crate::ledger::{self, Ledger, LedgerError, OpenLedger};
 use crate::people::People;
@@ -109,6 +109,11 @@ impl<'k> Desk<'k> {
         request.may_decide(by, people)?;
         self.write(by, &Event::Reviewed { request: number, text: said.trim().to_owned() })?;
         Ok(self.approvals.get(number)?)
+    }
+
+    /// Remembers which settings are in force from now on.
+    pub fn put_in_force(&mut self, by: &str, settings: Settings) -> Result<(), LedgerError> {
+        self.write(by, &Event::InForce { settings }).map(drop)
     }
 
     /// A request that somebody may decide on.

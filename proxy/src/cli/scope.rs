@@ -9,7 +9,9 @@ use clap::{ArgGroup, Args, Subcommand};
 pub(crate) enum Scope {
     /// Ask for names: of whom or what, of which time, for which purpose and reason
     Request(RequestScope),
-    /// Approve what somebody else asked for: a scope, a hold, a requisition, an erasure, a role
+    /// Ask for a setting of octroi.toml or charter.toml to be loosened: longer retention, more detail, another purpose, less masked
+    Setting(RequestSetting),
+    /// Approve what somebody else asked for: a scope, a hold, a requisition, an erasure, a role, a setting
     Approve(Decide),
     /// Refuse it
     Refuse(Refuse),
@@ -61,6 +63,21 @@ pub(crate) struct RequestScope {
     /// Whom, what and when.
     #[command(flatten)]
     pub(crate) reach: Reach,
+    /// Who asks.
+    #[command(flatten)]
+    pub(crate) acting: As,
+}
+
+/// `octroi scope setting`.
+#[derive(Debug, Args)]
+pub(crate) struct RequestSetting {
+    /// The setting and its new value, as `octroi check` says it: retention_days=DAYS, detail=path, purposes=CODE; of what is masked, what is
+    /// no longer: masking.users=NAME
+    #[arg(value_name = "KEY=VALUE")]
+    pub(crate) setting: String,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
     /// Who asks.
     #[command(flatten)]
     pub(crate) acting: As,
@@ -135,7 +152,7 @@ pub(crate) struct BreakGlass {
 pub(crate) struct Review {
     /// The number of the request
     pub(crate) number: u64,
-    /// What is to be thought of it
+    /// What is to be thought of it; the month's report has it, so that it names nobody
     #[arg(long, value_name = "TEXT")]
     pub(crate) text: String,
     /// Who does it.

@@ -1,8 +1,9 @@
 //! `octroi check`: every problem of every file in one run, nothing bound and nothing changed but a stale index.
 
 use super::{Answer, Wrong, answer_json, plural};
+use crate::access::settings;
 use crate::cli::Output;
-use crate::config::{Config, LoadError, LoadedCharter, Warnings};
+use crate::config::{Config, FILE, LoadError, LoadedCharter, Warnings};
 use crate::lists::progress::Progress;
 use crate::lists::{self, Missing};
 use crate::secure::Certificates;
@@ -56,6 +57,7 @@ pub(crate) fn check(path: Option<&Path>, output: Output) -> Result<Answer, Wrong
         }
     };
     if let Some((config, charter)) = charter {
+        findings.settings(&config, &charter)?;
         findings.lists(&config, charter)?;
     }
     findings.ok = findings.problems.is_empty() && findings.expectations.is_empty();
@@ -143,6 +145,27 @@ impl Findings {
                 None
             }
         }
+    }
+
+    /// What takes a second person before it is put in force.
+    fn settings(&mut self, config: &Config, loaded: &LoadedCharter) -> Result<(), Wrong> {
+        let [held, unmasked] = settings::waiting(config, &loaded.charter).map_err(Wrong)?;
+        let finding = |file: &Path, message: String| Finding {
+            file: file.display().to_string(),
+            line: None,
+            column: None,
+            message,
+            help: "`octroi scope setting`".to_owned(),
+        };
+        for why in held {
+            eprintln!("warning: {why}");
+            self.warnings.push(finding(Path::new(FILE), why));
+        }
+        for why in unmasked {
+            eprintln!("error: {why}");
+            self.problems.push(finding(&config.charter.path, why));
+        }
+        Ok(())
     }
 
     fn lists(&mut self, config: &Config, loaded: LoadedCharter) -> Result<(), Wrong> {

@@ -21,6 +21,7 @@ pub(crate) fn scope(path: Option<&std::path::Path>, command: &Scope) -> Result<A
     let config = configuration(path)?;
     match command {
         Scope::Request(asked) => ask::request(&config, asked),
+        Scope::Setting(asked) => ask::setting(&config, asked),
         Scope::BreakGlass(asked) => ask::break_glass(&config, asked),
         Scope::List(asked) => show::list(&config, asked),
         Scope::Show(asked) => show::show(&config, asked),

@@ -40,8 +40,27 @@ pub(super) fn examine(config: &Config, sheet: &mut Sheet) {
         );
         return;
     }
+    settings(config, sheet);
     persons(config, &people, sheet);
     glass(config, sheet);
+}
+
+/// What the files loosen and nobody has approved.
+fn settings(config: &Config, sheet: &mut Sheet) {
+    let Ok(loaded) = config.charter() else { return };
+    for why in access::settings::waiting(config, &loaded.charter).into_iter().flatten().flatten() {
+        sheet.bad_because(
+            (
+                "un réglage plus large attend une seconde personne : il n’est pas en vigueur",
+                "a looser setting waits for a second person: it is not in force",
+            ),
+            why,
+            (
+                "demandez-le (`octroi scope setting`), ou remettez l’ancienne valeur",
+                "ask for it (`octroi scope setting`), or put the former value back",
+            ),
+        );
+    }
 }
 
 /// Those who hold roles that bear names.

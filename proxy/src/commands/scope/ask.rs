@@ -4,13 +4,47 @@ use super::super::when::{Day, instant};
 use super::super::{Answer, Wrong, log};
 use super::{charter_shut, remind};
 use crate::access;
-use crate::cli::{BreakGlass, Reach, RequestScope};
+use crate::cli::{BreakGlass, Reach, RequestScope, RequestSetting};
 use crate::config::{Config, Purpose};
 use crate::control::{self, Request};
 use logstore::HostFilter;
-use logstore::approvals::{Asked, Kind, LONGEST, Subject};
+use logstore::approvals::{Asked, Kind, LONGEST, SETTING, Subject, VALUE};
 use logstore::people::{self, People, Period, Role};
 use std::collections::BTreeMap;
+
+/// Asks for a setting to be loosened: whoever keeps the gate, its charter or its documents does.
+pub(super) fn setting(config: &Config, asked: &RequestSetting) -> Result<Answer, Wrong> {
+    const MAY: [Role; 3] = [Role::Operator, Role::Policy, Role::Rights];
+    let (name, value) = asked.setting.split_once('=').unwrap_or((&asked.setting, ""));
+    access::settings::known(name, value).map_err(Wrong)?;
+    let Some(actor) = access::enter(config, &asked.acting, &MAY, "scope setting")? else { return Ok(Answer::No) };
+    if actor.is_alone() {
+        eprintln!("no request is needed as long as one person acts alone: `octroi reload` puts settings in force");
+        return Ok(Answer::No);
+    }
+    // Nobody decides that they are no longer protected themselves.
+    let about = name.ends_with("users").then(|| people::name(value)).transpose();
+    let about = about.map_err(|why| Wrong(format!("{name}: {why}")))?;
+    let fields = [(SETTING, name), (VALUE, value)];
+    let wanted = Asked {
+        kind: Kind::Setting,
+        purpose: None,
+        reason: asked.reason.trim().to_owned(),
+        about: about.map(Subject::User).into_iter().collect(),
+        period: Period::default(),
+        longer: None,
+        fields: fields.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        lasts: LONGEST,
+        incident: None,
+    };
+    let Some(number) = access::ask(config, &actor, wanted)? else { return Ok(Answer::No) };
+    println!("{number}");
+    eprintln!(
+        "request {number}: another person says `octroi scope approve {number} --as ACCOUNT`; `octroi reload` puts it in force then, within \
+         the hours that an approval is open"
+    );
+    Ok(Answer::Done)
+}
 
 /// Asks for names.
 pub(super) fn request(config: &Config, asked: &RequestScope) -> Result<Answer, Wrong> {
