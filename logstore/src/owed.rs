@@ -47,7 +47,7 @@ impl OwedRecord {
     /// A later decision on the same exchange (the name in the ClientHello) takes the place of the first.
     ///
     /// The name is kept when it differs from the host, and not when the destination is masked.
-    pub fn decided_again(&mut self, verdict: Verdict, tls_name: Option<&str>) {
+    pub fn decided_again(&self, verdict: Verdict, tls_name: Option<&str>) {
         let entry = &self.live.entry;
         let tls_name = tls_name.filter(|name| entry.masked.is_none() && entry.host.as_deref() != Some(*name));
         self.live.exchange.facts().later = Some(Box::new(Later { verdict, tls_name: tls_name.map(Arc::from) }));

@@ -5,6 +5,7 @@
 //! later checks can point at them too. The keys that were asked for are the keys that are known: [`Table::end`] reports
 //! all others.
 mod values;
+pub use values::size;
 
 use crate::problem::{Problem, Problems, Source, nearest};
 use crate::rate::{self, NotARate, Rate};

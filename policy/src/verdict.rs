@@ -39,6 +39,7 @@ mod later;
 
 pub use crate::charter::expect::Disappointment;
 pub use hindsight::Reach;
+pub use later::Pending;
 
 /// The question.
 #[derive(Debug, Clone, Copy)]

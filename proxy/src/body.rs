@@ -29,7 +29,11 @@ pub(crate) enum BodyError {
     ReceiverGone,
     /// The body is not framed as announced; part of it has been written.
     Malformed(Malformed),
-    /// It is not, and nothing has been written: the receiver may get something else.
+    /// It reached a bound; what reached it has not been written.
+    TooLong,
+    /// It did so with its first bytes, and nothing has been written.
+    UnbegunTooLong,
+    /// It is not framed as announced, and nothing has been written: the receiver may get something else.
     Unbegun(Malformed),
 }
 
@@ -71,6 +75,8 @@ pub(crate) struct Sender<'a, R> {
     pub(crate) from: fn(&R) -> Option<&TcpStream>,
     /// The share it is written under.
     pub(crate) lane: Option<&'a Lane<'a>>,
+    /// How many bytes of payload may pass, where the end is not known.
+    pub(crate) most: Option<u64>,
 }
 
 /// Writes `first` (a head), then the body, to `receiver`; `to` is its socket, when what is written is just what that carries.
@@ -90,7 +96,8 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let Sender { reader, buffer, framing, from, lane } = sender;
+    let Sender { reader, buffer, framing, from, lane, most } = sender;
+    let (mut so_far, mut begun) = (0, false);
     let mut left = match framing {
         Framing::None => Left::Length(0),
         Framing::Length(length) => Left::Length(length),
@@ -101,6 +108,10 @@ where
     loop {
         let part = left.take(buffer.bytes(), chunks, &mut first).map_err(wrong)?;
         wrong = BodyError::Malformed;
+        so_far += part.payload;
+        if most.is_some_and(|most| so_far >= most) {
+            return Err(if begun { BodyError::TooLong } else { BodyError::UnbegunTooLong });
+        }
         let verbatim = buffer.bytes().get(part.verbatim).unwrap_or_default();
         let before = first.len() as u64;
         let mut taken = 0;
@@ -120,6 +131,7 @@ where
             passed(taken.saturating_sub(before).min(part.payload));
             return Err(error);
         }
+        begun = true;
         first.clear();
         buffer.consume(part.consumed);
         if part.payload > 0 {
@@ -268,7 +280,8 @@ mod tests {
 
     async fn run(framing: Framing, sent: &[u8], chunks: Chunks) -> (Result<(), BodyError>, Vec<u8>, u64, usize) {
         let (mut reader, mut buffer, mut out, count) = (sent, Buffer::default(), Vec::new(), Cell::new(0));
-        let sender = Sender { reader: &mut reader, buffer: &mut buffer, framing, from: |_| None, lane: None };
+        let sender =
+            Sender { reader: &mut reader, buffer: &mut buffer, framing, from: |_| None, lane: None, most: None };
         let passed = |bytes| count.set(count.get() + bytes);
         let result = pass(sender, &mut out, |_| None, b"HEAD ".to_vec(), chunks, Duration::from_secs(5), passed).await;
         (result, out, count.get(), buffer.len())
@@ -321,6 +334,7 @@ mod tests {
             framing: Framing::Length(5000),
             from: |_| None,
             lane: None,
+            most: None,
         };
         let passed = |bytes| count.set(count.get() + bytes);
         let to = |_: &_| None;
@@ -329,6 +343,31 @@ mod tests {
         reader.await.expect("it read");
         assert!(matches!(result, Err(BodyError::ReceiverGone)));
         assert!((65..=165).contains(&count.get()), "{}", count.get());
+    }
+
+    #[tokio::test]
+    async fn nothing_of_what_reaches_the_bound_is_written() {
+        let run = async |pieces: &[&[u8]], most| {
+            let (mut near, mut far) = tokio::io::duplex(3);
+            let sent = pieces.concat();
+            let sending = tokio::spawn(async move {
+                let _ = tokio::io::AsyncWriteExt::write_all(&mut far, &sent).await;
+            });
+            let (mut buffer, mut out) = (Buffer::default(), Vec::new());
+            let (framing, most) = (Framing::Close, Some(most));
+            let sender = Sender { reader: &mut near, buffer: &mut buffer, framing, from: |_| None, lane: None, most };
+            let head = b"HEAD ".to_vec();
+            let result = pass(sender, &mut out, |_| None, head, Chunks::Kept, Duration::from_secs(5), |_| {}).await;
+            drop(near);
+            sending.await.expect("it was sent, or not wanted");
+            (result, out)
+        };
+        let (result, out) = run(&[b"abcdef"], 6).await;
+        assert!(matches!(result, Err(BodyError::TooLong)), "{result:?}");
+        assert_eq!(out, b"HEAD abc");
+        let (result, out) = run(&[b"abcde"], 6).await;
+        assert!(result.is_ok(), "{result:?}");
+        assert_eq!(out, b"HEAD abcde");
     }
 
     #[tokio::test]

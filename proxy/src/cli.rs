@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and nothing of what it does.
 
+mod explain;
 pub(crate) mod export;
 mod hold;
 mod people;
@@ -7,6 +8,7 @@ pub(crate) mod rights;
 mod scope;
 mod user;
 
+pub(crate) use explain::Explain;
 pub(crate) use export::Export;
 pub(crate) use hold::{
     AddHold, ExtendHold, GroundName, Hold, HoldRecords, ListHolds, ReleaseHold, ReviewHold, ShowHold,
@@ -22,7 +24,6 @@ use crate::commands::when::FORMS;
 use crate::register::ACTS;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// A filtering HTTP/HTTPS proxy that keeps a lawful register.
@@ -124,31 +125,6 @@ pub(crate) struct As {
     /// Read the password from standard input, one line, instead of asking
     #[arg(long, requires = "acting")]
     pub(crate) password_stdin: bool,
-}
-
-/// `octroi explain`.
-#[derive(Debug, Args)]
-pub(crate) struct Explain {
-    /// An address, or a host alone (https is then meant)
-    pub(crate) url: String,
-    /// The account that asks
-    #[arg(long)]
-    pub(crate) user: Option<String>,
-    /// A group of that account; may be repeated
-    #[arg(long = "group", value_name = "GROUP")]
-    pub(crate) groups: Vec<String>,
-    /// The address it asks from [default: 127.0.0.1, taken as one that the gate serves]
-    #[arg(long, value_name = "IP")]
-    pub(crate) client: Option<IpAddr>,
-    /// When.
-    #[arg(long, value_name = "WHEN", help = format!("When: {FORMS} [default: now]"))]
-    pub(crate) at: Option<String>,
-    /// The method [default: GET over http, CONNECT over https]
-    #[arg(long)]
-    pub(crate) method: Option<String>,
-    /// How to answer.
-    #[command(flatten)]
-    pub(crate) output: Output,
 }
 
 /// `octroi lists`.

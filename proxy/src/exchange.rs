@@ -1,6 +1,7 @@
 //! One exchange, top to bottom: the street of this gate.
 //!
 //! accept → identify → target → decide → owe the record → pass or refuse → settle the record. Read this file first.
+use crate::again::Again;
 pub(crate) use crate::asked::Asked;
 use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::gate::{Gate, State};
@@ -69,8 +70,8 @@ where
     let (outcome, next) = match way {
         // On the heap, and gone with the exchange: what waits, for its next request or in a tunnel, is not to have room for it.
         Way::Pass => {
-            let lane = gate.lane(&state, &client, &decision);
-            Box::pin(pass::run(gate, &state, connection, &head, &asked, lane.as_ref(), &mut record)).await
+            let again = Again::new(&state.in_force, &query, decision);
+            Box::pin(pass::run(gate, &state, connection, &head, &asked, &client, again, &mut record)).await
         }
         Way::Tunnel => {
             drop(head);

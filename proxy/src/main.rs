@@ -3,8 +3,10 @@
 mod accept;
 mod access;
 mod accounts;
+mod again;
 mod aggregate;
 mod anchor;
+mod answered;
 mod asked;
 mod body;
 mod cli;

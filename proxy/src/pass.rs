@@ -2,28 +2,29 @@
 //!
 //! A message leaves only as the gate understood it: [`crate::wire::forward`] writes its head anew, [`crate::body`] checks
 //! its body against its framing on the way.
+mod heads;
+
+use crate::again::{Again, Judged};
 use crate::body::{self, BodyError, Chunks, Sender};
 use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
 use crate::gate::{Gate, Limit, State};
+use crate::identify::Client;
 use crate::pages::{Broken, Fault};
-use crate::refuse;
 use crate::share::Lane;
 use crate::tunnel::{self, Patience};
-use crate::upstream::{self, Origin, ReadHalf, Went, WriteHalf};
+use crate::upstream::{self, ConnectError, Origin, ReadHalf, Went, WriteHalf};
 use crate::wire::forward::{Answers, Asks, interim_head, request_head, response_head, switching_head};
 use crate::wire::framing::announces_more;
-use crate::wire::request::may_end;
 use crate::wire::{Buffer, Framing, Malformed, RequestHead, ResponseHead, Version, upgrade};
+use crate::{record, refuse};
+use heads::{answer_head, content_begins};
 use logstore::{Outcome, OwedRecord};
+use policy::Decision;
+use policy::verdict::Pending;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use tokio::io::AsyncRead;
-use tokio::time::{Instant, timeout, timeout_at};
 
-/// Room made for one read of an answer's head: most answers arrive in it whole.
-const ROOM: usize = 8192;
 /// How much of the requests sent ahead is read while one is answered.
 const AHEAD: usize = 16 * 1024;
 /// Room made for what may come of the client meanwhile: nothing, most often.
@@ -54,6 +55,10 @@ enum PassError {
     OriginSwitched,
     /// The answer asks the gate itself who it is (407): a client that got it would take it for the gate's own question.
     AsksTheGate,
+    /// The charter turns the answer back; nothing of it has reached the client.
+    TurnedBack(Decision),
+    /// An answer of unannounced length has become larger than the charter lets through: it is cut there.
+    Outgrown(Next, Decision),
     /// The origin's answer was cut; part of it has reached the client, whose connection ends so that it sees the cut.
     Cut(Next),
 }
@@ -79,6 +84,9 @@ struct Terms<'a> {
     gate: &'a Gate,
     state: &'a State,
     asked: &'a Asked,
+    client: &'a Client,
+    /// What let it through, where it is dialled.
+    again: &'a Again<'a>,
     lane: Option<&'a Lane<'a>>,
     record: &'a OwedRecord,
 }
@@ -99,29 +107,44 @@ pub(crate) async fn run<R, W>(
     connection: &mut Connection<R, W>,
     head: &RequestHead,
     asked: &Asked,
-    lane: Option<&Lane<'_>>,
+    client: &Client,
+    again: Again<'_>,
     record: &mut OwedRecord,
 ) -> (Outcome, Next)
 where
     R: ClientReader,
     W: ClientWriter,
 {
+    let strict = again.strict(asked);
+    let to = strict.as_ref().unwrap_or(asked.to());
     // Only what may be sent twice goes on a kept connection, which the origin may just have closed (RFC 9110 §9.2.2).
     let repeatable = asked.method.is_idempotent() && asked.framing == Framing::None;
-    let mut kept = if repeatable { state.upstream.kept(asked.to()) } else { None };
+    let mut kept = if repeatable { state.upstream.kept(to) } else { None };
     loop {
         let mut origin = match kept.take() {
             Some(origin) => origin,
-            None => match state.upstream.dial(asked.to(), asked.hops_before(gate)).await {
+            None => match state.upstream.dial(to, asked.hops_before(gate), &again).await {
                 Ok(origin) => origin,
+                Err(ConnectError::Charter(decision)) => {
+                    return refuse::turned(gate, state, connection, asked, client, decision, record).await;
+                }
                 Err(error) => return refuse::unreachable(gate, state, connection, asked, &error, record).await,
             },
         };
+        let dialled = again.dialled(origin.went_to);
+        if dialled.decision.turns_back(&again.decision) {
+            // It was kept from an exchange that was let through.
+            return refuse::turned(gate, state, connection, asked, client, dialled.decision, record).await;
+        }
+        if dialled.decision.ground() != again.decision.ground() {
+            record.decided_again(record::verdict(state, &dialled.decision), None);
+        }
         if let Some(address) = origin.went_to {
             record.went_to(address);
         }
         let since = state.upstream.helped();
-        let terms = Terms { gate, state, asked, lane, record };
+        let lane = gate.lane(state, client, &dialled.decision);
+        let terms = Terms { gate, state, asked, client, again: &dialled, lane: lane.as_ref(), record };
         let exchanged = exchange(terms, connection, head, &mut origin).await;
         if let (upstream::Form::Absolute { .. }, Some(went)) = (&origin.form, went(&exchanged, origin.kept)) {
             state.upstream.exchanged(since, went);
@@ -129,7 +152,7 @@ where
         let error = match exchanged {
             Ok(passed) => {
                 if passed.origin == Next::Keep {
-                    state.upstream.keep(asked.to(), origin);
+                    state.upstream.keep(to, origin);
                 }
                 return (passed.outcome, passed.client);
             }
@@ -145,6 +168,14 @@ where
             PassError::ClientGone(next) => return (Outcome::Abandoned, next),
             PassError::ClientLeft => return (Outcome::Abandoned, Next::Close),
             PassError::Cut(next) => return (Outcome::Failed, next),
+            PassError::TurnedBack(decision) => {
+                return refuse::turned(gate, state, connection, asked, client, decision, record).await;
+            }
+            PassError::Outgrown(next, decision) => {
+                gate.counts.refused();
+                record.decided_again(record::verdict(state, &decision), None);
+                return (Outcome::Refused, next);
+            }
             PassError::ClientSilent => (Fault::RequestTimeout, Outcome::Abandoned),
             PassError::ClientMalformed(why) => (refuse::misread(why), Outcome::Failed),
             PassError::OriginClosed => (Fault::Terminated, Outcome::Failed),
@@ -168,6 +199,7 @@ where
 fn went(exchanged: &Result<Passed, PassError>, kept: bool) -> Option<Went> {
     match exchanged {
         Ok(_) | Err(PassError::Cut(_) | PassError::OriginSwitched) => Some(Went::Answered),
+        Err(PassError::TurnedBack(_) | PassError::Outgrown(..)) => Some(Went::Answered),
         Err(PassError::AsksTheGate) => Some(Went::Denied),
         Err(PassError::OriginSilent) => Some(Went::Silent),
         Err(PassError::ClientLeft) => Some(Went::Left),
@@ -189,7 +221,7 @@ where
     R: ClientReader,
     W: ClientWriter,
 {
-    let Terms { gate, state, asked, lane, record } = terms;
+    let Terms { gate, state, asked, lane, record, .. } = terms;
     // What was sent ahead is a request to who expects no switch, and something else to who does: then none is offered.
     let alone = connection.buffer.len() == head.len;
     let form = origin.form.clone();
@@ -251,7 +283,7 @@ where
     R: ClientReader,
     W: ClientWriter,
 {
-    let Terms { gate, state, asked, lane, record } = terms;
+    let Terms { gate, state, asked, record, .. } = terms;
     let limits = &state.config.limits;
     let idle = limits.idle_timeout;
     let proof = connection.take_proof();
@@ -302,6 +334,18 @@ where
     let (status, to_head) = (response.status, asked.method.is_head());
     let framing = Framing::of_response(answer.bytes(), &response.fields, response.version, status, to_head)
         .map_err(PassError::OriginMalformed)?;
+    let content = match terms.again.pending(status) {
+        Pending { content: true, .. } => tokio::select! {
+            biased;
+            gone = &mut client => return Err(gone),
+            read = content_begins(answer, response.len, framing, &mut origin_reader) => read,
+        },
+        _ => Vec::new(),
+    };
+    let judged = terms.judge(status, answer.bytes(), &response, framing, &content)?;
+    let lane = judged.as_ref().and_then(|judged| gate.lane(state, terms.client, &judged.decision));
+    let lane = if judged.is_some() { lane.as_ref() } else { terms.lane };
+    let most = judged.and_then(|judged| judged.most);
     record.answered(status);
     let origin_keeps = framing != Framing::Close
         && response.persistent(answer.bytes())
@@ -320,7 +364,14 @@ where
     let first = proven(response_head(answer.bytes(), &response, &answers), &proof);
     answer.consume(response.len);
 
-    let sender = Sender { reader: &mut origin_reader, buffer: answer, framing, from: ReadHalf::socket, lane };
+    let sender = Sender {
+        reader: &mut origin_reader,
+        buffer: answer,
+        framing,
+        from: ReadHalf::socket,
+        lane,
+        most: most.map(|(most, _)| most),
+    };
     let mut download = pin!(body::pass(sender, writer, W::socket, first, chunks, idle, |bytes| record.received(bytes)));
     let downloaded = tokio::select! {
         biased;
@@ -335,6 +386,15 @@ where
             PassError::Cut(cut)
         }
         BodyError::SenderGone | BodyError::Malformed(_) => PassError::Cut(cut),
+        BodyError::TooLong => match most {
+            // Whoever reads to the end of the connection is to see that this is none.
+            Some((_, decision)) => PassError::Outgrown(Next::BreakOff, decision),
+            None => PassError::Cut(cut),
+        },
+        BodyError::UnbegunTooLong => match most {
+            Some((_, decision)) => PassError::TurnedBack(decision),
+            None => PassError::Cut(cut),
+        },
         BodyError::Unbegun(why) => PassError::OriginMalformed(why),
     })?;
     let whole = upload.whole.load(Ordering::Relaxed);
@@ -371,14 +431,16 @@ where
     let sent = if framing == Framing::None {
         body::write(origin, &request, idle).await
     } else {
-        let sender = Sender { reader: &mut *reader, buffer: &mut *buffer, framing, from: R::socket, lane };
+        let sender = Sender { reader: &mut *reader, buffer: &mut *buffer, framing, from: R::socket, lane, most: None };
         body::pass(sender, origin, WriteHalf::socket, request, Chunks::Kept, idle, |bytes| record.sent(bytes)).await
     };
     match sent {
         Ok(()) => upload.whole.store(true, Ordering::Relaxed),
         // An origin that stops reading may still have answered.
         Err(BodyError::ReceiverGone) => {}
-        Err(BodyError::SenderGone) => return PassError::ClientGone(Next::Close),
+        Err(BodyError::SenderGone | BodyError::TooLong | BodyError::UnbegunTooLong) => {
+            return PassError::ClientGone(Next::Close);
+        }
         Err(BodyError::SenderSilent) => return PassError::ClientSilent,
         Err(BodyError::Malformed(why) | BodyError::Unbegun(why)) => return PassError::ClientMalformed(why),
     }
@@ -393,47 +455,26 @@ where
     std::future::pending().await
 }
 
-/// Reads the next head of the answer: `idle` for its first byte once the request has left, `whole` from there to its end.
-///
-/// Cancel safety: what was read stays in `buffer`.
-async fn answer_head<R: AsyncRead + Unpin>(
-    buffer: &mut Buffer,
-    reader: &mut R,
-    limit: usize,
-    idle: Duration,
-    whole: Duration,
-    upload: &Upload,
-) -> Result<ResponseHead, PassError> {
-    let mut seen = 0;
-    let mut deadline = None;
-    loop {
-        if may_end(buffer.bytes(), seen)
-            && let Some(head) = ResponseHead::parse(buffer.bytes()).map_err(PassError::OriginMalformed)?
-            && head.len <= limit
-        {
-            return Ok(head);
+impl Terms<'_> {
+    /// Has the charter judge an answer, when rules hang on it, before anything of it reaches the client.
+    fn judge(
+        &self,
+        status: u16,
+        bytes: &[u8],
+        head: &ResponseHead,
+        framing: Framing,
+        content: &[u8],
+    ) -> Result<Option<Judged>, PassError> {
+        if !self.again.pending(status).answer {
+            return Ok(None);
         }
-        if buffer.len() > limit {
-            return Err(PassError::OriginMalformed(Malformed::TooManyFields));
+        let judged = self.again.judge(bytes, head, framing, content);
+        if judged.decision.turns_back(&self.again.decision) {
+            return Err(PassError::TurnedBack(judged.decision));
         }
-        seen = buffer.len();
-        // The clock is asked only when a head comes in pieces.
-        let filled = if buffer.is_empty() {
-            let waits_already = upload.over.load(Ordering::Relaxed);
-            match timeout(idle, buffer.fill(reader, ROOM)).await {
-                // An origin that is still being sent the request need not answer.
-                Err(_) if !waits_already => continue,
-                filled => filled,
-            }
-        } else {
-            let deadline = *deadline.get_or_insert_with(|| Instant::now() + whole);
-            timeout_at(deadline, buffer.fill(reader, ROOM)).await
-        };
-        match filled {
-            Err(_) => return Err(PassError::OriginSilent),
-            Ok(Ok(0) | Err(_)) if buffer.is_empty() => return Err(PassError::OriginClosed),
-            Ok(Ok(0) | Err(_)) => return Err(PassError::OriginIncomplete),
-            Ok(Ok(_)) => {}
+        if judged.decision.ground() != self.again.decision.ground() {
+            self.record.decided_again(record::verdict(self.state, &judged.decision), None);
         }
+        Ok(Some(judged))
     }
 }

@@ -61,6 +61,24 @@ where
     (outcome, self::fault(state, connection, asked, fault, record).await)
 }
 
+/// Turns back, with the charter's page, what it let through at first: nothing of an answer has reached the client.
+pub(crate) async fn turned<R, W>(
+    gate: &Gate,
+    state: &State,
+    connection: &mut Connection<R, W>,
+    asked: &Asked,
+    client: &Client,
+    decision: Decision,
+    record: &mut OwedRecord,
+) -> (Outcome, Next)
+where
+    R: ClientReader,
+    W: ClientWriter,
+{
+    record.decided_again(record::verdict(state, &decision), None);
+    answer(gate, state, connection, asked, client, Why::Charter(decision), record).await
+}
+
 /// Answers an exchange that failed, its record already owed. Notes the status in the record.
 pub(crate) async fn fault<R, W>(
     state: &State,
@@ -376,7 +394,8 @@ fn of_connect_error(error: &ConnectError) -> (Fault<'static>, Outcome) {
     match error {
         ConnectError::NameNotFound => (Fault::NameNotFound, Outcome::Failed),
         ConnectError::NameUnanswered => (Fault::NameTimeout, Outcome::Failed),
-        ConnectError::ForbiddenAddress => (Fault::ForbiddenAddress, Outcome::Refused),
+        // Whoever dialled answers what the charter refuses, with its page: see `turned`.
+        ConnectError::ForbiddenAddress | ConnectError::Charter(_) => (Fault::ForbiddenAddress, Outcome::Refused),
         ConnectError::Refused => (Fault::ConnectionRefused, Outcome::Failed),
         ConnectError::Unroutable => (Fault::Unroutable, Outcome::Failed),
         ConnectError::Unreachable => (Fault::Unreachable, Outcome::Failed),

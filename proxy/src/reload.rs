@@ -102,6 +102,9 @@ pub(crate) fn state(mut config: Config, before: Option<&State>) -> Result<State,
         let Log { retention_days, retention_reason, .. } = &config.log;
         notes.push(format!("records are kept {retention_days} days, longer than a year: {retention_reason}"));
     }
+    if config.upstream.parent.is_some() && in_force.asks_destination() {
+        notes.push("the charter has rules on `destinations`, and the parent proxy alone knows where names lead".into());
+    }
     notes.extend(access::steps_note(&config));
     let upstream = match same_way {
         Some(before) => before.upstream.clone(),

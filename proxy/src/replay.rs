@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use logstore::stats::{Calendar, Persons, Words};
 use logstore::{Alike, Counter, Field};
 use policy::verdict::{Decision, Reach};
-use policy::{Action, InForce, Query, Target};
+use policy::{Action, InForce, Learnt, Query, Target};
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -67,6 +67,7 @@ pub(crate) struct Replay<'d> {
     masked: u64,
     path: u64,
     hour: u64,
+    later: u64,
     few: u64,
     unreadable: u64,
 }
@@ -158,6 +159,7 @@ impl<'d> Replay<'d> {
             masked: 0,
             path: 0,
             hour: 0,
+            later: 0,
             few: 0,
             unreadable: 0,
         }
@@ -223,6 +225,11 @@ impl<'d> Replay<'d> {
             let mut decision = self.draft.decide(&query);
             if !known && self.draft.hangs_on_path(target, &decision, &self.reach) {
                 self.path += exchanges;
+                return;
+            }
+            let undecided = !self.draft.undecided(&query, &Learnt::default(), &decision).is_empty();
+            if decision.action != Action::Block && undecided {
+                self.later += exchanges;
                 return;
             }
             // What was let through under the first name was decided on under the second.

@@ -8,6 +8,7 @@ mod opening;
 mod plain;
 mod relay;
 
+use crate::again::Again;
 use crate::body;
 use crate::config::Ech;
 use crate::connection::{ClientReader, ClientWriter, Connection, Next};
@@ -15,14 +16,15 @@ use crate::exchange::Asked;
 use crate::gate::{Gate, State};
 use crate::identify::Client;
 use crate::share::Lane;
-use crate::upstream::Origin;
+use crate::upstream::{ConnectError, Origin};
 use crate::wire::hello::{Asks, Second};
 use crate::{record, refuse};
 use flow::Watch;
 use logstore::{Outcome, OwedRecord};
 use opening::Opening;
 use plain::FirstLine;
-use policy::{Action, Decision};
+use policy::{Action, Decision, Learnt, Query, Target};
+use std::net::IpAddr;
 
 pub(crate) use plain::Inside;
 pub(crate) use relay::Patience;
@@ -49,15 +51,15 @@ where
     W: ClientWriter,
 {
     // What is done before the tunnel stands is put on the heap, and gone then: an idle tunnel is to be small.
-    let mut origin = match Box::pin(state.upstream.dial(&asked.target, asked.hops_before(gate))).await {
+    let mut origin = match Box::pin(dial(gate, state, asked, client, &asked.target, &mut decision, record)).await {
         Ok(origin) => origin,
+        Err(ConnectError::Charter(decision)) => {
+            return Box::pin(refuse::turned(gate, state, connection, asked, client, decision, record)).await;
+        }
         Err(error) => {
             return Box::pin(refuse::unreachable(gate, state, connection, asked, &error, record)).await;
         }
     };
-    if let Some(address) = origin.went_to {
-        record.went_to(address);
-    }
     connection.take_head();
     let limits = &state.config.limits;
     let established = [ESTABLISHED, &connection.take_proof(), "\r\n"].concat();
@@ -69,8 +71,18 @@ where
     record.answered(200);
     let watch = match opening::read(connection, &mut origin, limits).await {
         Opening::Hello(asks, len) => {
-            if is_refused(gate, state, asked, client, &asks, &mut decision, record) {
+            if is_refused(gate, state, asked, client, &asks, &mut decision, origin.went_to, record) {
                 return cut(gate, state, connection, ACCESS_DENIED).await;
+            }
+            if let Some(target) = strict_under(state, asked, &asks, &decision) {
+                // Nothing has left yet: the origin that was dialled by another name never hears of it.
+                origin = match Box::pin(dial(gate, state, asked, client, &target, &mut decision, record)).await {
+                    Ok(origin) => origin,
+                    Err(_) => {
+                        let (_, next) = cut(gate, state, connection, ACCESS_DENIED).await;
+                        return (Outcome::Failed, next);
+                    }
+                };
             }
             Watch::Hello(Second::after(asks, len))
         }
@@ -107,6 +119,40 @@ where
     (outcome, Next::Close)
 }
 
+/// Dials where a tunnel leads, or the strict host that is dialled in place of it, if the charter has the address dialled.
+async fn dial(
+    gate: &Gate,
+    state: &State,
+    asked: &Asked,
+    client: &Client,
+    target: &Target,
+    decision: &mut Decision,
+    record: &mut OwedRecord,
+) -> Result<Origin, ConnectError> {
+    let groups = client.groups();
+    let query = Query { target, ..asked.query(client, &groups, gate.now()) };
+    let again = Again::new(&state.in_force, &query, *decision);
+    let strict = state.in_force.strict_host(decision, target).and_then(|host| target.under_name(host).ok());
+    let origin = state.upstream.dial(strict.as_ref().unwrap_or(target), asked.hops_before(gate), &again).await?;
+    let dialled = again.dialled(origin.went_to);
+    if dialled.decision.ground() != decision.ground() {
+        record.decided_again(record::verdict(state, &dialled.decision), None);
+        *decision = dialled.decision;
+    }
+    if let Some(address) = origin.went_to {
+        record.went_to(address);
+    }
+    Ok(origin)
+}
+
+/// The name in a ClientHello, when it is a search engine's whose strict host was not dialled: CONNECT had another name, or an
+/// address.
+fn strict_under(state: &State, asked: &Asked, asks: &Asks, decision: &Decision) -> Option<Target> {
+    let target = asked.target.under_name(asks.name.as_deref()?).ok()?;
+    let host = state.in_force.strict_host(decision, &target)?;
+    (state.in_force.strict_host(decision, &asked.target) != Some(host)).then_some(target)
+}
+
 /// Relays what follows a switch of protocols (RFC 9110 §7.8), as in a tunnel that nobody reads, to its end.
 pub(crate) async fn relay<R, W>(
     connection: &mut Connection<R, W>,
@@ -141,6 +187,7 @@ fn is_refused(
     client: &Client,
     asks: &Asks,
     decided: &mut Decision,
+    destination: Option<IpAddr>,
     record: &mut OwedRecord,
 ) -> bool {
     if asks.encrypted && state.config.destinations.ech == Ech::Block {
@@ -159,6 +206,11 @@ fn is_refused(
     let groups = client.groups();
     let query = policy::Query { target: &target, ..asked.query(client, &groups, gate.now()) };
     let decision = state.in_force.decide(&query);
+    let learnt = Learnt { destination, answer: None };
+    let decision = match decision.action {
+        Action::Allow => state.in_force.decide_again(&query, &learnt),
+        _ => decision,
+    };
     let refused = decision.action != Action::Allow;
     // The record may have begun under a name that is not withheld: this one, if it is, does not come after it.
     let told = Some(target.host()).filter(|_| decision.withheld().is_none());

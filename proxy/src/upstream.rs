@@ -16,12 +16,13 @@ mod stream;
 pub(crate) use parent::ParentError;
 pub(crate) use resolve::name_servers;
 
+use crate::again::Again;
 use crate::config::{Config, Secret};
 use crate::wire::{Buffer, forward};
 use guard::Guard;
 use health::Helped;
 use parent::Parent;
-use policy::Target;
+use policy::{Decision, Target};
 use pool::Pool;
 use race::{STAGGER, race};
 use resolve::Resolver;
@@ -141,6 +142,8 @@ pub(crate) enum ConnectError {
     TimedOut,
     /// The parent proxy is no help.
     Parent(ParentError),
+    /// The charter refuses every address of the name.
+    Charter(Decision),
 }
 
 impl ConnectError {
@@ -196,13 +199,17 @@ impl Upstream {
         }
     }
 
-    /// A new connection.
+    /// A new connection, to an address that the charter has dialled.
     ///
     /// Cancel safety: dropped, the dialling stops.
-    pub(crate) async fn dial(&self, target: &Target, via: Via<'_>) -> Result<Origin, ConnectError> {
+    pub(crate) async fn dial(&self, target: &Target, via: Via<'_>, again: &Again<'_>) -> Result<Origin, ConnectError> {
         let deadline = Instant::now() + self.connect_timeout;
         if let Some(parent) = self.parent_for(target) {
             self.may_be_asked_for(target)?;
+            let known = self.resolver.configured(target);
+            if let Some(decision) = known.iter().flat_map(|known| known.iter()).find_map(|ip| again.refuses(*ip)) {
+                return Err(ConnectError::Charter(decision));
+            }
             let since = parent.health.helped();
             return match timeout_at(deadline, self.through(parent, target, via, deadline)).await {
                 Ok(outcome) => outcome.map_err(ConnectError::Parent),
@@ -223,6 +230,16 @@ impl Upstream {
             .collect();
         if vetted.is_empty() {
             return Err(ConnectError::ForbiddenAddress);
+        }
+        let mut refused = None;
+        let dialled = |address: &SocketAddr| {
+            let decision = again.refuses(address.ip());
+            refused = refused.or(decision);
+            decision.is_none()
+        };
+        let vetted: Vec<SocketAddr> = vetted.into_iter().filter(dialled).collect();
+        if let (true, Some(decision)) = (vetted.is_empty(), refused) {
+            return Err(ConnectError::Charter(decision));
         }
         let (stream, address) = race(&vetted, deadline, STAGGER, |address| self.connect(address)).await?;
         let went_to = Some(address.ip());

@@ -60,6 +60,12 @@ mod pages;
 // What the gate measures of itself, for Prometheus.
 mod metrics;
 
+// What is decided on again: the address that is dialled, the answer that comes.
+mod judged;
+
+// Search engines dialled at their strict hosts.
+mod safe_search;
+
 // Category lists: fetched, compiled, agreeing with what is decided; damaged or missing.
 mod lists;
 

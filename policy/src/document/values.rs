@@ -50,7 +50,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// `64KB` and the like in bytes; `None` when it is no size.
-pub(super) fn size(text: &str) -> Option<u64> {
+pub fn size(text: &str) -> Option<u64> {
     let (count, unit) = leading_number(text)?;
     let factor = match unit.trim_start() {
         "" | "B" => 1,

@@ -1,6 +1,5 @@
 //! What later knowledge could still change in a decision: so that who need not wait for it does not.
 use super::{Decision, InForce, Query};
-use crate::action::Action;
 use crate::learnt::Learnt;
 use crate::rule::Rule;
 use crate::what::What;
@@ -43,23 +42,13 @@ impl InForce {
         })
     }
 
-    /// The ids of the rules that could still change a decision once more is known, in their order.
+    /// The ids of the rules that could still change a decision once more is known, in their order. Of a tunnel it is the
+    /// address alone: what is answered in it is not seen.
     pub fn undecided(&self, query: &Query<'_>, learnt: &Learnt<'_>, decision: &Decision) -> Vec<&str> {
         let mut rules = Vec::new();
-        let asks = |what: &What| what.hangs_on_answer() || !what.destinations.is_empty();
+        let asks = |what: &What| !what.destinations.is_empty() || what.hangs_on_answer() && query.method != "CONNECT";
         self.each_before(query, learnt, decision, asks, |rule| rules.push(rule.id.as_str()));
         rules
-    }
-
-    /// Whether rules that no record can answer stand before what decided: on an address or an answer.
-    pub fn hangs_on_later(&self, method: &str, decision: &Decision) -> bool {
-        let rules = &self.charter.rules;
-        let decided = decision.rule.and_then(|rule| usize::try_from(rule).ok()).unwrap_or(rules.len());
-        decision.action != Action::Block
-            && rules
-                .iter()
-                .take(decided)
-                .any(|rule| !rule.what.destinations.is_empty() || rule.what.hangs_on_answer() && method != "CONNECT")
     }
 
     /// Shows each rule before the one that decided that could hold once more is known of what it asks.

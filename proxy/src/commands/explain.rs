@@ -7,7 +7,7 @@ use crate::lists;
 use crate::lists::progress::Progress;
 use crate::upstream::guard::Guard;
 use jiff::Timestamp;
-use policy::{Action, InForce, Query, Scheme, Target, Withheld};
+use policy::{Action, Answer as Answered, InForce, Learnt, Query, Scheme, Target, Withheld};
 use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -27,6 +27,10 @@ struct Explanation<'e> {
     schedule: Option<&'e str>,
     /// What each person has of it, in the form of the charter.
     bandwidth: Option<String>,
+    /// The host that is dialled in place of the one asked for, so that a search engine answers in its strict mode.
+    safe_search: Option<&'static str>,
+    /// Rules that could still decide otherwise, by the address that is dialled or by what is answered.
+    undecided: Vec<&'e str>,
     /// Why the register withholds the destination, whoever refuses or lets through.
     withheld: Option<&'static str>,
     charter: &'e str,
@@ -56,7 +60,11 @@ pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wr
         client: asked.client.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)).to_canonical(),
         at,
     };
-    let decision = in_force.decide(&query);
+    let told = told(asked)?;
+    let learnt = Learnt { destination: asked.destination, answer: told.as_ref() };
+    let first = in_force.decide(&query);
+    // As the gate does: who was turned back is not asked again.
+    let decision = if first.action == Action::Block { first } else { in_force.decide_again(&query, &learnt) };
     let mut explanation = Explanation {
         action: decision.action.as_str(),
         rule: in_force.rule(&decision),
@@ -68,6 +76,13 @@ pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wr
         groups: in_force.groups(&query),
         schedule: in_force.schedule(&decision),
         bandwidth: decision.bandwidth.map(|rate| rate.to_string()),
+        safe_search: Some(&decision)
+            .filter(|decision| decision.action != Action::Block)
+            .and_then(|decision| in_force.strict_host(decision, &target)),
+        undecided: match decision.action {
+            Action::Block => Vec::new(),
+            _ => in_force.undecided(&query, &learnt, &decision),
+        },
         withheld: decision.withheld().map(Withheld::as_str),
         charter: in_force.charter().identity(),
     };
@@ -86,6 +101,8 @@ pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wr
             why: Some(why),
             schedule: None,
             bandwidth: None,
+            safe_search: None,
+            undecided: Vec::new(),
             withheld,
             ..explanation
         };
@@ -166,6 +183,25 @@ fn asked_for(url: &str, method: Option<&str>) -> Result<(Target, String), Wrong>
     Ok((tunnel, "CONNECT".to_owned()))
 }
 
+/// What the origin is said to answer.
+fn told(asked: &Explain) -> Result<Option<Answered>, Wrong> {
+    let mut answer = Answered::default();
+    if let Some(media) = &asked.media_type {
+        answer = answer.declared(media);
+    }
+    if let Some(file) = &asked.file {
+        answer = answer.file(file);
+    }
+    if let Some(size) = &asked.size {
+        let bytes = policy::document::size(size).ok_or_else(|| {
+            Wrong(format!("--size {size}: expected a number of bytes, or a size such as \"64KB\" or \"2MB\""))
+        })?;
+        answer = answer.length(bytes);
+    }
+    let any = asked.media_type.is_some() || asked.file.is_some() || asked.size.is_some();
+    Ok(any.then_some(answer))
+}
+
 /// An address, or a host alone, which is meant as https.
 pub(super) fn target(text: &str) -> Result<Target, Wrong> {
     let target = if text.contains("://") {
@@ -194,6 +230,12 @@ fn text(said: &Explanation<'_>, target: &Target, method: &str, label: Option<&st
     row("groups", (!said.groups.is_empty()).then(|| said.groups.join(", ")));
     row("schedule", said.schedule.map(str::to_owned));
     row("bandwidth", said.bandwidth.as_ref().map(|rate| format!("{rate} for each person")));
+    row("dials", said.safe_search.map(|host| format!("{host}, in place of {}: safe search", target.host())));
+    row(
+        "undecided",
+        (!said.undecided.is_empty())
+            .then(|| format!("{}, until the address is dialled and the answer comes", said.undecided.join(", "))),
+    );
     row("withheld", said.withheld.map(|why| format!("the destination, from the register ({why})")));
     row("charter", Some(said.charter.to_owned()));
     columns(&rows)

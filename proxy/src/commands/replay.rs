@@ -199,6 +199,7 @@ impl Answered {
             ("masked", untold.masked),
             ("the path decides and was not kept", untold.path),
             ("the hour decides, too few people in it", untold.hour),
+            ("the address dialled or the answer decides", untold.later),
             ("too few people", untold.few),
             ("no destination in the record", untold.unreadable),
         ] {

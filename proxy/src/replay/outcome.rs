@@ -14,6 +14,8 @@ pub(crate) struct Untold {
     pub(crate) path: u64,
     /// Their hour would decide, and too few people asked in it.
     pub(crate) hour: u64,
+    /// The address they went to, or what they were answered, would decide, and records say neither.
+    pub(crate) later: u64,
     /// Too few people asked for their host, or met what was decided then.
     pub(crate) few: u64,
     /// Their record does not say where they went.
@@ -67,8 +69,8 @@ pub(crate) struct Replayed {
 
 impl Untold {
     fn all(self) -> u64 {
-        let Untold { masked, path, hour, few, unreadable } = self;
-        masked + path + hour + few + unreadable
+        let Untold { masked, path, hour, later, few, unreadable } = self;
+        masked + path + hour + later + few + unreadable
     }
 }
 
@@ -82,8 +84,8 @@ impl Replayed {
 impl Replay<'_> {
     /// Ends.
     pub(crate) fn end(self) -> Replayed {
-        let Replay { masked, path, hour, few, unreadable, .. } = self;
-        let cannot_be_told = Untold { masked, path, hour, few, unreadable };
+        let Replay { masked, path, hour, later, few, unreadable, .. } = self;
+        let cannot_be_told = Untold { masked, path, hour, later, few, unreadable };
         let word = |field: usize, number: u32| self.words[field].text(number).map(str::to_owned);
         let total =
             |change: Change| self.differences.iter().filter(|(of, _)| of.change == change).map(|(_, n)| n).sum();
