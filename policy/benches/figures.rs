@@ -1,4 +1,4 @@
-//! The figures of the index over a whole UT1 folder: time to compile, bytes an entry, time to open, time to look up.
+//! The figures of the index over a whole UT1 folder: time to compile, bytes an entry, time to open, to look up, to decide.
 //!
 //! `OCTROI_UT1=FOLDER cargo bench -p policy --bench figures`, FOLDER holding `adult/domains` and its like. Without the
 //! variable a small made-up folder stands in, which proves only that the program runs.
@@ -7,8 +7,10 @@
 
 mod corpus;
 
-use policy::Index;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use policy::lists::Progress;
+use policy::{Charter, InForce, Index, Query, Source};
 use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -109,6 +111,53 @@ fn main() {
             "look-up, {what}: median {half} ns, 90 % {most}, 99 % {nearly_all}; {found} of {} listed",
             targets.len()
         );
+    }
+    decisions(files);
+}
+
+/// Decides among a thousand rules, two hundred groups, sixty categories, over the whole index; one person in ten groups.
+fn decisions(mut files: Vec<corpus::File>) {
+    // The folder's names are shared out among sixty categories.
+    for (place, file) in files.iter_mut().enumerate() {
+        file.source = format!("ut1:c{}", place % 60);
+    }
+    let mut bytes = Vec::new();
+    corpus::compiler(&files, || {}, |_| {}).write(&mut bytes, &mut |_| {}).expect("a vector takes every byte");
+    let mut text = "[lists.ut1]\nformat = \"ut1\"\nsource = \"ut1\"\n".to_owned();
+    for place in 0..60 {
+        text += &format!("[categories.c{place}]\nlists = [\"ut1:c{place}\"]\n");
+    }
+    for place in 0..200 {
+        text += &format!("[groups.g{place}]\nusers = [\"u{}\"]\n", place / 10);
+    }
+    for place in 0..1000 {
+        let what = match place % 4 {
+            0 => format!("categories = [\"c{}\"]", place % 60),
+            1 => format!("domains = [\"d{place}.example\"]"),
+            2 => "extensions = [\"exe\"]\nmethods = [\"POST\"]".to_owned(),
+            _ => "media_types = [\"video/*\"]".to_owned(),
+        };
+        let (action, group) = (["block", "allow"][place % 2], place % 200);
+        text += &format!("[[rule]]\nid = \"r{place}\"\naction = \"{action}\"\ngroups = [\"g{group}\"]\n{what}\n");
+    }
+    let source = Source { name: "charter.toml".into(), text };
+    let Ok((charter, _)) = Charter::parse(source, &TimeZone::UTC) else { panic!("the charter is sound") };
+    let index = Index::open(Arc::new(bytes)).expect("what was just written opens");
+    println!("{} entries, {} rules", index.entries(), charter.rules());
+    let in_force = InForce::new(charter, index);
+    for (what, targets) in corpus::mixes(&files) {
+        let decide = |target| {
+            let client = [10, 0, 8, 1].into();
+            let (user, at) = (Some("u7"), Timestamp::UNIX_EPOCH);
+            let query = Query { target, method: "CONNECT", user, groups: &[], client, at };
+            let start = Instant::now();
+            black_box(in_force.decide(black_box(&query)));
+            start.elapsed()
+        };
+        let mut times: Vec<Duration> = targets.iter().map(decide).collect();
+        times.sort_unstable();
+        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_nanos();
+        println!("decision, {what}: median {} ns, 90 % {}, 99 % {}", at(0.5), at(0.9), at(0.99));
     }
 }
 

@@ -108,53 +108,5 @@ fn rules(c: &mut Criterion) {
     }
 }
 
-/// The figure: a thousand rules, two hundred groups, sixty categories, over the whole index; one person in ten groups.
-fn figure(c: &mut Criterion) {
-    let mut files = corpus::files();
-    // The folder's names are shared out among sixty categories.
-    for (place, file) in files.iter_mut().enumerate() {
-        file.source = format!("ut1:c{}", place % 60);
-    }
-    let mut bytes = Vec::new();
-    corpus::compiler(&files, || {}, |_| {}).write(&mut bytes, &mut |_| {}).expect("a vector takes every byte");
-    let mut text = "[lists.ut1]\nformat = \"ut1\"\nsource = \"ut1\"\n".to_owned();
-    for place in 0..60 {
-        text += &format!("[categories.c{place}]\nlists = [\"ut1:c{place}\"]\n");
-    }
-    for place in 0..200 {
-        text += &format!("[groups.g{place}]\nusers = [\"u{}\"]\n", place / 10);
-    }
-    for place in 0..1000 {
-        let what = match place % 4 {
-            0 => format!("categories = [\"c{}\"]", place % 60),
-            1 => format!("domains = [\"d{place}.example\"]"),
-            2 => "extensions = [\"exe\"]\nmethods = [\"POST\"]".to_owned(),
-            _ => "media_types = [\"video/*\"]".to_owned(),
-        };
-        let (action, group) = (["block", "allow"][place % 2], place % 200);
-        text += &format!("[[rule]]\nid = \"r{place}\"\naction = \"{action}\"\ngroups = [\"g{group}\"]\n{what}\n");
-    }
-    let source = Source { name: "charter.toml".into(), text };
-    let Ok((charter, _)) = Charter::parse(source, &TimeZone::UTC) else { panic!("the charter is sound") };
-    let index = Index::open(Arc::new(bytes)).expect("what was just written opens");
-    println!("{} entries, {} rules", index.entries(), charter.rules());
-    let in_force = InForce::new(charter, index);
-    for (name, targets) in corpus::mixes(&files) {
-        let mut next = targets.iter().cycle();
-        c.bench_function(&format!("figure/{name}"), |b| {
-            b.iter(|| {
-                in_force.decide(&Query {
-                    target: next.next().expect("a cycle has no end"),
-                    method: "CONNECT",
-                    user: Some("u7"),
-                    groups: &[],
-                    client: IpAddr::V4(Ipv4Addr::new(10, 0, 8, 1)),
-                    at: Timestamp::UNIX_EPOCH,
-                })
-            })
-        });
-    }
-}
-
-criterion_group!(benches, target, lookup, decide, rules, figure);
+criterion_group!(benches, target, lookup, decide, rules);
 criterion_main!(benches);

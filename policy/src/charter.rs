@@ -73,6 +73,8 @@ pub(crate) struct Asks {
     pub(crate) answer: bool,
     /// Each `min_size`, rising.
     pub(crate) sizes: Vec<u64>,
+    /// Of each rule, whether it holds only once the answer has come: it is passed over before that.
+    pub(crate) of_answers: Vec<bool>,
 }
 
 impl Asks {
@@ -84,6 +86,7 @@ impl Asks {
             destination: rules.iter().any(|rule| !rule.what.destinations.is_empty()),
             answer: rules.iter().any(|rule| rule.what.hangs_on_answer()),
             sizes,
+            of_answers: rules.iter().map(|rule| rule.what.asks_answer()).collect(),
         }
     }
 }

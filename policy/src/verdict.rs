@@ -180,6 +180,9 @@ impl InForce {
         let look = self.look(query);
         let seen = self.seen(query, learnt, &look);
         for place in self.shortlist.rules(&look.asker, &look.groups, &look.categories) {
+            if learnt.answer.is_none() && self.charter.asks.of_answers.get(place as usize) == Some(&true) {
+                continue;
+            }
             let Some(rule) = self.charter.rules.get(place as usize) else { continue };
             let Some(category) = rule.what.holds(&seen, rule.turns_back()) else { continue };
             let Some(schedule) = self.holds_for(rule, query, &look) else { continue };

@@ -2,6 +2,7 @@
 //! that comes. What it says then takes the place of what it said first, in the record too.
 use crate::answered;
 use crate::asked::Asked;
+use crate::identify::Client;
 use crate::wire::{Framing, ResponseHead};
 use policy::verdict::Pending;
 use policy::{Answer, Decision, InForce, Learnt, Query, Target};
@@ -12,6 +13,8 @@ use std::net::IpAddr;
 pub(crate) struct Again<'a> {
     /// The charter that decided, and decides.
     pub(crate) in_force: &'a InForce,
+    /// Who asks.
+    pub(crate) client: &'a Client,
     /// The question.
     pub(crate) query: &'a Query<'a>,
     /// The answer so far.
@@ -30,8 +33,13 @@ pub(crate) struct Judged {
 
 impl<'a> Again<'a> {
     /// Of what was just let through.
-    pub(crate) fn new(in_force: &'a InForce, query: &'a Query<'a>, decision: Decision) -> Again<'a> {
-        Again { in_force, query, decision, destination: None }
+    pub(crate) fn new(
+        in_force: &'a InForce,
+        client: &'a Client,
+        query: &'a Query<'a>,
+        decision: Decision,
+    ) -> Again<'a> {
+        Again { in_force, client, query, decision, destination: None }
     }
 
     /// What the charter says if it refuses to have this address dialled.

@@ -70,8 +70,8 @@ where
     let (outcome, next) = match way {
         // On the heap, and gone with the exchange: what waits, for its next request or in a tunnel, is not to have room for it.
         Way::Pass => {
-            let again = Again::new(&state.in_force, &query, decision);
-            Box::pin(pass::run(gate, &state, connection, &head, &asked, &client, again, &mut record)).await
+            let again = Again::new(&state.in_force, &client, &query, decision);
+            Box::pin(pass::run(gate, &state, connection, &head, &asked, again, &mut record)).await
         }
         Way::Tunnel => {
             drop(head);

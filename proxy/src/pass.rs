@@ -9,7 +9,6 @@ use crate::body::{self, BodyError, Chunks, Sender};
 use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
 use crate::gate::{Gate, Limit, State};
-use crate::identify::Client;
 use crate::pages::{Broken, Fault};
 use crate::share::Lane;
 use crate::tunnel::{self, Patience};
@@ -84,7 +83,6 @@ struct Terms<'a> {
     gate: &'a Gate,
     state: &'a State,
     asked: &'a Asked,
-    client: &'a Client,
     /// What let it through, where it is dialled.
     again: &'a Again<'a>,
     lane: Option<&'a Lane<'a>>,
@@ -107,7 +105,6 @@ pub(crate) async fn run<R, W>(
     connection: &mut Connection<R, W>,
     head: &RequestHead,
     asked: &Asked,
-    client: &Client,
     again: Again<'_>,
     record: &mut OwedRecord,
 ) -> (Outcome, Next)
@@ -115,6 +112,7 @@ where
     R: ClientReader,
     W: ClientWriter,
 {
+    let client = again.client;
     let strict = again.strict(asked);
     let to = strict.as_ref().unwrap_or(asked.to());
     // Only what may be sent twice goes on a kept connection, which the origin may just have closed (RFC 9110 §9.2.2).
@@ -144,7 +142,7 @@ where
         }
         let since = state.upstream.helped();
         let lane = gate.lane(state, client, &dialled.decision);
-        let terms = Terms { gate, state, asked, client, again: &dialled, lane: lane.as_ref(), record };
+        let terms = Terms { gate, state, asked, again: &dialled, lane: lane.as_ref(), record };
         let exchanged = exchange(terms, connection, head, &mut origin).await;
         if let (upstream::Form::Absolute { .. }, Some(went)) = (&origin.form, went(&exchanged, origin.kept)) {
             state.upstream.exchanged(since, went);
@@ -343,7 +341,7 @@ where
         _ => Vec::new(),
     };
     let judged = terms.judge(status, answer.bytes(), &response, framing, &content)?;
-    let lane = judged.as_ref().and_then(|judged| gate.lane(state, terms.client, &judged.decision));
+    let lane = judged.as_ref().and_then(|judged| gate.lane(state, terms.again.client, &judged.decision));
     let lane = if judged.is_some() { lane.as_ref() } else { terms.lane };
     let most = judged.and_then(|judged| judged.most);
     record.answered(status);

@@ -25,6 +25,7 @@ use opening::Opening;
 use plain::FirstLine;
 use policy::{Action, Decision, Learnt, Query, Target};
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 
 pub(crate) use plain::Inside;
 pub(crate) use relay::Patience;
@@ -71,8 +72,9 @@ where
     record.answered(200);
     let watch = match opening::read(connection, &mut origin, limits).await {
         Opening::Hello(asks, len) => {
-            if is_refused(gate, state, asked, client, &asks, &mut decision, origin.went_to, record) {
-                return cut(gate, state, connection, ACCESS_DENIED).await;
+            match decide_on(gate, state, asked, client, &asks, origin.went_to, record) {
+                ControlFlow::Break(()) => return cut(gate, state, connection, ACCESS_DENIED).await,
+                ControlFlow::Continue(later) => decision = later.unwrap_or(decision),
             }
             if let Some(target) = strict_under(state, asked, &asks, &decision) {
                 // Nothing has left yet: the origin that was dialled by another name never hears of it.
@@ -131,12 +133,13 @@ async fn dial(
 ) -> Result<Origin, ConnectError> {
     let groups = client.groups();
     let query = Query { target, ..asked.query(client, &groups, gate.now()) };
-    let again = Again::new(&state.in_force, &query, *decision);
+    let again = Again::new(&state.in_force, client, &query, *decision);
     let strict = state.in_force.strict_host(decision, target).and_then(|host| target.under_name(host).ok());
     let origin = state.upstream.dial(strict.as_ref().unwrap_or(target), asked.hops_before(gate), &again).await?;
     let dialled = again.dialled(origin.went_to);
     if dialled.decision.ground() != decision.ground() {
-        record.decided_again(record::verdict(state, &dialled.decision), None);
+        let told = Some(target.host()).filter(|_| dialled.decision.withheld().is_none());
+        record.decided_again(record::verdict(state, &dialled.decision), told);
         *decision = dialled.decision;
     }
     if let Some(address) = origin.went_to {
@@ -179,29 +182,29 @@ where
     (Outcome::Refused, Next::Linger)
 }
 
-/// Decides on a ClientHello: whether it may hide another, then its name, when that is another than CONNECT's. Notes it.
-fn is_refused(
+/// Decides on a ClientHello: whether it may hide another, then its name, when that is another than CONNECT's. Notes it. Goes
+/// on with what lets the other name through, if there is one.
+fn decide_on(
     gate: &Gate,
     state: &State,
     asked: &Asked,
     client: &Client,
     asks: &Asks,
-    decided: &mut Decision,
     destination: Option<IpAddr>,
     record: &mut OwedRecord,
-) -> bool {
+) -> ControlFlow<(), Option<Decision>> {
     if asks.encrypted && state.config.destinations.ech == Ech::Block {
         record.decided_again(record::refused_by_the_gate(state, record::GATE_ECH), None);
-        return true;
+        return ControlFlow::Break(());
     }
-    let Some(name) = &asks.name else { return false };
+    let Some(name) = &asks.name else { return ControlFlow::Continue(None) };
     let Ok(target) = asked.target.under_name(name) else {
         // A name that is none cannot be decided on.
         record.decided_again(record::refused_by_the_gate(state, record::GATE_TLS), None);
-        return true;
+        return ControlFlow::Break(());
     };
     if target.host() == asked.target.host() {
-        return false;
+        return ControlFlow::Continue(None);
     }
     let groups = client.groups();
     let query = policy::Query { target: &target, ..asked.query(client, &groups, gate.now()) };
@@ -211,13 +214,14 @@ fn is_refused(
         Action::Allow => state.in_force.decide_again(&query, &learnt),
         _ => decision,
     };
-    let refused = decision.action != Action::Allow;
     // The record may have begun under a name that is not withheld: this one, if it is, does not come after it.
     let told = Some(target.host()).filter(|_| decision.withheld().is_none());
     if told.is_none() {
         record.conceal();
     }
     record.decided_again(record::verdict(state, &decision), told);
-    *decided = decision;
-    refused
+    match decision.action {
+        Action::Allow => ControlFlow::Continue(Some(decision)),
+        _ => ControlFlow::Break(()),
+    }
 }

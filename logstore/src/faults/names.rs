@@ -48,7 +48,7 @@ async fn awkward_names_go_through_everything() {
         entry.verdict.rule = Some(name.as_str().into());
         entry.verdict.category = Some(name.as_str().into());
         entry.verdict.charter = name.as_str().into();
-        let mut owed = register.open(entry.clone()).await.unwrap();
+        let owed = register.open(entry.clone()).await.unwrap();
         let tls = format!("tls-{name}");
         owed.decided_again(entry.verdict.clone(), Some(&tls));
         let mut record = as_opened(owed.id(), &entry);
