@@ -13,7 +13,7 @@
 //! take a name out of that rule. What no rule decides, the charter's `default` does.
 //!
 //! What is let through is decided on again with what is learnt later: the address that is dialled, and the answer
-//! ([`crate::learnt`]). Then all rules are asked again, in the same order.
+//! ([`crate::Learnt`]). Then all rules are asked again, in the same order.
 use crate::action::{Action, Terms};
 use crate::categories::Categories;
 use crate::index::Hit;

@@ -44,6 +44,8 @@ struct Rule {
     groups: Signed,
     networks: Signed,
     methods: bool,
+    /// Or whatever no category has.
+    uncategorised: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -78,14 +80,16 @@ fn model() -> impl Strategy<Value = Model> {
     let group = (signed(USERS.len()), signed(NETWORKS.len()), signed(NAMES.len()))
         .prop_map(|(users, networks, directory)| Group { users, networks, directory });
     let who = (signed(USERS.len()), signed(GROUPS), signed(NETWORKS.len()));
-    let rule = (signed(CATEGORIES), signed(HOSTS.len()), who, prop::bool::weighted(0.2)).prop_map(
-        |(categories, domains, (users, groups, networks), methods)| Rule {
+    let flags = (prop::bool::weighted(0.2), prop::bool::weighted(0.2));
+    let rule = (signed(CATEGORIES), signed(HOSTS.len()), who, flags).prop_map(
+        |(categories, domains, (users, groups, networks), (methods, uncategorised))| Rule {
             categories,
             domains,
             users,
             groups,
             networks,
             methods,
+            uncategorised,
         },
     );
     let categories = prop::collection::vec(category, CATEGORIES);
@@ -125,7 +129,13 @@ impl Model {
         for (place, rule) in self.rules.iter().enumerate() {
             writeln!(text, "[[rule]]\nid = \"r{place}\"\naction = \"block\"").unwrap();
             writeln!(text, "categories = {}", written(&rule.categories, |category| format!("c{category}"))).unwrap();
-            writeln!(text, "domains = {}", written(&rule.domains, |host| HOSTS[host].to_owned())).unwrap();
+            // What a list removes may as well stand in its exceptions.
+            let (adds, removes) = &rule.domains;
+            let names = |places: &[usize]| format!("{:?}", places.iter().map(|host| HOSTS[*host]).collect::<Vec<_>>());
+            writeln!(text, "domains = {}\nexcept_domains = {}", names(adds), names(removes)).unwrap();
+            if rule.uncategorised {
+                writeln!(text, "uncategorised = true").unwrap();
+            }
             writeln!(text, "users = {}", written(&rule.users, |user| USERS[user].to_owned())).unwrap();
             writeln!(text, "groups = {}", written(&rule.groups, |group| format!("g{group}"))).unwrap();
             writeln!(text, "networks = {}", written(&rule.networks, |net| NETWORKS[net].to_owned())).unwrap();
@@ -176,8 +186,9 @@ impl Model {
         };
         self.rules.iter().enumerate().find_map(|(place, rule)| {
             let (categories, domains) = (holds(&rule.categories, &in_category), holds(&rule.domains, &is_host));
-            let anything = rule.categories.0.is_empty() && rule.domains.0.is_empty();
-            let what = (anything || categories.0 || domains.0) && !categories.1 && !domains.1;
+            let anything = rule.categories.0.is_empty() && rule.domains.0.is_empty() && !rule.uncategorised;
+            let unknown = rule.uncategorised && !(0..CATEGORIES).any(in_category);
+            let what = (anything || unknown || categories.0 || domains.0) && !categories.1 && !domains.1;
             let (users, groups) = (holds(&rule.users, &is_user), holds(&rule.groups, &in_group));
             let networks = holds(&rule.networks, &is_within);
             let anyone = rule.users.0.is_empty() && rule.groups.0.is_empty() && rule.networks.0.is_empty();
