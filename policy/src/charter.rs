@@ -4,9 +4,13 @@
 //! the charter to what it promises. A [`Charter`] has no name left that could dangle.
 pub(crate) mod expect;
 mod file;
+mod list;
 mod resolve;
 mod warn;
 
+pub use list::ListSource;
+
+use crate::Index;
 use crate::action::Action;
 use crate::categories::Categories;
 use crate::document::Document;
@@ -18,23 +22,9 @@ use crate::schedule::Schedule;
 use crate::shipped::{self, Exception};
 use crate::verdict::Text;
 use crate::who::{Group, Signed};
-use crate::{Index, lists::Format};
 use expect::Expectation;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
-
-/// One `[lists.NAME]` of the charter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListSource {
-    /// NAME.
-    pub name: String,
-    /// How it is written.
-    pub format: Format,
-    /// An address, an archive, a folder or file, or `builtin:starter`.
-    pub source: String,
-    /// How old a copy may become before it is fetched again.
-    pub refresh: std::time::Duration,
-}
 
 /// A parsed charter: every reference resolved, every problem reported.
 pub struct Charter {
@@ -208,6 +198,31 @@ impl Charter {
             }
         }
         refused
+    }
+
+    /// Each category that a `block` rule names, with each list that it takes entries from.
+    pub fn refused_lists(&self) -> impl Iterator<Item = (&str, &str)> {
+        let blocks = |place: u16| {
+            let mut rules = self.rules.iter().filter(|rule| rule.action == Action::Block);
+            rules.any(|rule| rule.what.any.contains(place))
+        };
+        let categories = (0..).zip(&self.categories).filter(move |(place, _)| blocks(*place));
+        categories.flat_map(|(_, category)| category.lists.adds.iter().map(|list| (&*category.id, list.as_str())))
+    }
+
+    /// The lists that take out of a category: those it removes itself, and the white categories (`white`) of the lists it
+    /// takes from. A category that names a white one itself means to have it.
+    pub(crate) fn removed_lists(&self, category: &Category) -> Vec<String> {
+        let mut removed = category.lists.removes.clone();
+        for list in self.lists.iter().filter(|list| !list.white.is_empty()) {
+            let of_this = |name: &String| name.split_once(':').is_some_and(|(of, _)| of == list.name);
+            if !category.lists.adds.iter().any(of_this) {
+                continue;
+            }
+            let white = list.white.iter().map(|folder| format!("{}:{folder}", list.name));
+            removed.extend(white.filter(|name| !category.lists.adds.contains(name)));
+        }
+        removed
     }
 
     /// The label of a category; none of the names that a rule lists itself, nor of what is no category of this charter.

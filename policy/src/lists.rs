@@ -1,16 +1,23 @@
-//! Lists as they come: UT1 folders, plain domain lists, hosts files; compiled into an [`crate::Index`].
+//! Lists as they come: UT1 folders, plain domain lists, hosts files, Adblock rules, RPZ zones; compiled into an
+//! [`crate::Index`].
 //!
 //! Lists are written by many hands. Good lines are kept, bad ones counted and shown; every name goes through the door
 //! that requests go through ([`crate::target`]), so that both sides of a comparison have one normal form.
 //!
-//! In all text files: one entry a line, ends in LF or CRLF, a byte order mark, blank lines and lines that begin with `#`
-//! are skipped. In names and URLs, `#` ends the line anywhere and `!` in front takes the entry out of the category.
+//! In all text files: one entry a line ([`text`] says what ends one), a byte order mark, blank lines and lines that begin
+//! with `#` are skipped. In names and URLs, `#` ends the line anywhere and `!` in front takes the entry out of the category.
+//! [`adblock`] and [`rpz`] have comments of their own, and say what of these formats is understood.
 
+mod adblock;
 mod domains;
 mod hosts;
+mod hours;
+mod rpz;
+mod text;
 mod ut1;
 
-pub use ut1::{Ut1File, ut1_file};
+pub use hours::{Hours, Moment};
+pub use ut1::{Usage, Ut1File, is_withdrawn, ut1_file, ut1_usage, ut1_usages};
 
 use crate::index::{Builder, Kind, SourceId};
 use crate::pace::{LINE, Pace};
@@ -18,6 +25,8 @@ use std::io::{self, BufRead};
 
 /// Bad lines shown of each file.
 const EXAMPLES: usize = 5;
+/// Reasons told apart in each file.
+const REASONS: usize = 20;
 
 /// The format of a list source in the charter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +37,26 @@ pub enum Format {
     Domains,
     /// `0.0.0.0 name`.
     Hosts,
+    /// `||name^`, of a browser's blocker.
+    Adblock,
+    /// `name CNAME .`, a zone of a resolver's.
+    Rpz,
+}
+
+impl Format {
+    /// All, by the words of the charter.
+    pub const ALL: [(&str, Format); 5] = [
+        ("ut1", Format::Ut1),
+        ("domains", Format::Domains),
+        ("hosts", Format::Hosts),
+        ("adblock", Format::Adblock),
+        ("rpz", Format::Rpz),
+    ];
+
+    /// The charter's word.
+    pub fn as_str(self) -> &'static str {
+        Format::ALL.iter().find(|(_, format)| *format == self).map_or("", |(word, _)| word)
+    }
 }
 
 /// One line that was not kept.
@@ -52,8 +81,25 @@ pub struct FileReport {
     pub kept: u64,
     /// Lines not kept.
     pub bad: u64,
+    /// Why, and how many lines each; what is left when there are too many reasons stands under the last.
+    pub reasons: Vec<(String, u64)>,
     /// The first few of them.
     pub examples: Vec<BadLine>,
+}
+
+impl FileReport {
+    fn bad(&mut self, line: u64, why: String, text: &[u8]) {
+        self.bad += 1;
+        let other = self.reasons.len() >= REASONS && !self.reasons.iter().any(|(known, _)| *known == why);
+        let told = if other { "other reasons" } else { why.as_str() };
+        match self.reasons.iter_mut().find(|(known, _)| known == told) {
+            Some((_, count)) => *count += 1,
+            None => self.reasons.push((told.to_owned(), 1)),
+        }
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(BadLine { line, why, text: shortened(text) });
+        }
+    }
 }
 
 /// How far a compilation is.
@@ -118,6 +164,11 @@ impl Compiler {
         self.read_all(source, kind, Format::Domains, file, text, Author::Ourselves)
     }
 
+    /// Leaves a source out of the index, whatever was read of it.
+    pub fn leave_out(&mut self, source: &str) {
+        self.builder.leave_out(source);
+    }
+
     /// Another name of a source. A source of that very name goes before it.
     pub fn alias(&mut self, alias: &str, source: &str) {
         self.builder.alias(alias, source);
@@ -155,43 +206,53 @@ impl Compiler {
         text: &mut dyn BufRead,
         author: Author,
     ) -> (FileReport, io::Result<()>) {
-        let mut report =
-            FileReport { file: file.to_owned(), source: source.to_owned(), kept: 0, bad: 0, examples: Vec::new() };
+        let mut report = FileReport {
+            file: file.to_owned(),
+            source: source.to_owned(),
+            kept: 0,
+            bad: 0,
+            reasons: Vec::new(),
+            examples: Vec::new(),
+        };
         let mut entries = Entries { builder: &mut self.builder, source, sources: [None; 2], author };
         // An empty file still makes its category known.
         let _ = entries.source(false);
-        let read: fn(&str, &mut Entries<'_>) -> Result<Line, String> = match (kind, format) {
-            (Kind::Domains, Format::Ut1 | Format::Domains) => domains::line,
-            (Kind::Domains, Format::Hosts) => hosts::line,
-            (Kind::Urls, _) => ut1::url_line,
-            (Kind::Expressions, _) => ut1::expression_line,
-        };
-        let mut bytes = Vec::new();
+        let mut zone = rpz::Zone::default();
+        let mut lines = text::Lines::of(text);
         for number in 1.. {
-            bytes.clear();
-            match text.read_until(b'\n', &mut bytes) {
-                Ok(0) => break,
-                Ok(_) => entries.builder.pace.did(LINE),
+            let text::Read { bytes, cut } = match lines.next() {
+                Ok(Some(line)) => line,
+                Ok(None) => break,
                 Err(why) => return (report, Err(why)),
-            }
-            let line = if number == 1 { bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes) } else { &bytes };
-            let line = line.trim_ascii();
-            if line.is_empty() || line[0] == b'#' {
+            };
+            entries.builder.pace.did(LINE);
+            let line = bytes.trim_ascii();
+            let Some(&first) = line.first() else { continue };
+            if first == b'#' && format != Format::Adblock {
                 continue;
             }
-            let outcome = match std::str::from_utf8(line) {
-                Ok(line) => read(line, &mut entries),
-                Err(_) => Err("not UTF-8 text".to_owned()),
+            let outcome = if cut {
+                Err(format!("it is longer than {} bytes", text::LONGEST))
+            } else {
+                let line = match kind {
+                    Kind::Urls => text::url(line),
+                    _ => text::decoded(line),
+                };
+                match (kind, format) {
+                    (Kind::Expressions, _) => ut1::expression_line(&line, &mut entries),
+                    (Kind::Urls, _) => ut1::url_line(&line, &mut entries),
+                    (Kind::Domains, Format::Hosts) => hosts::line(&line, &mut entries),
+                    (Kind::Domains, Format::Adblock) => adblock::line(&line, &mut entries),
+                    (Kind::Domains, Format::Rpz) => {
+                        zone.line(&line, bytes.first().is_some_and(u8::is_ascii_whitespace), &mut entries)
+                    }
+                    (Kind::Domains, Format::Ut1 | Format::Domains) => domains::line(&line, &mut entries),
+                }
             };
             match outcome {
                 Ok(Line::Kept) => report.kept += 1,
                 Ok(Line::Skipped) => {}
-                Err(why) => {
-                    report.bad += 1;
-                    if report.examples.len() < EXAMPLES {
-                        report.examples.push(BadLine { line: number, why, text: shortened(line) });
-                    }
-                }
+                Err(why) => report.bad(number, why, line),
             }
         }
         (report, Ok(()))
@@ -241,10 +302,14 @@ fn uncommented(line: &str) -> (&str, bool) {
 
 fn shortened(line: &[u8]) -> String {
     const SHOWN: usize = 80;
-    let text = String::from_utf8_lossy(line);
+    // Foreign bytes may end on a terminal: what would move its cursor is written out.
+    let mut text = String::new();
+    for c in String::from_utf8_lossy(line.get(..4 * SHOWN).unwrap_or(line)).chars() {
+        if c.is_control() { text.extend(c.escape_default()) } else { text.push(c) }
+    }
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.into_owned(),
+        None => text,
     }
 }
 

@@ -115,6 +115,13 @@ impl Window {
     }
 }
 
+impl Window {
+    /// Its first minute of the day, and the one that ends it.
+    pub(crate) fn bounds(self) -> (u16, u16) {
+        (self.from, self.to)
+    }
+}
+
 impl Schedule {
     /// Whether the clock of `zone` shows a time of this schedule.
     pub(crate) fn holds(&self, at: Timestamp, zone: &TimeZone) -> bool {

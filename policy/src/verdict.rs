@@ -5,7 +5,8 @@
 //!
 //! 1. what the charter itself removes (`"!example.fr"` in `domains`, `urls`, `expressions`) is out;
 //! 2. what the charter itself lists is in;
-//! 3. what a downloaded list excepts, or a list that the category removes (`"!ut1:press"`), is out;
+//! 3. what a downloaded list excepts, or a list that the category removes (`"!ut1:press"`; `white` of a list says it once
+//!    for all categories that take from the list), is out;
 //! 4. what a downloaded list of the category holds is in.
 //!
 //! So white goes over black, and own entries over downloaded ones; how specific an entry is does not matter. Then the
@@ -134,7 +135,7 @@ impl InForce {
             own.add(&category.own_source(false), place);
             own.remove(&category.own_source(true), place);
             category.lists.adds.iter().for_each(|list| listed.add(list, place));
-            category.lists.removes.iter().for_each(|list| listed.remove(list, place));
+            charter.removed_lists(category).iter().for_each(|list| listed.remove(list, place));
         }
         let masking = &charter.masking;
         masking.sources.iter().for_each(|source| own.protect(source));
@@ -344,7 +345,7 @@ impl InForce {
         let known = self.index.names();
         let mut missing: Vec<(String, Option<String>)> = Vec::new();
         for category in &self.charter.categories {
-            for name in category.lists.adds.iter().chain(&category.lists.removes) {
+            for name in category.lists.adds.iter().chain(&self.charter.removed_lists(category)) {
                 if self.index.source(name).is_none() && !missing.iter().any(|(known, _)| known == name) {
                     let near = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
                     missing.push((name.clone(), near));

@@ -2,11 +2,10 @@
 mod rule;
 mod schedule;
 
-use super::ListSource;
 use super::expect::Expectation;
+use super::list::FileList;
 use crate::action::Action;
 use crate::document::{Document, Located, Table, quoted_list};
-use crate::lists::Format;
 use crate::problem::Problem;
 use crate::safe_search::SafeSearch;
 use crate::schedule::Schedule;
@@ -15,7 +14,6 @@ use crate::who::{Group, Name, Signed};
 use ipnet::IpNet;
 pub(super) use rule::FileRule;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Entries, each with its place.
 pub(super) type Entries<'d> = Signed<Located<&'d str>>;
@@ -36,13 +34,6 @@ pub(super) struct File<'d> {
     pub(super) safe_search: Option<SafeSearch>,
     /// Names of shipped exceptions.
     pub(super) exceptions: Vec<Located<&'d str>>,
-}
-
-/// One `[lists.NAME]`.
-pub(super) struct FileList<'d> {
-    pub(super) name: Located<&'d str>,
-    /// `None` when it is declared, but not well.
-    pub(super) source: Option<ListSource>,
 }
 
 /// One `[categories.ID]`.
@@ -82,7 +73,7 @@ impl<'d> File<'d> {
             title: text("title", "Charte informatique"),
             version: text("version", "0"),
             default: default(&root).map_or(Action::Allow, |word| word.value),
-            lists: named(&root, "lists").into_iter().map(|(name, table)| list(name, table)).collect(),
+            lists: named(&root, "lists").into_iter().map(|(name, table)| super::list::read(name, table)).collect(),
             categories: named(&root, "categories").into_iter().map(|(id, table)| category(id, table)).collect(),
             groups: named(&root, "groups").into_iter().map(|(id, table)| group(&id, table)).collect(),
             schedules: named(&root, "schedules").into_iter().map(schedule).collect(),
@@ -114,18 +105,6 @@ fn default(root: &Table<'_>) -> Option<Located<Action>> {
     root.word("default", &[("allow", Action::Allow), ("block", Action::Block)])
 }
 
-fn later_word<T: Copy>(table: &Table<'_>, key: &str, now: &[(&str, T)], later: &[&str]) -> Option<Located<T>> {
-    let text = table.string(key)?;
-    if later.contains(&text.value) {
-        let what = format!("`{}` is not supported yet", text.value);
-        let label = format!("this version knows {}", quoted_list(now.iter().map(|(word, _)| word)));
-        table.note(Problem::error(text.span, what, label));
-        return None;
-    }
-    let value = table.one_of(key, &text, now)?;
-    Some(Located { value, span: text.span })
-}
-
 /// The tables `[key.NAME]` whose name can be used as one.
 fn named<'d>(root: &Table<'d>, key: &str) -> Vec<(Located<&'d str>, Table<'d>)> {
     root.named_tables(key).into_iter().filter(|(name, table)| is_name(name, table)).collect()
@@ -139,45 +118,6 @@ fn is_name(name: &Located<&str>, table: &Table<'_>) -> bool {
         table.note(Problem::error(name.span.clone(), what, "letters, digits, `-`, `_` and `.` make a name"));
     }
     good
-}
-
-fn list<'d>(name: Located<&'d str>, table: Table<'d>) -> FileList<'d> {
-    const FORMATS: [(&str, Format); 3] = [("ut1", Format::Ut1), ("domains", Format::Domains), ("hosts", Format::Hosts)];
-    const A_DAY: Duration = Duration::from_secs(24 * 3600);
-    let format = match table.has("format") {
-        true => later_word(&table, "format", &FORMATS, &["adblock", "rpz"]),
-        false => table.missing("format"),
-    };
-    let source = table.required_string("source");
-    if let Some(source) = &source
-        && source.starts_with("builtin:")
-        && source.value != "builtin:starter"
-    {
-        let what = format!("nothing of the name `{}` is built in", source.value);
-        table.note(Problem::error(source.span.clone(), what, "nearest: `builtin:starter`"));
-    }
-    if let Some(source) = &source
-        && let Some((scheme, _)) = source.split_once("://")
-        && !["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme))
-    {
-        let what = format!("`{}` cannot be fetched", source.value);
-        table.note(Problem::error(source.span.clone(), what, "only http, https, a folder or a file"));
-    }
-    let refresh = table.duration("refresh");
-    if let Some(refresh) = &refresh
-        && refresh.value < Duration::from_secs(60)
-    {
-        let what = "`refresh` is under a minute";
-        table.note(Problem::error(refresh.span.clone(), what, "lists change daily: \"24h\" is usual"));
-    }
-    table.end();
-    let source = format.zip(source).map(|(format, source)| ListSource {
-        name: name.value.to_owned(),
-        format: format.value,
-        source: source.value.to_owned(),
-        refresh: refresh.map_or(A_DAY, |refresh| refresh.value),
-    });
-    FileList { name, source }
 }
 
 fn category<'d>(id: Located<&'d str>, table: Table<'d>) -> FileCategory<'d> {

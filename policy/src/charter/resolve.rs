@@ -1,6 +1,7 @@
 //! Names become places: a charter that comes out of here has no name left that leads nowhere.
 use super::expect::Expectation;
-use super::file::{Entries, File, FileCategory, FileList, FileMasking, FileRule, OwnEntries};
+use super::file::{Entries, File, FileCategory, FileMasking, FileRule, OwnEntries};
+use super::list::FileList;
 use super::{Category, ListSource, warn};
 use crate::Index;
 use crate::action::{Action, Terms};

@@ -1,5 +1,6 @@
 //! What is probably not meant: categories without names, rules that never decide, what is declared and not used.
-use super::file::{FileCategory, FileList};
+use super::file::FileCategory;
+use super::list::FileList;
 use crate::action::Action;
 use crate::categories::Categories;
 use crate::document::{Document, Located};

@@ -8,7 +8,7 @@ use super::{SetId, SourceId, SourceInfo};
 use crate::expressions::Expressions;
 use crate::lists::Progress;
 use crate::pace::{CODED, Pace};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::net::IpAddr;
 
@@ -21,6 +21,7 @@ pub(crate) struct Builder {
     sources: Vec<SourceInfo>,
     ids: HashMap<(String, bool), SourceId>,
     aliases: BTreeMap<String, String>,
+    left_out: BTreeSet<String>,
     names: Runs,
     urls: Runs,
     expressions: BTreeMap<String, Vec<SourceId>>,
@@ -46,6 +47,11 @@ impl Builder {
     /// Another name of a source.
     pub(crate) fn alias(&mut self, alias: &str, source: &str) {
         self.aliases.insert(alias.to_owned(), source.to_owned());
+    }
+
+    /// Leaves what was read of a source, or will be, out of the index.
+    pub(crate) fn leave_out(&mut self, source: &str) {
+        self.left_out.insert(source.to_owned());
     }
 
     /// Entries added so far.
@@ -83,7 +89,7 @@ impl Builder {
         // What could not be opened is not written.
         Expressions::new(self.expressions.keys().map(String::as_str)).map_err(io::Error::other)?;
         progress(Progress::Sorting);
-        let mut sets = Sets { sources: self.sources, ids: HashMap::new(), sets: Vec::new() };
+        let mut sets = Sets::new(self.sources, &self.left_out);
         let mut report = Report { done: 0, total: self.names.count() + self.urls.count(), progress };
         let mut sink = Sink::new(out, &self.pace)?;
         let names = write_table(self.names, &mut sets, &mut report, &mut sink)?;
@@ -93,7 +99,9 @@ impl Builder {
         for (text, mut sources) in self.expressions {
             sources.sort_unstable();
             sources.dedup();
-            expressions.push((sets.id(&sources), text));
+            if let Some(set) = sets.id(&sources) {
+                expressions.push((set, text));
+            }
         }
         let Sets { sources, sets, .. } = sets;
         sink.finish(names, urls, &Contents { sources, aliases: self.aliases, sets, expressions })
@@ -107,7 +115,10 @@ fn write_table(runs: Runs, sets: &mut Sets, report: &mut Report<'_>, sink: &mut 
     runs.merge(pace, |key, sources| {
         pace.did(CODED);
         report.count(sources.len());
-        table.add(key, sets.id(sources), sink)
+        match sets.id(sources) {
+            Some(set) => table.add(key, set, sink),
+            None => Ok(()),
+        }
     })?;
     table.finish(sink)
 }
@@ -115,12 +126,35 @@ fn write_table(runs: Runs, sets: &mut Sets, report: &mut Report<'_>, sink: &mut 
 /// Sets of sources, numbered at first sight; counts the entries of each source on the way.
 struct Sets {
     sources: Vec<SourceInfo>,
+    /// The number of each source once those that are left out are gone; empty when none is.
+    numbers: Vec<Option<SourceId>>,
     ids: HashMap<Vec<SourceId>, SetId>,
     sets: Vec<Vec<SourceId>>,
 }
 
 impl Sets {
-    fn id(&mut self, sources: &[SourceId]) -> SetId {
+    fn new(sources: Vec<SourceInfo>, left_out: &BTreeSet<String>) -> Sets {
+        let mut sets = Sets { sources, numbers: Vec::new(), ids: HashMap::new(), sets: Vec::new() };
+        if sets.sources.iter().any(|source| left_out.contains(&source.name)) {
+            let mut kept = (0..).map(SourceId);
+            let number = |source: &SourceInfo| (!left_out.contains(&source.name)).then(|| kept.next()).flatten();
+            sets.numbers = sets.sources.iter().map(number).collect();
+            sets.sources.retain(|source| !left_out.contains(&source.name));
+        }
+        sets
+    }
+
+    /// `None` when no source of the set is kept.
+    fn id(&mut self, sources: &[SourceId]) -> Option<SetId> {
+        if self.numbers.is_empty() {
+            return Some(self.number(sources));
+        }
+        let kept = sources.iter().filter_map(|source| *self.numbers.get(usize::from(source.0))?);
+        let kept: Vec<SourceId> = kept.collect();
+        (!kept.is_empty()).then(|| self.number(&kept))
+    }
+
+    fn number(&mut self, sources: &[SourceId]) -> SetId {
         for source in sources {
             self.sources[usize::from(source.0)].entries += 1;
         }

@@ -74,7 +74,7 @@ fn names_in_all_their_dress() {
 #[test]
 fn bad_names_are_counted_and_the_first_shown() {
     let text =
-        "ok.example\na..b\ncom\nexample.com/dir\n1.2.3.256\nhost:80\nbad one.example\n*.\nsee http://x\n10.0.0.0/8";
+        "ok.example\na..b\ncom\nexample.com/dir\n1.2.3.256\nhost:port\nbad one.example\n*.\nsee http://x\n10.0.0.0/8";
     let (report, index) = read(Kind::Domains, Format::Ut1, text.as_bytes());
     assert_eq!((report.kept, report.bad, index.entries()), (1, 9, 1));
     assert_eq!(
@@ -91,10 +91,18 @@ fn bad_names_are_counted_and_the_first_shown() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_bad_lines() {
-    let (report, _) = read(Kind::Domains, Format::Domains, b"caf\xE9.example\n\xFF\xFE\0\nok.example\n");
-    assert_eq!((report.kept, report.bad), (1, 2));
-    assert_eq!(report.examples[0].why, "not UTF-8 text");
+fn older_encodings_are_read_and_junk_is_bad_lines() {
+    let text = b"caf\xE9.example\n\x89PNG\x1a\0\nok.example\rother.example\r";
+    let (report, index) = read(Kind::Domains, Format::Domains, text);
+    assert_eq!((report.kept, report.bad), (3, 1), "{report:?}");
+    assert_eq!(report.examples[0].text, "\u{fffd}PNG\\u{1a}\\u{0}");
+    assert_eq!(covering(&index, "www.caf\u{e9}.example"), ["xn--caf-dma.example"]);
+    assert_eq!(covering(&index, "other.example"), ["other.example"]);
+    let (_, index) = read(Kind::Urls, Format::Ut1, b"a.example/caf\xE9\n");
+    assert_eq!(covering(&index, "http://a.example/caf%e9"), ["a.example/caf%E9"]);
+    let endless = [vec![b'x'; 1 << 20], b"\nok.example\n".to_vec()].concat();
+    let (report, _) = read(Kind::Domains, Format::Domains, &endless);
+    assert_eq!((report.kept, reasons(&report)), (1, vec![(1, "it is longer than 16384 bytes")]));
     let long = "a ".repeat(4000);
     let (report, _) = read(Kind::Domains, Format::Domains, long.as_bytes());
     assert!(report.examples[0].text.len() < 100);
@@ -117,6 +125,141 @@ fn an_address_is_not_a_suffix() {
     assert_eq!(covering(&index, "3.4"), ["3.0.0.4"]);
     assert_eq!(covering(&index, "1.2.3.4"), [""; 0]);
     assert_eq!(covering(&index, "5.4.3.2"), [""; 0]);
+}
+
+#[test]
+fn ports_of_others_are_left_away_and_our_own_are_refused() {
+    let (_, index) = read(Kind::Domains, Format::Ut1, b"a.example:8080\n1.2.3.4:81\n[2001:db8::1]:82\n2001:db8::83\n");
+    for host in ["a.example", "1.2.3.4", "2001:db8::1", "2001:db8::83"] {
+        assert_eq!(covering(&index, host), [host]);
+    }
+    let (_, index) = read(Kind::Urls, Format::Ut1, b"1.2.3.4:8080/m\n");
+    assert_eq!(covering(&index, "http://1.2.3.4/m"), ["1.2.3.4/m"]);
+    assert_eq!(covering(&index, "http://1.2.3.4:8080/m"), ["1.2.3.4/m"]);
+    let mut compiler = Compiler::default();
+    for (kind, entry) in [(Kind::Domains, "a.example:80"), (Kind::Urls, "a.example:8080/x")] {
+        assert_eq!(compiler.own("own", kind, "charter.toml", entry.as_bytes()).bad, 1, "{entry}");
+    }
+}
+
+#[test]
+fn adblock_rules_that_a_proxy_can_keep() {
+    let text = "[Adblock Plus 2.0]\n! a comment\n||ads.example^\n||Track.example^$important,all\n@@||fine.ads.example^\n\
+        ||site.example/banner/\n|https://www.page.example/dir\n@@||site.example/banner/ok\n\n";
+    let (report, index) = read(Kind::Domains, Format::Adblock, text.as_bytes());
+    assert_eq!((report.kept, report.bad), (6, 0), "{report:?}");
+    assert_eq!(covering(&index, "x.ads.example"), ["ads.example"]);
+    assert_eq!(covering(&index, "fine.ads.example"), ["ads.example", "!fine.ads.example"]);
+    assert_eq!(covering(&index, "track.example"), ["track.example"]);
+    assert_eq!(covering(&index, "http://site.example/banner/1.gif"), ["site.example/banner/"]);
+    assert_eq!(covering(&index, "http://site.example/banner/ok"), ["site.example/banner/", "!site.example/banner/ok"]);
+    assert_eq!(covering(&index, "http://site.example/"), [""; 0]);
+    assert_eq!(covering(&index, "http://page.example/dir/x"), ["page.example/dir"]);
+}
+
+#[test]
+fn adblock_rules_that_it_cannot_say_why() {
+    for (rule, why) in [
+        ("example.com##.ad", "it hides or changes a part of a page, which a proxy does not see"),
+        ("###banner", "it hides or changes a part of a page, which a proxy does not see"),
+        ("/ads[0-9]+/", "a regular expression"),
+        ("||a.example^$third-party", "the option `third-party` asks what a proxy does not see"),
+        ("||a.example^$important,domain=b.example", "the option `domain` asks what a proxy does not see"),
+        ("||a.example^$~script", "the option `script` asks what a proxy does not see"),
+        ("||*.example^", "a wildcard"),
+        ("&ad_box=", "a piece of an address, which may stand anywhere in it"),
+        ("-banner-300x250.", "a piece of an address, which may stand anywhere in it"),
+        ("|http:", "a piece of an address, which may stand anywhere in it"),
+        ("||exam", "the beginning of a name; `||name^` is the whole"),
+        ("||a.example^path^", "a separator within the address"),
+        ("||com^", "a top-level name would cover everything under it"),
+        ("||", "the beginning of a name; `||name^` is the whole"),
+    ] {
+        let (report, _) = read(Kind::Domains, Format::Adblock, rule.as_bytes());
+        assert_eq!(reasons(&report), [(1, why)], "{rule}");
+    }
+    let (report, _) = read(Kind::Domains, Format::Adblock, b"a.example##x\nb.example##y\n&ad=\n");
+    assert_eq!(report.reasons.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [2, 1]);
+}
+
+const ZONE: &str = "$TTL 300\n\
+    rpz.test. IN SOA localhost. root.localhost. (\n  2026112401 ; serial\n  3600 600\n  86400 300 )\n  IN NS localhost.\n\
+    bad.example CNAME .\n*.bad.example 300 IN CNAME .\nNodata.example\tCNAME\t*.\ndrop.example.rpz.test. CNAME rpz-drop.\n\
+    good.bad.example CNAME rpz-passthru.\nnowhere.example A 0.0.0.0\n  AAAA ::\n";
+
+#[test]
+fn a_response_policy_zone() {
+    let (report, index) = read(Kind::Domains, Format::Rpz, ZONE.as_bytes());
+    assert_eq!((report.kept, report.bad), (7, 0), "{report:?}");
+    for name in ["bad.example", "nodata.example", "drop.example", "nowhere.example"] {
+        assert_eq!(covering(&index, &format!("www.{name}")), [name]);
+    }
+    assert_eq!(covering(&index, "good.bad.example"), ["bad.example", "!good.bad.example"]);
+}
+
+#[test]
+fn records_that_a_proxy_cannot_keep_say_why() {
+    for (record, why) in [
+        (
+            "www.google.com CNAME forcesafesearch.google.com.",
+            "it leads elsewhere, where a proxy refuses or lets through",
+        ),
+        ("a.example A 10.0.0.1", "it leads elsewhere, where a proxy refuses or lets through"),
+        ("32.4.3.2.1.rpz-ip CNAME .", "a trigger by `rpz-ip`, which a proxy does not look at"),
+        ("ns.example.rpz-nsdname CNAME .", "a trigger by `rpz-nsdname`, which a proxy does not look at"),
+        ("a.example CNAME rpz-tcp-only.", "`rpz-tcp-only` is for resolvers"),
+        ("a.example.other. CNAME .", "the zone's name is not known: neither $ORIGIN nor SOA says it"),
+        ("$ORIGIN rpz.test.\na.example. CNAME .", "its owner is outside the zone"),
+        ("$INCLUDE other", "a directive that is not understood"),
+        ("a.example", "no record: it has an owner, a type and a value"),
+        ("a.example CNAME", "no record: its value is missing"),
+        ("@ CNAME .", "its owner is the zone itself"),
+        ("a.example MX 10 mail.", "a record of another type"),
+        ("a.example A nowhere", "its value is no address"),
+        ("a..b CNAME .", "the host has an empty label: two dots in a row, or one in front"),
+    ] {
+        let (report, _) = read(Kind::Domains, Format::Rpz, record.as_bytes());
+        assert_eq!(report.examples.iter().map(|bad| bad.why.as_str()).collect::<Vec<_>>(), [why], "{record}");
+    }
+}
+
+#[test]
+fn what_a_publisher_says_of_its_categories() {
+    let white = ut1_usage(b"white\nchild\n");
+    assert!(white.is_white() && !white.withdrawn && white.remarks.is_empty());
+    assert!(!ut1_usage(b"white\nblack\n").is_white());
+    let remarked = ut1_usage(b"#\tThis list is no longer maintained.\n#\nblack\nphishing\n");
+    assert_eq!((remarked.black, remarked.remarks), (true, vec!["This list is no longer maintained.".to_owned()]));
+    for words in ["# DO NOT USE\nblack", "ne pas utiliser !", "black\n#don't use it"] {
+        assert!(ut1_usage(words.as_bytes()).withdrawn, "{words}");
+    }
+    assert!(is_withdrawn("DO_NOT_USE") && is_withdrawn("ne-pas-utiliser") && !is_withdrawn("do_use"));
+    let all = ut1_usages(
+        b"#\tNAME : name of tar blacklist\nNAME:\tliste_bu\nDEFAULT_TYPE: white\nDESC FR: Une liste tr\xE8s locale\n\
+        NAME:   old\nDEFAULT_TYPE: black\nDESC EN: Do not use.\n",
+    );
+    assert_eq!(all.keys().collect::<Vec<_>>(), ["liste_bu", "old"]);
+    assert!(all["liste_bu"].is_white() && !all["liste_bu"].withdrawn && all["old"].withdrawn);
+}
+
+#[test]
+fn a_source_that_is_left_out_leaves_the_others_as_they_are() {
+    let mut compiler = Compiler::default();
+    for (source, text) in [("ut1:old", "both.example\nold.example"), ("ut1:adult", "both.example\nx.example")] {
+        compiler.file(source, Kind::Domains, Format::Ut1, "f", text.as_bytes());
+        compiler.file(source, Kind::Urls, Format::Ut1, "f", b"u.example/x");
+        compiler.file(source, Kind::Expressions, Format::Ut1, "f", b"word");
+    }
+    compiler.file("ut1:old", Kind::Expressions, Format::Ut1, "f", b"other");
+    compiler.alias("ut1:older", "ut1:old");
+    compiler.leave_out("ut1:old");
+    let index = written(compiler);
+    assert_eq!(index.names(), ["ut1:adult"]);
+    assert_eq!(index.entries(), 4);
+    assert_eq!(covering(&index, "old.example"), [""; 0]);
+    assert_eq!(covering(&index, "both.example"), ["both.example"]);
+    assert_eq!(covering(&index, "http://u.example/x?word"), ["u.example/x", "word"]);
+    assert_eq!(covering(&index, "http://other.example/other"), [""; 0]);
 }
 
 #[test]
@@ -176,8 +319,8 @@ fn urls_end_at_boundaries() {
     ] {
         assert_eq!(covering(&index, url), entries, "{url}");
     }
-    let (report, _) = read(Kind::Urls, Format::Ut1, b"ftp://a.example/\na b\na.example:8080/x\n/x\n");
-    assert_eq!(report.bad, 4);
+    let (report, _) = read(Kind::Urls, Format::Ut1, b"ftp://a.example/\na b\n/x\n");
+    assert_eq!(report.bad, 3);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! UT1 folders (Université Toulouse Capitole), the layout of squidGuard: one folder a category, holding `domains`,
 //! `urls`, `expressions` and `usage`.
 
-use super::{Entries, Line, uncommented};
+use super::{Author, Entries, Line, text, uncommented};
 use crate::index::Kind;
 use crate::{Target, TargetError, expressions};
+use std::collections::BTreeMap;
 
 /// Which file of a UT1 tree a path is: see [`ut1_file`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,76 @@ pub fn ut1_file(path: &str) -> Option<Ut1File> {
     word.then(|| Ut1File { folder: folder.to_owned(), kind })
 }
 
+/// What a category's publisher says of its use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// It may be refused.
+    pub black: bool,
+    /// It may be let through, or taken out of what is refused.
+    pub white: bool,
+    /// It is not to be used, says its publisher.
+    pub withdrawn: bool,
+    /// What the publisher remarks, of a category that needs a remark.
+    pub remarks: Vec<String>,
+}
+
+impl Usage {
+    /// Meant for letting through alone.
+    pub fn is_white(&self) -> bool {
+        self.white && !self.black
+    }
+
+    fn word(&mut self, word: &str) {
+        match word.trim_ascii().to_ascii_lowercase().as_str() {
+            "black" => self.black = true,
+            "white" => self.white = true,
+            other if is_withdrawn(other) => self.withdrawn = true,
+            _ => {}
+        }
+    }
+}
+
+/// Reads a category's `usage`: a word a line, remarks behind `#`.
+pub fn ut1_usage(bytes: &[u8]) -> Usage {
+    let mut usage = Usage::default();
+    for line in text::decoded(bytes).lines().map(str::trim) {
+        match line.strip_prefix('#') {
+            Some(remark) if is_withdrawn(remark) => usage.withdrawn = true,
+            Some(remark) if !remark.trim().is_empty() => usage.remarks.push(remark.trim().to_owned()),
+            Some(_) => {}
+            None => usage.word(line),
+        }
+    }
+    usage
+}
+
+/// Reads `global_usage`, which says the same of many categories: `NAME:`, `DEFAULT_TYPE:`, descriptions.
+pub fn ut1_usages(bytes: &[u8]) -> BTreeMap<String, Usage> {
+    let mut usages: BTreeMap<String, Usage> = BTreeMap::new();
+    let mut name = String::new();
+    for line in text::decoded(bytes).lines() {
+        let Some((key, value)) = line.split_once(':') else { continue };
+        match key.trim() {
+            "NAME" => value.trim().clone_into(&mut name),
+            "DEFAULT_TYPE" => usages.entry(name.clone()).or_default().word(value),
+            key if key.starts_with("DESC") && is_withdrawn(value) => {
+                usages.entry(name.clone()).or_default().withdrawn = true;
+            }
+            _ => {}
+        }
+    }
+    usages.remove("");
+    usages
+}
+
+/// Whether a folder's name or a remark says that what it is about is not to be used: `DO NOT USE`, `ne_pas_utiliser`.
+pub fn is_withdrawn(words: &str) -> bool {
+    let plain: String = words.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
+    let words: Vec<&str> = plain.split_ascii_whitespace().collect();
+    let says = |phrase: &[&str]| words.windows(phrase.len()).any(|part| part == phrase);
+    says(&["do", "not", "use"]) || says(&["don", "t", "use"]) || says(&["ne", "pas", "utiliser"])
+}
+
 /// Reads `example.com/dir`, without a scheme as UT1 writes it, or with one. `#` cannot be part of a URL that is asked.
 ///
 /// An empty query at the end says nothing more than the path, so that `…/index.php?` is `…/index.php`.
@@ -41,7 +112,8 @@ pub(super) fn url_line(line: &str, entries: &mut Entries<'_>) -> Result<Line, St
         target => target,
     };
     let target = target.map_err(|error| error.to_string())?;
-    if target.port() != target.scheme().default_port() {
+    // As with names: others mean the address, whatever the port.
+    if entries.author == Author::Ourselves && target.port() != target.scheme().default_port() {
         return Err("a URL with a port cannot be listed".to_owned());
     }
     let source = entries.source(removes)?;
