@@ -6,12 +6,14 @@
 //! are kept as text and compiled when the index is opened.
 
 mod build;
+mod diff;
 mod format;
 mod lookup;
 mod runs;
 mod table;
 
 pub(crate) use build::Builder;
+pub use diff::Change;
 pub use format::IndexError;
 
 use crate::expressions::Expressions;

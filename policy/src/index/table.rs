@@ -200,6 +200,12 @@ impl Table {
         }
     }
 
+    /// Every key, in order.
+    pub(super) fn keys(&self) -> Keys<'_> {
+        let view = View { bytes: self.section.as_ref(), blocks: self.blocks, heads: self.heads };
+        Keys { view, next: 0, block: &[], key: Vec::new() }
+    }
+
     /// Whether a key begins with the text and goes on behind it.
     pub(super) fn has_longer(&self, text: &[u8]) -> bool {
         let view = View { bytes: self.section.as_ref(), blocks: self.blocks, heads: self.heads };
@@ -230,6 +236,40 @@ impl Table {
             }
         }
         false
+    }
+}
+
+/// The keys of a table, one after the other.
+pub(super) struct Keys<'a> {
+    view: View<'a>,
+    /// The block that comes after this one.
+    next: usize,
+    block: &'a [u8],
+    key: Vec<u8>,
+}
+
+impl Keys<'_> {
+    /// Goes on to the next key and gives its number; `None` at the end.
+    pub(super) fn next(&mut self) -> Option<SetId> {
+        if self.block.is_empty() {
+            self.block = self.view.block(self.next).filter(|_| self.next < self.view.blocks)?;
+            self.next += 1;
+            for _ in 0..2 * take_number(&mut self.block) {
+                take_number(&mut self.block);
+            }
+        }
+        let block = &mut self.block;
+        let (shared, length, set) = (take_number(block), take_number(block), take_set(block));
+        let (suffix, rest) = block.split_at_checked(length)?;
+        *block = rest;
+        self.key.truncate(shared);
+        self.key.extend_from_slice(suffix);
+        Some(set)
+    }
+
+    /// The key.
+    pub(super) fn key(&self) -> &[u8] {
+        &self.key
     }
 }
 
