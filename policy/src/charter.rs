@@ -210,6 +210,12 @@ impl Charter {
         categories.flat_map(|(_, category)| category.lists.adds.iter().map(|list| (&*category.id, list.as_str())))
     }
 
+    /// Whether a category takes from, or removes, a list of that name: `ut1:adult`.
+    pub fn uses_list(&self, name: &str) -> bool {
+        let mut lists = self.categories.iter().flat_map(|known| known.lists.adds.iter().chain(&known.lists.removes));
+        lists.any(|list| list == name)
+    }
+
     /// The lists that take out of a category: those it removes itself, and the white categories (`white`) of the lists it
     /// takes from. A category that names a white one itself means to have it.
     pub(crate) fn removed_lists(&self, category: &Category) -> Vec<String> {

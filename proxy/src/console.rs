@@ -84,7 +84,9 @@ fn answer(gate: &Gate, request: &Request<Incoming>) -> Answer {
 /// it is ready is said too.
 fn ready(gate: &Gate, state: &State) -> Answer {
     let (ready, why) = readiness(gate);
-    let notes: Vec<String> = state.upstream.note().into_iter().chain(state.notes.iter().cloned()).collect();
+    let lists = gate.upkeep.lists_told(gate.now());
+    let notes: Vec<String> =
+        state.upstream.note().into_iter().chain(lists).chain(state.notes.iter().cloned()).collect();
     let body = json!({ "ready": ready, "why": why, "notes": notes, "charter": &*state.charter });
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     typed(status, "application/json", format!("{body}\n"))

@@ -1,20 +1,27 @@
 //! The lists that the charter names: where they are, how they are fetched, and the one index compiled from them.
 //!
 //! [`source`] finds each list's files, [`archive`] reads them, [`compile`] makes the index of them, [`store`] keeps it
-//! beside a report of what went into it, [`fetch`] brings the lists that have an address. [`load`] is for whoever only
-//! wants the index: it takes the stored one when it is sound and current, and compiles it again when it is not.
+//! beside a report of what went into it. [`update`] brings the lists that have an address: `fetch` one of them, over
+//! `download` and `judge`, [`versions`] the one before it, [`nightly`] each in its hours. [`load`] is for whoever only wants
+//! the index: it takes the stored one when it is sound and current, and compiles it again when it is not.
 
 pub(crate) mod archive;
 pub(crate) mod compile;
+mod download;
 pub(crate) mod fetch;
+mod judge;
+pub(crate) mod nightly;
 pub(crate) mod progress;
 pub(crate) mod source;
 pub(crate) mod store;
+pub(crate) mod update;
+pub(crate) mod versions;
 
 use crate::config::Config;
 use crate::lists::compile::Report;
 use crate::lists::progress::Progress;
 use crate::lists::source::Found;
+use crate::lists::store::Compiled;
 use policy::{Charter, InForce, Index};
 use std::fmt;
 
@@ -32,6 +39,8 @@ pub(crate) struct Loaded {
     pub(crate) index: Index,
     /// Lists that are not in it.
     pub(crate) missing: Vec<Missing>,
+    /// Lists that are spoilt now, so that an older index is used, a sentence each.
+    pub(crate) refused: Vec<String>,
 }
 
 /// A list that the charter names and that could not be had.
@@ -84,20 +93,29 @@ pub(crate) fn load(config: &Config, charter: &Charter) -> Result<Loaded, ListsEr
 pub(crate) fn load_with(config: &Config, charter: &Charter, progress: &mut Progress) -> Result<Loaded, ListsError> {
     let found = source::find_all(config, charter);
     if found.is_empty() {
-        return Ok(Loaded { index: Index::empty(), missing: Vec::new() });
+        return Ok(Loaded { index: Index::empty(), missing: Vec::new(), refused: Vec::new() });
     }
     let store = store::Store::of(config);
     if let Some((index, report)) = stored(&store, &found, progress) {
-        return Ok(Loaded { index, missing: report.missing() });
+        return Ok(Loaded { index, missing: report.missing(), refused: Vec::new() });
     }
-    let (index, report) = match store.compile(&found, progress) {
-        Ok((report, index)) => (index, report),
+    match store.compile(&found, progress) {
+        Ok(Compiled { report, index, refused }) => {
+            let refused: Vec<String> = refused.iter().map(|list| refusal(list, &report)).collect();
+            refused.iter().for_each(|sentence| progress.say(sentence));
+            Ok(Loaded { index, missing: report.missing(), refused })
+        }
         Err(why) => {
             progress.say(&format!("the index is kept in memory only: {why}"));
-            compile::in_memory(&found, progress)?
+            let (index, report) = compile::in_memory(&found, progress)?;
+            Ok(Loaded { index, missing: report.missing(), refused: Vec::new() })
         }
-    };
-    Ok(Loaded { index, missing: report.missing() })
+    }
+}
+
+/// What is said of a list that is spoilt, while what was compiled before is used.
+pub(crate) fn refusal(list: &Missing, before: &Report) -> String {
+    format!("the list `{}` is refused, and what was compiled {:.0} stays: {}", list.list, before.compiled_at, list.why)
 }
 
 /// The stored index, when it is whole and was compiled from the lists as they are now.

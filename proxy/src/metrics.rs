@@ -60,7 +60,33 @@ pub(crate) fn page(gate: &Gate) -> String {
     page.gauge("octroi_list_entries", "Entries of the category lists in force.", entries as f64);
     let missing = state.missing.len();
     page.gauge("octroi_lists_missing", "Lists the charter names and the gate has not.", missing as f64);
+    lists(&mut page, gate);
     page.text
+}
+
+/// How the lists that are fetched are doing.
+fn lists(page: &mut Page, gate: &Gate) {
+    let (conditions, now) = (gate.upkeep.lists.load(), gate.now());
+    if conditions.is_empty() {
+        return;
+    }
+    let name = "octroi_list_refused";
+    page.head(name, "Whether the last attempt to take this list over failed or was refused: 1, or 0.", "gauge");
+    for one in conditions.iter() {
+        page.sample(name, &[("list", &one.list)], f64::from(u8::from(one.failure.is_some())));
+    }
+    let name = "octroi_list_age_seconds";
+    page.head(name, "Since when no server has said that this list is the newest, in seconds.", "gauge");
+    for one in conditions.iter() {
+        if let Some(age) = one.age(now) {
+            page.sample(name, &[("list", &one.list)], age.as_secs_f64());
+        }
+    }
+    let name = "octroi_list_stale";
+    page.head(name, "Whether this list is older than its `stale_after`: 1, or 0.", "gauge");
+    for one in conditions.iter() {
+        page.sample(name, &[("list", &one.list)], f64::from(u8::from(one.is_stale(now))));
+    }
 }
 
 /// Who comes, and who is turned away.

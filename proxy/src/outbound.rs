@@ -5,13 +5,15 @@
 
 pub(crate) mod http;
 
-use crate::config::Dns;
+use crate::config::{Config, Dns};
+use crate::upstream::{ConnectError, Form, ParentError, Upstream, Via};
+use policy::Target;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::Verifier;
 use std::fmt::Debug;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +31,8 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Outbound {
     dns: Dns,
     authorities: Vec<CertificateDer<'static>>,
+    /// The configuration of the parent proxy that leads outside, if one does.
+    through: Option<Box<Config>>,
 }
 
 /// A connection, with TLS or without.
@@ -38,6 +42,8 @@ pub(crate) struct Stream {
     pub(crate) io: Box<dyn Io>,
     /// The address dialled.
     pub(crate) peer: SocketAddr,
+    /// How a request line names what is asked here.
+    pub(crate) form: Form,
 }
 
 /// What a connection can do.
@@ -50,24 +56,56 @@ impl Outbound {
     /// file, which is read now.
     pub(crate) fn new(dns: &Dns, ca_file: Option<&Path>) -> Result<Outbound, String> {
         let authorities = ca_file.map(certificates).transpose()?.unwrap_or_default();
-        Ok(Outbound { dns: dns.clone(), authorities })
+        Ok(Outbound { dns: dns.clone(), authorities, through: None })
+    }
+
+    /// The way to servers of lists: through the parent proxy where there is one. Those of `[upstream] direct` and of `[dns]
+    /// hosts` are reached past it.
+    pub(crate) fn for_lists(config: &Config) -> Result<Outbound, String> {
+        let through = config.upstream.parent.is_some().then(|| Box::new(config.clone()));
+        Ok(Outbound { through, ..Outbound::new(&config.dns, None)? })
     }
 
     /// Connects; with TLS when the way is to be secure, under the name asked for.
     pub(crate) async fn open(&self, host: &str, port: u16, secure: bool) -> Result<Stream, String> {
-        let stream = within(CONNECT, self.connect(host, port)).await??;
-        keep_watch(&stream);
-        let peer = stream.peer_addr().map_err(|why| why.to_string())?;
+        let (io, peer, form): (Box<dyn Io>, _, _) = match self.parent_for(host, port, secure)? {
+            Some((config, target)) => {
+                let upstream = Upstream::new(config, Vec::new()).map_err(|why| why.to_string())?;
+                let via = Via { before: None, received_by: "octroi" };
+                let origin = within(CONNECT, upstream.dial(&target, via)).await?;
+                let origin = origin.map_err(|error| through(&error))?;
+                let peer = origin.stream.plain().and_then(|stream| stream.peer_addr().ok());
+                (Box::new(origin.stream), peer.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into()), origin.form)
+            }
+            None => {
+                let stream = within(CONNECT, self.connect(host, port)).await??;
+                keep_watch(&stream);
+                let peer = stream.peer_addr().map_err(|why| why.to_string())?;
+                (Box::new(stream), peer, Form::Origin)
+            }
+        };
         if !secure {
-            return Ok(Stream { io: Box::new(stream), peer });
+            return Ok(Stream { io, peer, form });
         }
         let name = ServerName::try_from(host.to_owned()).map_err(|why| why.to_string())?;
         let authorities = self.authorities.clone();
         // The system's authorities are files: read each time, so that a renewed one counts, and not on the reactor.
         let config = tokio::task::spawn_blocking(move || tls(authorities)).await.map_err(|why| why.to_string())?;
         let connector = TlsConnector::from(Arc::new(config.map_err(|why| why.to_string())?));
-        let stream = within(CONNECT, connector.connect(name, stream)).await?.map_err(|error| why(&error))?;
-        Ok(Stream { io: Box::new(stream), peer })
+        let stream = within(CONNECT, connector.connect(name, io)).await?.map_err(|error| why(&error))?;
+        Ok(Stream { io: Box::new(stream), peer, form })
+    }
+
+    /// The parent proxy's configuration and what it is asked for, of a host that is reached through it.
+    fn parent_for(&self, host: &str, port: u16, secure: bool) -> Result<Option<(&Config, Target)>, String> {
+        let Some(config) = self.through.as_deref() else { return Ok(None) };
+        if self.dns.hosts.contains_key(&host.to_ascii_lowercase()) {
+            return Ok(None);
+        }
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let scheme = if secure { "https" } else { "http" };
+        let target = Target::of_url(&format!("{scheme}://{host}:{port}/")).map_err(|why| why.to_string())?;
+        Ok((!config.upstream.direct.covers(&target)).then_some((config, target)))
     }
 
     /// The authorities of the file.
@@ -90,6 +128,19 @@ impl Outbound {
         }
         Err(last)
     }
+}
+
+/// Why the parent proxy does not lead there.
+fn through(error: &ConnectError) -> String {
+    match error {
+        ConnectError::Parent(ParentError::Denied) => "the parent proxy does not know this gate: see `[upstream]`",
+        ConnectError::Parent(ParentError::Refused) => "the parent proxy refuses to lead there",
+        ConnectError::ForbiddenAddress => {
+            "no parent proxy is asked for this machine: name the host in `[upstream] direct`"
+        }
+        _ => "the parent proxy cannot be reached, or does not answer as one",
+    }
+    .to_owned()
 }
 
 /// Has the system notice a peer that is gone without a word: a connection that only writes would wait a quarter of an

@@ -69,6 +69,7 @@ pub(crate) fn state(mut config: Config, before: Option<&State>) -> Result<State,
     }
     let loaded = lists::load(&config, &charter.charter).map_err(|error| refused(&error))?;
     let mut notes: Vec<String> = loaded.missing.iter().map(ToString::to_string).collect();
+    notes.extend(loaded.refused);
     notes.extend(doubts.iter().map(ToString::to_string));
     notes.extend(held);
     let mut missing: Vec<String> = loaded.missing.into_iter().map(|missing| missing.list).collect();
@@ -173,12 +174,24 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     outcome.await.map_err(|_| "it was given up; the log says why".to_owned())
 }
 
+/// The same, of work that waits for servers for minutes: nothing of the gate's runtime is entered there.
+pub(crate) async fn aside_alone<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    let (done, outcome) = oneshot::channel();
+    let run = move || {
+        let _ = rustix::process::nice(NICE);
+        let _ = done.send(work());
+    };
+    std::thread::Builder::new().name("lists".into()).spawn(run).map_err(|error| error.to_string())?;
+    outcome.await.map_err(|_| "it was given up; the log says why".to_owned())
+}
+
 /// Reads everything again and puts it in force, off the reactor. Says in the log what came of it.
 pub(crate) async fn again(gate: &Arc<Gate>, config_path: Option<&Path>) -> Result<(), Refused> {
     // One after the other: each begins with what the one before has put in force.
     let _turn = gate.reloading.lock().await;
     service::reloading();
     let outcome = read_again(gate, config_path).await;
+    crate::upkeep::look_at_lists(gate);
     service::ready();
     outcome
 }
@@ -301,6 +314,7 @@ fn status(gate: &Gate) -> Status {
             .chain(gate.upkeep.broken.load().iter().map(|broken| broken.told(gate.now())))
             .chain(gate.upkeep.holds.load().iter().cloned())
             .chain(state.upstream.note())
+            .chain(gate.upkeep.lists_told(gate.now()))
             .chain(state.notes.iter().cloned())
             .collect(),
         requests: gate.upkeep.pressing.load().as_deref().map(|pressing| pressing.sentences.clone()).unwrap_or_default(),

@@ -1,12 +1,15 @@
-//! What a gate does beside serving, for what it keeps: days past their term are erased, seals are given away, and how the
-//! register is doing is looked at.
+//! What a gate does beside serving, for what it keeps: days past their term are erased, seals are given away, lists are fetched
+//! in their hours, and how the register is doing is looked at.
 
 use crate::access::{self, Broken};
 use crate::anchor::{self, SealNotice, Way};
 use crate::gate::Gate;
 use crate::held::InForce;
+use crate::lists::nightly;
+use crate::lists::progress::Progress;
+use crate::lists::update::{self, Wanted};
 use crate::register::OWN;
-use crate::{forward, held, register, rights};
+use crate::{forward, held, register, reload, rights};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use logstore::audit::{self, Act};
@@ -14,6 +17,7 @@ use logstore::statements::Statements;
 use logstore::{Condition, LedgerError, Purged, Recovery, Sealed};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -57,6 +61,8 @@ pub(crate) struct Upkeep {
     pub(crate) json: Option<Arc<forward::Counts>>,
     /// Seals given away.
     pub(crate) anchors: anchor::Counts,
+    /// How the lists that are fetched are doing.
+    pub(crate) lists: ArcSwap<Vec<nightly::Condition>>,
 }
 
 /// What became of records and seals that others are to have; `None` where nobody asked for it.
@@ -73,6 +79,11 @@ pub(crate) struct Outward {
 }
 
 impl Upkeep {
+    /// What is wrong with the lists that are fetched, a sentence each.
+    pub(crate) fn lists_told(&self, now: Timestamp) -> Vec<String> {
+        self.lists.load().iter().flat_map(|condition| condition.told(now)).collect()
+    }
+
     /// What leaves the register, in numbers.
     pub(crate) fn outward(&self) -> Outward {
         let counted = |counts: &Option<Arc<forward::Counts>>| counts.as_ref().map(|counts| counts.read());
@@ -164,8 +175,60 @@ pub(crate) async fn look_each_minute(gate: Arc<Gate>) {
     }
 }
 
+/// Fetches the lists that are due, each in its hours, and puts them in force. Looked for each minute, and at the start.
+pub(crate) async fn fetch_lists(gate: Arc<Gate>, config_path: Option<PathBuf>) {
+    loop {
+        if let Err(why) = fetch_due_lists(&gate, config_path.as_deref()).await {
+            tracing::error!(why, "lists that are due are not fetched");
+        }
+        if gate.stopping.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_none() {
+            return;
+        }
+    }
+}
+
+async fn fetch_due_lists(gate: &Arc<Gate>, config_path: Option<&Path>) -> Result<(), String> {
+    let state = gate.state();
+    look_at_lists(gate);
+    // Of this installation alone: gates of one charter don't all come at once.
+    let mark = gate.register.keys().public().fingerprint();
+    let due = nightly::due(&state.config, state.in_force.charter(), mark.as_bytes(), gate.now());
+    if due.is_empty() {
+        return Ok(());
+    }
+    let for_fetching = state.clone();
+    let fetched = reload::aside_alone(move || {
+        let wanted = Wanted { list: &|found| due.contains(&found.list.name), accept: &[] };
+        let (config, charter) = (&for_fetching.config, for_fetching.in_force.charter());
+        update::update(config, charter, &wanted, &mut Progress::log()).map(|updated| {
+            for (category, change) in updated.changes.iter().flatten() {
+                tracing::info!(category, added = change.added, removed = change.removed, "a list has changed");
+            }
+        })
+    });
+    let Some(fetched) = gate.stopping.run_until_cancelled(fetched).await else { return Ok(()) };
+    look_at_lists(gate);
+    fetched??;
+    // What is refused there is in the log already.
+    let _ = reload::again(gate, config_path).await;
+    Ok(())
+}
+
+/// Looks at how the lists that are fetched are doing, and says once what is wrong.
+pub(crate) fn look_at_lists(gate: &Gate) {
+    let (state, now) = (gate.state(), gate.now());
+    let conditions = nightly::conditions(&state.config, state.in_force.charter());
+    let told = |conditions: &[nightly::Condition]| -> Vec<String> {
+        conditions.iter().flat_map(|condition| condition.told(now)).collect()
+    };
+    let before = told(&gate.upkeep.lists.load());
+    told(&conditions).iter().filter(|new| !before.contains(new)).for_each(|new| tracing::warn!("{new}"));
+    gate.upkeep.lists.store(Arc::new(conditions));
+}
+
 /// Looks at the register.
 pub(crate) async fn look(gate: &Gate) {
+    look_at_lists(gate);
     let (register, now) = (gate.register.clone(), gate.now().as_microsecond());
     let looked = move || {
         let condition = logstore::condition(register.dir(), register.keys(), now);

@@ -15,7 +15,7 @@ const CATEGORIES: &[(&str, &str, &str)] = &[
 ];
 
 /// An archive laid out as the Université de Toulouse's: a folder for each category, aliases as symbolic links.
-fn archive() -> Vec<u8> {
+pub(crate) fn archive() -> Vec<u8> {
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     let mut file = |path: &str, text: &str| {
         let mut header = tar::Header::new_gnu();
@@ -40,7 +40,7 @@ fn archive() -> Vec<u8> {
 fn charter(source: &str) -> String {
     let mut text = format!(
         "title = \"Charte d'essai\"\nversion = \"listes-1\"\ndefault = \"allow\"\n\
-         [lists.ut1]\nformat = \"ut1\"\nsource = \"{source}\"\nrefresh = \"24h\"\n"
+         [lists.ut1]\nformat = \"ut1\"\nsource = \"{source}\"\nrefresh = \"24h\"\nhours = \"never\"\n"
     );
     for (category, _, _) in CATEGORIES {
         // By its other name, to see that aliases lead to the same list.

@@ -68,6 +68,8 @@ mod safe_search;
 
 // Category lists: fetched, compiled, agreeing with what is decided; damaged or missing.
 mod lists;
+// Lists taken over or not: what a server sends that is none, what breaks off, what changes too much; by night, by hand.
+mod lists_update;
 
 // A new charter in force without dropping anything; a bad one refused.
 mod reload;

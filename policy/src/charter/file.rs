@@ -5,7 +5,7 @@ mod schedule;
 use super::expect::Expectation;
 use super::list::FileList;
 use crate::action::Action;
-use crate::document::{Document, Located, Table, quoted_list};
+use crate::document::{Document, Located, Table};
 use crate::problem::Problem;
 use crate::safe_search::SafeSearch;
 use crate::schedule::Schedule;

@@ -1,18 +1,21 @@
-//! `octroi lists`: what is fetched, what is compiled, what each list holds, and who covers a host.
+//! `octroi lists`: what is fetched, what is compiled, what changed, what each list holds, and who covers a host.
+
+mod diff;
+mod lookup;
+mod status;
 
 use super::{Answer, Wrong, answer, answer_json, charter, columns, configuration, plural};
-use crate::cli::{Lists, Lookup, Output};
+use crate::cli::{Lists, Output, Rollback, Update};
 use crate::config::Config;
 use crate::control::{self, AskError, Request};
-use crate::lists::compile::Report;
-use crate::lists::fetch::{self, Outcome};
+use crate::lists::compile::{ListReport, Report};
+use crate::lists::fetch::Outcome;
 use crate::lists::progress::Progress;
-use crate::lists::source::{self, Found, Material};
-use crate::lists::store::Store;
-use jiff::Timestamp;
-use policy::lists::Format;
-use policy::{Charter, Index, Target};
-use serde::Serialize;
+use crate::lists::source;
+use crate::lists::store::{Compiled, Store};
+use crate::lists::update::{self, Updated, Wanted};
+use crate::lists::versions;
+use policy::Charter;
 use std::path::Path;
 
 /// Runs one of the lists' commands.
@@ -20,53 +23,116 @@ pub(crate) fn lists(path: Option<&Path>, command: &Lists) -> Result<Answer, Wron
     let config = configuration(path)?;
     let charter = charter(&config)?.charter;
     match command {
-        Lists::Update(output) => update(&config, &charter, *output),
-        Lists::Compile(output) => compile(&config, &charter, *output, &[]),
-        Lists::Status(output) => status(&config, &charter, *output),
-        Lists::Lookup(lookup) => look_up(&config, &charter, lookup),
+        Lists::Update(asked) => update(&config, &charter, asked),
+        Lists::Compile(output) => compile(&config, &charter, *output),
+        Lists::Status(output) => status::status(&config, &charter, *output),
+        Lists::Diff(output) => diff::diff(&config, *output),
+        Lists::Rollback(asked) => rollback(&config, &charter, asked),
+        Lists::Lookup(asked) => lookup::look_up(&config, &charter, asked),
     }
 }
 
-/// Fetches, then compiles. A list that could not be fetched makes the answer no, and the others are used all the same.
-fn update(config: &Config, charter: &Charter, output: Output) -> Result<Answer, Wrong> {
-    let runtime = super::runtime()?;
-    let mut progress = Progress::stderr();
-    let mut failed = Vec::new();
-    for found in source::find_all(config, charter).iter().filter(|found| found.address().is_some()) {
-        let name = &found.list.name;
-        let sentence = match runtime.block_on(fetch::fetch(found, config, &mut progress)) {
-            Outcome::New(bytes) => format!("{name}: fetched, {}", size(bytes)),
-            Outcome::Unchanged => format!("{name}: unchanged since it was last fetched"),
-            Outcome::Failed(why) => {
-                failed.push(name.clone());
-                let kept = matches!(found.material, Material::File(_));
-                format!("{name}: not fetched: {why}{}", if kept { "; the one at hand is kept" } else { "" })
-            }
-        };
-        progress.say(&sentence);
+/// Fetches, compiles, and says what changed. A list that is not taken over makes the answer no, and the others are used all
+/// the same.
+fn update(config: &Config, charter: &Charter, asked: &Update) -> Result<Answer, Wrong> {
+    for name in &asked.accept {
+        known(charter, name)?;
     }
-    let compiled = compile(config, charter, output, &failed)?;
-    Ok(if failed.is_empty() { compiled } else { Answer::No })
+    let wanted = Wanted { list: &|_| true, accept: &asked.accept };
+    let Updated { outcomes, compiled, changes } =
+        update::update(config, charter, &wanted, &mut Progress::stderr()).map_err(Wrong)?;
+    let failed =
+        |name: &str| outcomes.iter().any(|(list, outcome)| list == name && matches!(outcome, Outcome::Failed(_)));
+    // Why a list that was not taken over is missing has been said.
+    let is_used = said_and_used(config, charter, &compiled, &failed);
+    if asked.output.json {
+        answer_json(&compiled.report)?;
+    } else {
+        answer(&text(&compiled.report))?;
+        if let Some(changes) = changes.filter(|changes| !changes.is_empty()) {
+            answer(&format!("\nchanged since before:\n{}", diff::table(&changes)))?;
+        }
+    }
+    let all = outcomes.iter().all(|(_, outcome)| !matches!(outcome, Outcome::Failed(_)));
+    Ok(if is_used && all { Answer::Done } else { Answer::No })
 }
 
-/// Compiles what is there and has the running gate use it. Why the lists `said` are missing has been said.
-fn compile(config: &Config, charter: &Charter, output: Output, said: &[String]) -> Result<Answer, Wrong> {
-    let found = source::find_all(config, charter);
-    let mut progress = Progress::stderr();
+/// Compiles what is there and has the running gate use it.
+fn compile(config: &Config, charter: &Charter, output: Output) -> Result<Answer, Wrong> {
     let store = Store::of(config);
-    let compiled = store.compile(&found, &mut progress);
-    let (report, _) = compiled.map_err(|why| Wrong(format!("{}: {why}", store.path().display())))?;
-    for missing in report.missing().iter().filter(|missing| !said.contains(&missing.list)) {
+    let compiled = store.compile(&source::find_all(config, charter), &mut Progress::stderr());
+    let compiled = compiled.map_err(|why| Wrong(format!("{}: {why}", store.path().display())))?;
+    let is_used = said_and_used(config, charter, &compiled, &|_| false);
+    if output.json {
+        answer_json(&compiled.report)?
+    } else {
+        answer(&text(&compiled.report))?
+    }
+    Ok(if is_used { Answer::Done } else { Answer::No })
+}
+
+/// Puts the version before of a list in force again.
+fn rollback(config: &Config, charter: &Charter, asked: &Rollback) -> Result<Answer, Wrong> {
+    known(charter, &asked.list)?;
+    let found = source::find_all(config, charter).into_iter().find(|found| found.list.name == asked.list);
+    let Some(found) = found.filter(|found| found.address().is_some()) else {
+        return Err(Wrong(format!("the list `{}` has no address: its file is yours to change", asked.list)));
+    };
+    let folder = source::folder(&config.lists_dir(), &asked.list);
+    match versions::roll_back(&folder, &found.list.source, "it was rolled back by `octroi lists rollback`") {
+        Ok(of) => eprintln!(
+            "{}: the version of {of:.0} is in force again; `octroi lists update` leaves out the other",
+            asked.list
+        ),
+        Err(why) => {
+            eprintln!("{}: not rolled back: {why}", asked.list);
+            return Ok(Answer::No);
+        }
+    }
+    compile(config, charter, asked.output)
+}
+
+fn known(charter: &Charter, name: &str) -> Result<(), Wrong> {
+    if charter.lists().iter().any(|list| list.name == name) {
+        return Ok(());
+    }
+    let names: Vec<String> = charter.lists().iter().map(|list| format!("`{}`", list.name)).collect();
+    Err(Wrong(format!("the charter has no list `{name}`; it has {}", names.join(", "))))
+}
+
+/// Says what is wrong with the lists, those that `said` so before left out, and has the running gate use the index. True when
+/// nothing was wrong.
+fn said_and_used(config: &Config, charter: &Charter, compiled: &Compiled, said: &dyn Fn(&str) -> bool) -> bool {
+    let Compiled { report, refused, .. } = compiled;
+    for missing in report.missing().iter().filter(|missing| !said(&missing.list)) {
         eprintln!("warning: {missing}");
     }
-    let reloaded = tell_the_gate(config);
-    if output.json {
-        answer_json(&report)?;
-    } else {
-        answer(&format!("{} compiled in {:.1} s\n{}", entries(report.entries), report.seconds, table(&report)))?;
+    for list in refused {
+        eprintln!("warning: {}", crate::lists::refusal(list, report));
     }
-    let whole = report.missing().is_empty() && reloaded;
-    Ok(if whole { Answer::Done } else { Answer::No })
+    for note in notes(charter, report) {
+        eprintln!("note: {note}");
+    }
+    tell_the_gate(config) && report.missing().is_empty() && refused.is_empty()
+}
+
+/// What there is to know of the lists, and of how the charter uses them, a sentence each.
+fn notes(charter: &Charter, report: &Report) -> Vec<String> {
+    let mut notes: Vec<String> = report.lists.iter().flat_map(|list| list.notes.iter().cloned()).collect();
+    for (category, name) in charter.refused_lists() {
+        let Some(list) = report.lists.iter().find(|list| name.split(':').next() == Some(&*list.name)) else { continue };
+        if list.white.contains(name) {
+            notes.push(format!(
+                "the category `{category}` is refused, and takes from `{name}`, which its publisher means to be let through: \
+                 `\"!{name}\"` takes it out"
+            ));
+        }
+        // Whoever knows French or English expects web mail there.
+        if let Some(other) = list.aliases.get(name).filter(|_| name.ends_with(":mail")) {
+            notes.push(format!("`{name}` is another name of `{other}`: web mail is `{}:webmail`", list.name));
+        }
+    }
+    notes
 }
 
 /// Whether a gate that runs has taken the new index; true when none runs.
@@ -100,204 +166,16 @@ fn categories(count: usize) -> String {
     plural(count as u64, "category", "categories")
 }
 
-fn table(report: &Report) -> String {
-    let row = |list: &crate::lists::compile::ListReport| {
+fn text(report: &Report) -> String {
+    let row = |list: &ListReport| {
         let bad = if list.bad == 0 { String::new() } else { not_understood(list.bad) };
         let state = if list.missing.is_some() { "missing".to_owned() } else { bad };
         [list.name.clone(), entries(list.entries), categories(list.categories.len()), state]
     };
-    columns(&report.lists.iter().map(row).collect::<Vec<_>>())
+    let table = columns(&report.lists.iter().map(row).collect::<Vec<_>>());
+    format!("{} compiled in {:.1} s\n{table}", entries(report.entries), report.seconds)
 }
 
 fn not_understood(lines: u64) -> String {
     format!("{} not understood", plural(lines, "line", "lines"))
-}
-
-#[derive(Serialize)]
-struct Status {
-    /// The index's file.
-    index: String,
-    /// It is there, whole, and made from the lists as they are now.
-    current: bool,
-    compiled_at: Option<Timestamp>,
-    entries: u64,
-    lists: Vec<ListStatus>,
-}
-
-#[derive(Serialize)]
-struct ListStatus {
-    name: String,
-    format: &'static str,
-    source: String,
-    /// When the file at hand was fetched, of a list that has an address.
-    fetched_at: Option<Timestamp>,
-    /// When its server last said that it is still the newest.
-    checked_at: Option<Timestamp>,
-    /// It is older than the charter's `refresh`.
-    due: bool,
-    /// The last download, if it failed.
-    failure: Option<fetch::Failure>,
-    /// Why it is not in the index.
-    missing: Option<String>,
-    entries: u64,
-    categories: Vec<String>,
-    bad: u64,
-    examples: Vec<crate::lists::compile::Example>,
-}
-
-fn status(config: &Config, charter: &Charter, output: Output) -> Result<Answer, Wrong> {
-    let found = source::find_all(config, charter);
-    let store = Store::of(config);
-    let report = store.report();
-    let opened = store.open();
-    let current = report.as_ref().is_some_and(|report| report.fingerprint == source::fingerprint(&found));
-    let status = Status {
-        index: store.path().display().to_string(),
-        current: current && opened.is_ok(),
-        compiled_at: report.as_ref().map(|report| report.compiled_at),
-        entries: opened.as_ref().map_or(0, policy::Index::entries),
-        lists: found.iter().map(|found| list_status(found, report.as_ref())).collect(),
-    };
-    if output.json {
-        answer_json(&status)?;
-    } else {
-        answer(&text(&status))?;
-        if let (Err(why), true) = (&opened, report.is_some()) {
-            eprintln!("warning: {why}");
-        }
-    }
-    Ok(if status.lists.iter().all(|list| list.missing.is_none()) { Answer::Done } else { Answer::No })
-}
-
-fn list_status(found: &Found, report: Option<&Report>) -> ListStatus {
-    let list = &found.list;
-    let compiled = report.and_then(|report| report.lists.iter().find(|compiled| compiled.name == list.name));
-    let missing = match &found.material {
-        Material::Missing(why) => Some(why.clone()),
-        _ => compiled.and_then(|compiled| compiled.missing.clone()),
-    };
-    let fetched = found.fetched.as_ref();
-    let checked_at = fetched.and_then(|fetched| fetched.checked_at);
-    let age = checked_at.map(|at| Timestamp::now().duration_since(at).unsigned_abs());
-    ListStatus {
-        name: list.name.clone(),
-        format: match list.format {
-            Format::Ut1 => "ut1",
-            Format::Domains => "domains",
-            Format::Hosts => "hosts",
-        },
-        source: list.source.clone(),
-        fetched_at: fetched.and_then(|fetched| fetched.fetched_at),
-        checked_at,
-        due: found.address().is_some() && age.is_none_or(|age| age >= list.refresh),
-        failure: fetched.and_then(|fetched| fetched.failure.clone()),
-        missing,
-        entries: compiled.map_or(0, |compiled| compiled.entries),
-        categories: compiled.map(|compiled| compiled.categories.iter().cloned().collect()).unwrap_or_default(),
-        bad: compiled.map_or(0, |compiled| compiled.bad),
-        examples: compiled.map(|compiled| compiled.examples.clone()).unwrap_or_default(),
-    }
-}
-
-fn text(status: &Status) -> String {
-    let state = match (status.current, status.compiled_at) {
-        (true, Some(at)) => format!("compiled {at:.0}, current"),
-        (false, Some(at)) => format!("compiled {at:.0}, not current: `octroi lists compile`"),
-        (_, None) => "not compiled yet: `octroi lists compile`".to_owned(),
-    };
-    let mut text = format!("{}, {state}\n", entries(status.entries));
-    for list in &status.lists {
-        let mut rows = vec![
-            [list.name.clone(), format!("{} ({})", list.source, list.format)],
-            [String::new(), format!("{}, {}", entries(list.entries), categories(list.categories.len()))],
-        ];
-        let mut say = |sentence: String| rows.push([String::new(), sentence]);
-        if let Some(at) = list.fetched_at {
-            let due = if list.due { "; due again" } else { "" };
-            say(format!("fetched {at:.0}{due}"));
-        }
-        if let Some(failure) = &list.failure {
-            say(format!("not fetched {:.0}: {}", failure.at, failure.why));
-        }
-        match (&list.missing, &list.failure) {
-            // Said just above.
-            (Some(why), Some(failure)) if why.ends_with(&failure.why) => say("missing".to_owned()),
-            (Some(why), _) => say(format!("missing: {why}")),
-            (None, _) => {}
-        }
-        if list.bad > 0 {
-            say(format!("{}, such as:", not_understood(list.bad)));
-        }
-        for bad in &list.examples {
-            say(format!("  {}:{}: {}: {}", bad.file, bad.line, bad.why, bad.text));
-        }
-        text.push_str(&columns(&rows));
-    }
-    text
-}
-
-#[derive(Serialize)]
-struct Covering {
-    /// `list:category`; of the charter's own entries, `charter, category ID`, `charter, rule ID` or `charter, masking`; of
-    /// what is shipped, `built in, protected GROUP`.
-    source: String,
-    /// The kind of file: domains, urls, expressions.
-    kind: &'static str,
-    /// The entry.
-    entry: String,
-    /// It takes the name out of the category.
-    removes: bool,
-}
-
-fn look_up(config: &Config, charter: &Charter, lookup: &Lookup) -> Result<Answer, Wrong> {
-    let target = super::explain::target(&lookup.what)?;
-    let loaded = crate::lists::load_with(config, charter, &mut Progress::stderr()).map_err(Wrong::because)?;
-    for missing in &loaded.missing {
-        eprintln!("warning: {missing}");
-    }
-    let mut covering = covering(charter.own(), &target);
-    for own in &mut covering {
-        if let Some(name) = own.source.strip_prefix('!') {
-            (own.source, own.removes) = (name.to_owned(), true);
-        }
-        let place = if own.source.starts_with("protected ") { "built in, " } else { "charter, " };
-        own.source.insert_str(0, place);
-    }
-    covering.extend(self::covering(&loaded.index, &target));
-    if lookup.output.json {
-        answer_json(&covering)?;
-    } else {
-        let row = |one: &Covering| {
-            let removes = if one.removes { "takes it out" } else { "" };
-            [one.source.clone(), one.kind.to_owned(), one.entry.clone(), removes.to_owned()]
-        };
-        answer(&columns(&covering.iter().map(row).collect::<Vec<_>>()))?;
-    }
-    if covering.is_empty() {
-        eprintln!("neither a list nor the charter itself names {}", target.host());
-        return Ok(Answer::No);
-    }
-    Ok(Answer::Done)
-}
-
-/// The entries of an index that cover a target.
-fn covering(index: &Index, target: &Target) -> Vec<Covering> {
-    let mut hits = Vec::new();
-    index.hits(target, &mut hits);
-    hits.iter()
-        .flat_map(|hit| index.set(hit.set).iter().map(move |source| (hit, source)))
-        .filter_map(|(hit, source)| {
-            let source = index.sources().get(usize::from(source.0))?;
-            let entry = index.entry(target, *hit);
-            Some(Covering { source: source.name.clone(), kind: hit.kind.as_str(), entry, removes: source.removes })
-        })
-        .collect()
-}
-
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes} bytes"),
-        10_000..10_000_000 => format!("{} kB", bytes / 1000),
-        _ => format!("{} MB", bytes / 1_000_000),
-    }
 }

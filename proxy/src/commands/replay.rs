@@ -166,10 +166,10 @@ fn in_force(config: &Config) -> Result<Loaded, Wrong> {
 fn compiled(drafted: &Config, charter: &Charter) -> Result<Loaded, Wrong> {
     let found = source::find_all(drafted, charter);
     if found.is_empty() {
-        return Ok(Loaded { index: Index::empty(), missing: Vec::new() });
+        return Ok(Loaded { index: Index::empty(), missing: Vec::new(), refused: Vec::new() });
     }
     let (index, report) = compile::in_memory(&found, &mut Progress::stderr()).map_err(Wrong::because)?;
-    Ok(Loaded { index, missing: report.missing() })
+    Ok(Loaded { index, missing: report.missing(), refused: Vec::new() })
 }
 
 impl Change {

@@ -128,6 +128,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize, mut give
     tasks.spawn(upkeep::purge_hourly(gate.clone()));
     tasks.spawn(upkeep::look_each_minute(gate.clone()));
     tasks.spawn(upkeep::give_seals_away(gate.clone()));
+    tasks.spawn(upkeep::fetch_lists(gate.clone(), config_path.map(Path::to_owned)));
     // Health and commands are answered to the end, so that a gate that drains can be asked how far it is.
     let services = TaskTracker::new();
     services.spawn(console::listen(gate.clone(), console, services.clone()));

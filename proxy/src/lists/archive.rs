@@ -16,6 +16,10 @@ pub(crate) const DEPTH: usize = 4;
 const FILE_BYTES: u64 = 1 << 30;
 /// The longest archive, uncompressed: a few kilobytes can unfold into terabytes.
 const ARCHIVE_BYTES: u64 = 8 << 30;
+/// How many times its length an archive may unfold into. Lists of names come to ten.
+const UNFOLDS: u64 = 100;
+/// What may always be unfolded, however short the archive: a list of a few lines repeats itself a lot.
+const UNFOLDS_FREELY: u64 = 16 << 20;
 
 /// Bytes of a file that are held at a time.
 const HELD: usize = 64 << 10;
@@ -48,7 +52,8 @@ pub(crate) fn file(path: &Path, sink: Sink<'_>) -> io::Result<()> {
     let read = Cell::new(0);
     let (head, file) = peek(Counted { inner: file, read: &read })?;
     if head.starts_with(&[0x1f, 0x8b]) {
-        let (head, text) = peek(MultiGzDecoder::new(file))?;
+        let most = ARCHIVE_BYTES.min(UNFOLDS_FREELY.max(total.saturating_mul(UNFOLDS)));
+        let (head, text) = peek(Bounded { inner: MultiGzDecoder::new(file), left: most })?;
         return contents(path, &head, text, &read, total, sink);
     }
     contents(path, &head, file, &read, total, sink)
@@ -80,7 +85,11 @@ fn refuse_strangers(head: &[u8]) -> io::Result<()> {
     } else {
         return Ok(());
     };
-    Err(io::Error::new(io::ErrorKind::InvalidData, format!("it is {what}")))
+    Err(invalid(format!("it is {what}")))
+}
+
+fn invalid(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 fn tar(stream: impl Read, read: &Cell<u64>, total: u64, sink: Sink<'_>) -> io::Result<()> {
@@ -89,8 +98,15 @@ fn tar(stream: impl Read, read: &Cell<u64>, total: u64, sink: Sink<'_>) -> io::R
     // few kilobytes could unfold into gigabytes.
     for entry in archive.entries()?.raw(true) {
         let mut entry = entry?;
-        let Some(path) = inside(&entry.path()?) else { continue };
         let kind = entry.header().entry_type();
+        let Some(path) = inside(&entry.path()?) else {
+            // Nothing is ever unpacked; but whoever packed this did not mean to make a list.
+            if kind.is_file() {
+                let path = String::from_utf8_lossy(&entry.path_bytes()).escape_debug().to_string();
+                return Err(invalid(format!("a file of it leads outside of it: `{path}`")));
+            }
+            continue;
+        };
         if kind.is_file() {
             give(&path, &mut entry, sink, read.get(), total)?;
         } else if kind.is_symlink() || kind.is_hard_link() {
@@ -161,7 +177,7 @@ fn give(path: &str, stream: impl Read, sink: Sink<'_>, done: u64, total: u64) ->
     sink(Entry::File { path, text: &mut text }, done, total)?;
     io::copy(&mut text, &mut io::sink())?;
     if text.get_ref().limit() == 0 {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a file of it is longer than 1 GiB"));
+        return Err(invalid("a file of it is longer than 1 GiB".to_owned()));
     }
     Ok(())
 }
@@ -171,6 +187,23 @@ fn peek<R: Read>(mut stream: R) -> io::Result<(Vec<u8>, impl Read)> {
     let mut head = Vec::with_capacity(512);
     stream.by_ref().take(512).read_to_end(&mut head)?;
     Ok((head.clone(), Cursor::new(head).chain(stream)))
+}
+
+/// What is unfolded, as long as it is not too much.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(into)?;
+        self.left = self
+            .left
+            .checked_sub(length as u64)
+            .ok_or_else(|| invalid(format!("it unfolds into more than {UNFOLDS} times its length")))?;
+        Ok(length)
+    }
 }
 
 struct Counted<'c, R> {
@@ -243,6 +276,28 @@ mod tests {
         let half = std::fs::read(&packed).expect("read");
         std::fs::write(&packed, &half[..half.len() / 2]).expect("written");
         assert!(file(&packed, &mut |_, _, _| Ok(())).is_err());
+    }
+
+    #[test]
+    fn what_leads_outside_or_unfolds_without_end_is_refused() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("archive");
+        for name in ["../../etc/passwd", "/etc/passwd", "ut1/../../x"] {
+            let mut header = tar::Header::new_ustar();
+            header.as_ustar_mut().expect("is one").name[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_size(0);
+            header.set_cksum();
+            let mut archive = tar::Builder::new(File::create(&path).expect("created"));
+            archive.append(&header, io::empty()).expect("appended");
+            archive.finish().expect("finished");
+            let why = file(&path, &mut |_, _, _| Ok(())).expect_err(name).to_string();
+            assert!(why.contains("leads outside") && why.contains(name), "{why}");
+        }
+        let mut gzip = GzEncoder::new(File::create(&path).expect("created"), Compression::best());
+        io::copy(&mut io::repeat(b'\n').take(64 << 20), &mut gzip).expect("written");
+        gzip.finish().expect("finished");
+        let why = file(&path, &mut |_, _, _| Ok(())).expect_err("refused").to_string();
+        assert!(why.contains("unfolds"), "{why}");
     }
 
     #[test]

@@ -1,33 +1,16 @@
 //! Fetching a list that has an address: only if it has changed, never half, and never at the expense of the one at hand.
-//!
-//! These downloads belong to a command that does nothing else meanwhile: they write their file without leaving the
-//! thread.
 
-use super::archive::{self, Entry};
+use super::download::{self, Got, Marks, Part};
+use super::judge::{self, Counts, Sums};
 use super::progress::Progress;
 use super::source::{Found, folder};
+use super::versions::{self, ARCHIVE, Refused};
 use crate::config::Config;
 use crate::files;
-use crate::outbound::http::{self, broken, origin, place};
-use crate::outbound::{Outbound, SILENCE, within};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Request, Response, StatusCode, Uri};
+use crate::outbound::Outbound;
 use jiff::Timestamp;
-use policy::lists::{Format, ut1_file};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-
-/// A fetched list's file, in the list's folder.
-pub(super) const ARCHIVE: &str = "archive";
-
-/// The longest download.
-const BYTES: u64 = 1 << 30;
-/// Hops from the address of the charter to the one that answers.
-const REDIRECTS: usize = 5;
+use std::path::Path;
 
 /// What is known of a list's last downloads; kept beside its file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,12 +23,20 @@ pub(crate) struct Fetched {
     pub(crate) checked_at: Option<Timestamp>,
     /// Its length.
     pub(crate) bytes: u64,
-    /// The server's mark for it (RFC 9110 §8.8.3).
-    pub(crate) etag: Option<String>,
-    /// The server's date for it (RFC 9110 §8.8.2).
-    pub(crate) last_modified: Option<String>,
+    /// The server's marks for it.
+    #[serde(flatten)]
+    pub(crate) marks: Marks,
+    /// The SHA-256 of its bytes.
+    #[serde(default)]
+    pub(crate) sha256: String,
+    /// Lines kept of each category.
+    #[serde(default)]
+    pub(crate) counts: Counts,
     /// The last attempt, if it failed.
     pub(crate) failure: Option<Failure>,
+    /// A version that was refused, or rolled back.
+    #[serde(default)]
+    pub(crate) refused: Option<Refused>,
 }
 
 /// A download that failed.
@@ -57,18 +48,6 @@ pub(crate) struct Failure {
     pub(crate) why: String,
 }
 
-impl Fetched {
-    /// What is known in a list's folder; `None` when nothing is.
-    pub(super) fn read(folder: &Path) -> Option<Fetched> {
-        serde_json::from_slice(&std::fs::read(folder.join("source.json")).ok()?).ok()
-    }
-
-    fn write(&self, folder: &Path) -> io::Result<()> {
-        let text = serde_json::to_vec_pretty(self).map_err(io::Error::other)?;
-        files::replace(&folder.join("source.json"), |file| file.write_all(&text))
-    }
-}
-
 /// What a download came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -76,17 +55,37 @@ pub(crate) enum Outcome {
     New(u64),
     /// The one at hand is the newest.
     Unchanged,
-    /// Nothing came; the one at hand, if any, stays.
+    /// Nothing came, or nothing that may be used; the one at hand, if any, stays.
     Failed(String),
 }
 
+/// What the charter has to do with a list that is fetched.
+pub(crate) struct Wish<'w> {
+    /// It is taken over however much it changed, even when it was refused before.
+    pub(crate) accept: bool,
+    /// Whether the charter uses a category.
+    pub(crate) uses: &'w dyn Fn(&str) -> bool,
+}
+
+/// Why nothing is taken over, with the version that it is about if there is one.
+struct Trouble {
+    why: String,
+    refused: Option<Refused>,
+}
+
+impl From<String> for Trouble {
+    fn from(why: String) -> Trouble {
+        Trouble { why, refused: None }
+    }
+}
+
 /// Fetches a list that has an address.
-pub(crate) async fn fetch(found: &Found, config: &Config, progress: &mut Progress) -> Outcome {
+pub(crate) async fn fetch(found: &Found, config: &Config, wish: &Wish<'_>, progress: &mut Progress) -> Outcome {
     let folder = folder(&config.lists_dir(), &found.list.name);
     let known = found.fetched.clone().unwrap_or_default();
     let outcome = match files::private_dir(&folder) {
-        Ok(()) => attempt(found, &known, &folder, config, progress).await,
-        Err(why) => Err(format!("{}: {why}", folder.display())),
+        Ok(()) => attempt(found, &known, &folder, config, wish, progress).await,
+        Err(why) => Err(format!("{}: {why}", folder.display()).into()),
     };
     progress.done();
     let (now, url) = (Timestamp::now(), found.list.source.clone());
@@ -95,10 +94,11 @@ pub(crate) async fn fetch(found: &Found, config: &Config, progress: &mut Progres
             let bytes = new.bytes;
             (Fetched { url, fetched_at: Some(now), checked_at: Some(now), ..new }, Outcome::New(bytes))
         }
-        Ok(None) => (Fetched { checked_at: Some(now), failure: None, ..known }, Outcome::Unchanged),
-        Err(why) => {
+        Ok(None) => (Fetched { checked_at: Some(now), failure: None, refused: None, ..known }, Outcome::Unchanged),
+        Err(Trouble { why, refused }) => {
             let failure = Some(Failure { at: now, why: why.clone() });
-            (Fetched { url, failure, ..known }, Outcome::Failed(why))
+            let refused = refused.or(known.refused.clone());
+            (Fetched { url, failure, refused, ..known }, Outcome::Failed(why))
         }
     };
     match next.write(&folder) {
@@ -107,126 +107,101 @@ pub(crate) async fn fetch(found: &Found, config: &Config, progress: &mut Progres
     }
 }
 
-/// One download: what came, or `None` when there is nothing new.
+/// One download: what came and was good, or `None` when there is nothing new.
 async fn attempt(
     found: &Found,
     known: &Fetched,
     folder: &Path,
     config: &Config,
+    wish: &Wish<'_>,
     progress: &mut Progress,
-) -> Result<Option<Fetched>, String> {
+) -> Result<Option<Fetched>, Trouble> {
     let archive = folder.join(ARCHIVE);
-    let known = archive.is_file().then_some(known);
-    let response = follow(&found.list.source, known, config).await?;
-    if response.status() == StatusCode::NOT_MODIFIED {
-        return Ok(None);
-    }
-    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (etag, last_modified) = (text(header::ETAG), text(header::LAST_MODIFIED));
-    let temporary = Temporary(files::beside(&archive).map_err(|why| why.to_string())?);
-    let bytes = save(response.into_body(), &temporary.0, &found.list.name, progress).await?;
-    judge(&temporary.0, found.list.format).map_err(|why| format!("what the server sent is no list: {why}"))?;
-    std::fs::rename(&temporary.0, &archive).map_err(|why| format!("{}: {why}", archive.display()))?;
-    Ok(Some(Fetched { bytes, etag, last_modified, ..Fetched::default() }))
-}
-
-/// A file that goes when it is not renamed.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // Renamed, it is not there any more; anything else left is overwritten next time.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
-/// Reads what was fetched to its end, as compiling will: a server may well send half an archive, or an excuse.
-fn judge(path: &Path, format: Format) -> Result<(), String> {
-    let mut lists = 0;
-    let mut count = |entry: Entry<'_>, _, _| {
-        if let Entry::File { path, .. } = entry
-            && (format != Format::Ut1 || ut1_file(path).is_some_and(|file| file.kind.is_some()))
-        {
-            lists += 1;
+    let at_hand = (archive.is_file() && known.fetched_at.is_some()).then_some(known);
+    let refused = known.refused.as_ref().filter(|_| !wish.accept);
+    // What was refused needn't come again to be refused again.
+    let versions: Vec<&Marks> =
+        at_hand.iter().map(|known| &known.marks).chain(refused.iter().map(|refused| &refused.marks)).collect();
+    let outbound = Outbound::for_lists(config)?;
+    let part = Part::of(folder);
+    let marks = match part.fetch(&found.list.source, &versions, &outbound, &found.list.name, progress).await? {
+        Got::File(marks) => marks,
+        Got::NotModified(marks) => {
+            let is_current = at_hand.is_some_and(|known| marks.agree(&known.marks));
+            return match refused {
+                Some(refused) if !is_current => Err(again(refused)),
+                _ => Ok(None),
+            };
         }
-        Ok(())
     };
-    archive::file(path, &mut count).map_err(|why| why.to_string())?;
-    if lists == 0 {
-        return Err("no category folder is in it".to_owned());
-    }
-    Ok(())
-}
-
-async fn save(mut body: Incoming, path: &Path, name: &str, progress: &mut Progress) -> Result<u64, String> {
-    let said = |why: io::Error| format!("{}: {why}", path.display());
-    let mut file = File::create(path).map_err(said)?;
-    let total = body.size_hint().exact().unwrap_or(0);
-    let step = format!("fetching {name}");
-    let mut bytes = 0;
-    while let Some(frame) = within(SILENCE, body.frame()).await? {
-        let frame = frame.map_err(|why| broken(&why))?;
-        let Ok(data) = frame.into_data() else { continue };
-        bytes += data.len() as u64;
-        if bytes > BYTES {
-            return Err(format!("it is longer than {} MiB", BYTES >> 20));
+    let judged = judge(found, at_hand, &part, refused, &outbound, wish, progress).await;
+    let (sums, counts, bytes) = match judged {
+        Ok(judged) => judged,
+        Err(Verdict { why, sha256 }) => {
+            part.discard();
+            let refused = sha256.map(|sha256| Refused { marks, sha256, at: Timestamp::now(), why: why.clone() });
+            return Err(Trouble { why, refused });
         }
-        file.write_all(&data).map_err(said)?;
-        progress.step(&step, bytes, total);
-    }
-    file.sync_all().map_err(said)?;
-    Ok(bytes)
-}
-
-/// Asks for an address and those it leads to, until one answers with a list or with "not modified".
-async fn follow(url: &str, known: Option<&Fetched>, config: &Config) -> Result<Response<Incoming>, String> {
-    let outbound = Outbound::new(&config.dns, None)?;
-    let mut uri: Uri = url.parse().map_err(|why| format!("the address is no address: {why}"))?;
-    for _ in 0..=REDIRECTS {
-        let response = ask(&uri, known, &outbound).await.map_err(|why| format!("{}: {why}", place(&uri)))?;
-        let status = response.status();
-        if status == StatusCode::OK || (status == StatusCode::NOT_MODIFIED && known.is_some()) {
-            return Ok(response);
-        }
-        if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
-            return Err(format!("{} answered {status}", place(&uri)));
-        }
-        let next = location(&uri, response.headers())?;
-        if uri.scheme_str() == Some("https") && next.scheme_str() != Some("https") {
-            return Err(format!("{} leads to an address without encryption", place(&uri)));
-        }
-        uri = next;
-    }
-    Err(format!("it leads on to another address more than {REDIRECTS} times"))
-}
-
-fn location(from: &Uri, headers: &HeaderMap) -> Result<Uri, String> {
-    let to = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
-    let to = to.ok_or_else(|| format!("{} leads on to nowhere", place(from)))?;
-    let whole = if to.contains("://") {
-        to.to_owned()
-    } else if let Some(rest) = to.strip_prefix("//") {
-        format!("{}://{rest}", from.scheme_str().unwrap_or_default())
-    } else if to.starts_with('/') {
-        format!("{}{to}", origin(from))
-    } else {
-        let folder = from.path().rsplit_once('/').map_or("", |(folder, _)| folder);
-        format!("{}{folder}/{to}", origin(from))
     };
-    let whole = whole.split('#').next().unwrap_or_default();
-    whole.parse().map_err(|why| format!("{} leads on to no address: {why}", place(from)))
+    let promoted = versions::promote(folder, &part.path(), at_hand);
+    promoted.map_err(|why| format!("{}: {why}", archive.display()))?;
+    part.discard();
+    Ok(Some(Fetched { bytes, marks, sha256: sums.sha256, counts, ..Fetched::default() }))
 }
 
-async fn ask(uri: &Uri, known: Option<&Fetched>, outbound: &Outbound) -> Result<Response<Incoming>, String> {
-    let mut request = Request::get("/");
-    if let Some(known) = known {
-        for (name, value) in [(header::IF_NONE_MATCH, &known.etag), (header::IF_MODIFIED_SINCE, &known.last_modified)] {
-            if let Some(value) = value.as_ref().and_then(|value| HeaderValue::from_str(value).ok()) {
-                request = request.header(name, value);
+fn again(refused: &Refused) -> Trouble {
+    let Refused { at, why, .. } = refused;
+    format!("the server still has the version that was refused {at:.0}: {why}").into()
+}
+
+/// Why what came is not taken over, and its SHA-256 if it is whole.
+struct Verdict {
+    why: String,
+    sha256: Option<String>,
+}
+
+async fn judge(
+    found: &Found,
+    at_hand: Option<&Fetched>,
+    part: &Part,
+    refused: Option<&Refused>,
+    outbound: &Outbound,
+    wish: &Wish<'_>,
+    progress: &mut Progress,
+) -> Result<(Sums, Counts, u64), Verdict> {
+    let path = part.path();
+    let failed = |why: String| Verdict { why, sha256: None };
+    let said = |why: std::io::Error| failed(format!("{}: {why}", path.display()));
+    let bytes = path.metadata().map_err(said)?.len();
+    let sums = Sums::of(&path).map_err(said)?;
+    if let Some(refused) = refused.filter(|refused| refused.sha256 == sums.sha256) {
+        return Err(Verdict { why: again(refused).why, sha256: Some(sums.sha256) });
+    }
+    if let Some(url) = &found.list.checksum {
+        let published = download::text(url, outbound).await;
+        let published = published.map_err(|why| failed(format!("its check sum cannot be had: {why}")))?;
+        let path = found.list.source.split(['?', '#']).next().unwrap_or_default();
+        let name = path.rsplit('/').next().unwrap_or_default();
+        sums.hold_to(&published, name).map_err(failed)?;
+    }
+    let judged = judge::count(found, &path, progress).and_then(|counts| {
+        if let Some(known) = at_hand.filter(|_| !wish.accept) {
+            // Of a version that was fetched before counts were kept.
+            let read = known.counts.is_empty().then(|| path.with_file_name(ARCHIVE));
+            let before = read.map_or(Ok(known.counts.clone()), |path| judge::count(found, &path, progress));
+            // One at hand that is no list any more binds nobody.
+            if let Ok(before) = before {
+                judge::compare(&before, &counts, found.list.max_change, wish.uses).map_err(|why| {
+                    format!("{why}; `octroi lists update --accept {}` takes it over", found.list.name)
+                })?;
             }
         }
+        Ok(counts)
+    });
+    match judged {
+        Ok(counts) => Ok((sums, counts, bytes)),
+        Err(why) => Err(Verdict { why, sha256: Some(sums.sha256) }),
     }
-    http::send(outbound, uri, request, Bytes::new()).await
 }
 
 #[cfg(test)]

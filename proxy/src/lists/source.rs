@@ -4,7 +4,6 @@ use super::fetch::Fetched;
 use crate::config::Config;
 use policy::Charter;
 use policy::charter::ListSource;
-use policy::lists::Format;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use std::fs::Metadata;
@@ -57,7 +56,7 @@ fn find(list: &ListSource, lists_dir: &Path, charter_dir: &Path) -> Found {
         let folder = folder(lists_dir, &list.name);
         // What was fetched from another address is another list.
         let fetched = Fetched::read(&folder).filter(|fetched| fetched.url == list.source);
-        let archive = folder.join(super::fetch::ARCHIVE);
+        let archive = folder.join(super::versions::ARCHIVE);
         let material = match &fetched {
             Some(fetched) if fetched.fetched_at.is_some() && archive.is_file() => Material::File(archive),
             Some(Fetched { failure: Some(failure), .. }) => {
@@ -107,12 +106,7 @@ pub(crate) fn fingerprint(found: &[Found]) -> String {
     let mut hasher = Hashed(Sha256::new());
     hasher.text(env!("CARGO_PKG_VERSION"));
     for Found { list, material, .. } in found {
-        let format = match list.format {
-            Format::Ut1 => "ut1",
-            Format::Domains => "domains",
-            Format::Hosts => "hosts",
-        };
-        for text in [&list.name, format, &list.source] {
+        for text in [&list.name, list.format.as_str(), &list.source] {
             hasher.text(text);
         }
         match material {

@@ -136,6 +136,56 @@ fn a_folder_without_categories_and_a_list_never_fetched_are_missing() {
 }
 
 #[test]
+fn a_list_that_is_spoilt_does_not_take_the_place_of_a_good_one() {
+    let gate = Gate::new();
+    gate.load();
+    let junk: Vec<u8> = (0..4000u32).flat_map(|n| (n.wrapping_mul(2_654_435_761) | 0x8080).to_le_bytes()).collect();
+    for spoilt in [&junk[..], b"", b"<html><title>Please log in</title></html>"] {
+        std::fs::write(gate.path("ours.txt"), spoilt).expect("written");
+        let loaded = gate.load();
+        assert!(covers(&loaded.index, "ours.test") && covers(&loaded.index, "games.test"));
+        assert!(
+            loaded.refused[0].starts_with("the list `ours` is refused, and what was compiled"),
+            "{:?}",
+            loaded.refused
+        );
+    }
+    std::fs::write(gate.path("ours.txt"), "other.test\n").expect("written");
+    let loaded = gate.load();
+    assert!(covers(&loaded.index, "other.test") && !covers(&loaded.index, "ours.test") && loaded.refused.is_empty());
+    let (before, previous) = store::Store::of(&gate.config).previous().expect("kept");
+    assert_eq!(before.entries, 2);
+    assert_eq!(loaded.index.changes_since(&previous, 1, rest)["ours"].removed_samples, ["ours.test"]);
+}
+
+#[test]
+fn what_publishers_say_of_their_folders_is_heeded() {
+    let gate = Gate::new();
+    for (path, text) in [
+        ("ut1/old/domains", "old.test\n"),
+        ("ut1/old/usage", "# DO NOT USE\nblack\n"),
+        ("ut1/DO NOT USE/games/domains", "withdrawn.test\n"),
+        ("ut1/liste_bu/domains", "library.test\n"),
+        ("ut1/games/usage", "black\n# a copy of jeux\n"),
+        ("ut1/global_usage", "NAME: liste_bu\nDEFAULT_TYPE: white\n"),
+    ] {
+        let path = gate.path(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("created");
+        std::fs::write(path, text).expect("written");
+    }
+    let index = gate.load().index;
+    assert!(covers(&index, "library.test") && !covers(&index, "old.test") && !covers(&index, "withdrawn.test"));
+    let report = store::Store::of(&gate.config).report().expect("a report");
+    let ut1 = report.lists.iter().find(|list| list.name == "ut1").expect("there");
+    assert_eq!(ut1.white.iter().collect::<Vec<_>>(), ["ut1:liste_bu"]);
+    let notes = ut1.notes.join("\n");
+    for note in ["`DO NOT USE` is passed over", "`ut1:old` is left out", "`ut1:games`: a copy of jeux"] {
+        assert!(notes.contains(note), "{notes}");
+    }
+    assert_eq!((ut1.entries, ut1.categories.len()), (2, 2));
+}
+
+#[test]
 fn without_a_place_to_write_the_index_is_kept_in_memory() {
     let gate = Gate::new();
     // A file where the folder should be: refused to every account, root included.

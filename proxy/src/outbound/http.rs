@@ -1,9 +1,10 @@
 //! One HTTP request of the gate's own, and its answer.
 
 use super::{Outbound, SILENCE, within};
+use crate::upstream::Form;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header;
+use hyper::header::{self, HeaderValue};
 use hyper::http::request::Builder;
 use hyper::{Response, Uri};
 use hyper_util::rt::TokioIo;
@@ -30,8 +31,18 @@ pub(crate) async fn send(
     // Ends with the connection, which the end of the response closes, or with the command's runtime.
     tokio::spawn(connection);
     let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let (named, credentials) = match &stream.form {
+        Form::Origin => (path.to_owned(), None),
+        Form::Absolute { credentials } => (format!("{}{path}", origin(uri)), credentials.clone()),
+    };
+    let credentials = credentials.map(|secret| HeaderValue::from_str(secret.told())).transpose();
+    let request = credentials
+        .map_err(|why| why.to_string())?
+        .into_iter()
+        .fold(request, |request, credentials| request.header(header::PROXY_AUTHORIZATION, credentials));
     let request = request
-        .uri(uri.path_and_query().map_or("/", |path| path.as_str()))
+        .uri(named)
         .header(header::HOST, authority.rsplit_once('@').map_or(authority, |(_, host)| host))
         .header(header::USER_AGENT, concat!("octroi/", env!("CARGO_PKG_VERSION")))
         .header(header::ACCEPT_ENCODING, "identity")
