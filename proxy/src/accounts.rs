@@ -5,8 +5,9 @@
 //!
 //! A browser repeats its password with every request. Argon2 is slow on purpose, so a password that was right is
 //! remembered for [`REMEMBERED`] since it was last used, as a hash keyed by a secret of this process: neither memory nor a
-//! core dump holds it in a form that could be guessed back without that key. Whoever is remembered is at work whatever others
-//! guess meanwhile.
+//! core dump holds it in a form that could be guessed back without that key. It is remembered at the address that it came
+//! from: whoever is at work there goes on whatever others guess elsewhere, and those learn nothing from it. Guesses from that
+//! very address end it after [`PRESSED`].
 
 pub(crate) mod file;
 pub(crate) mod kept;
@@ -27,6 +28,7 @@ use argon2::password_hash;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +36,10 @@ use std::time::{Duration, Instant};
 
 /// How long after its last use a right password is believed without hashing it again: a day at work.
 pub(crate) const REMEMBERED: Duration = Duration::from_secs(10 * 60 * 60);
+
+/// Wrong passwords from the address where a right one is remembered that are borne there. They have to wait all the same, but
+/// a right one among them would be let in.
+const PRESSED: u32 = 100;
 
 /// How many right passwords are remembered at once, and how many wrong ones.
 const REMEMBERED_AT_MOST: usize = 10_000;
@@ -77,10 +83,18 @@ pub(crate) struct Accounts {
 struct State {
     table: Table,
     stamp: Option<Stamp>,
-    /// Right passwords, and until when each is believed.
-    remembered: HashMap<Mark, Instant>,
+    /// Right passwords, by whose they are and where they came from.
+    remembered: HashMap<(Name, Place), Remembered>,
     /// Passwords that were wrong, and until when each is known to be.
     wrong: HashMap<Mark, Instant>,
+}
+
+/// A password that was right.
+struct Remembered {
+    mark: Mark,
+    until: Instant,
+    /// Wrong ones since then, of the same account and from the same address.
+    pressed: u32,
 }
 
 /// Passwords that let nobody in, since the start.
@@ -113,8 +127,8 @@ impl Accounts {
     }
 
     /// The answer when it needs no hashing: a password that was right a moment ago. Takes microseconds.
-    pub(crate) fn remembered(&self, name: &str, password: &str) -> Option<Arc<str>> {
-        self.remembered_at(name, password, Instant::now())
+    pub(crate) fn remembered(&self, name: &str, password: &str, place: Place) -> Option<Arc<str>> {
+        self.remembered_at(name, password, place, Instant::now())
     }
 
     /// Whether the account exists, is open, and has this password.
@@ -131,14 +145,17 @@ impl Accounts {
         [wrong, waiting_account, waiting_address].map(|count| count.load(Ordering::Relaxed))
     }
 
-    fn remembered_at(&self, name: &str, password: &str, now: Instant) -> Option<Arc<str>> {
+    fn remembered_at(&self, name: &str, password: &str, place: Place, now: Instant) -> Option<Arc<str>> {
         let name = Name::parse(name).ok()?;
         let mut state = self.state();
         self.refresh(&mut state);
         let account = state.table.open_account(&name)?;
         let mark = self.mark(&name, password, &account.hash);
-        let until = state.remembered.get_mut(&mark).filter(|until| now < **until)?;
-        *until = now + REMEMBERED;
+        let remembered = state.remembered.get_mut(&(name.clone(), place))?;
+        if remembered.mark != mark || now >= remembered.until {
+            return None;
+        }
+        remembered.until = now + REMEMBERED;
         Some(name.into_arc())
     }
 
@@ -153,7 +170,7 @@ impl Accounts {
         let mut tries = self.tries();
         // Asked again under the lock: a browser opens several connections at once, and the first has just answered
         // for the others.
-        if let Some(name) = self.remembered_at(name.as_str(), password, now) {
+        if let Some(name) = self.remembered_at(name.as_str(), password, place, now) {
             return Verification::Verified(name);
         }
         let (stored, since) = match self.state().table.open_account(&name) {
@@ -169,6 +186,7 @@ impl Accounts {
         let mut held = tries.hold();
         if let Some((retry_after, by)) = held.throttle().wait(&who, at) {
             self.counts.waits(by);
+            self.press(&name, place);
             return Verification::Throttled { retry_after };
         }
         if kept::matches(password, &stored) && since.is_some() {
@@ -179,12 +197,18 @@ impl Accounts {
                 true => self.keep_anew(&name, password, stored).unwrap_or(mark),
                 false => mark,
             };
-            remember(&mut self.state().remembered, mark, now);
+            let remembered = Remembered { mark, until: now + REMEMBERED, pressed: 0 };
+            let all = &mut self.state().remembered;
+            make_room(all, |remembered| now < remembered.until);
+            all.insert((name.clone(), place), remembered);
             Verification::Verified(name.into_arc())
         } else {
             let begins = held.throttle().failed(&who, at);
             held.keep(at);
-            remember(&mut self.state().wrong, mark, now);
+            self.press(&name, place);
+            let wrong = &mut self.state().wrong;
+            make_room(wrong, |until| now < *until);
+            wrong.insert(mark, now + REMEMBERED);
             self.counts.wrong.fetch_add(1, Ordering::Relaxed);
             // Whose account or address it is, nobody reads here: `octroi user list` says which accounts are locked.
             match begins {
@@ -195,6 +219,18 @@ impl Accounts {
                 None => {}
             }
             Verification::Wrong
+        }
+    }
+
+    /// A wrong password of an account: where a right one is remembered, it is borne for a while.
+    fn press(&self, name: &Name, place: Place) {
+        let mut state = self.state();
+        let key = (name.clone(), place);
+        let Some(remembered) = state.remembered.get_mut(&key) else { return };
+        remembered.pressed += 1;
+        if remembered.pressed > PRESSED {
+            state.remembered.remove(&key);
+            tracing::warn!("an account had too many wrong passwords from where its holder works: they wait as well");
         }
     }
 
@@ -210,6 +246,19 @@ impl Accounts {
                 None
             }
         }
+    }
+
+    /// Whether there is an open account of that name.
+    pub(crate) fn exists(&self, name: &Name) -> bool {
+        let mut state = self.state();
+        self.refresh(&mut state);
+        state.table.open_account(name).is_some()
+    }
+
+    /// What a form shown to the holder of an account brings back. It holds as long as this process, and as the password.
+    pub(crate) fn form_token(&self, name: &Name) -> String {
+        let stored = self.state().table.open_account(name).map(|account| account.hash.clone()).unwrap_or_default();
+        self.mark(name, "a form", &stored).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Why the holder of an account has to choose another password before anything else, if so; `days` is how old a password
@@ -271,12 +320,13 @@ impl Counts {
     }
 }
 
-fn remember(remembered: &mut HashMap<Mark, Instant>, mark: Mark, now: Instant) {
-    if remembered.len() >= REMEMBERED_AT_MOST {
-        remembered.retain(|_, until| now < *until);
+/// Forgets what is over when there is much, and all when all of it still counts.
+fn make_room<K: Eq + Hash, V>(all: &mut HashMap<K, V>, counts: impl Fn(&V) -> bool) {
+    if all.len() >= REMEMBERED_AT_MOST {
+        all.retain(|_, value| counts(value));
     }
-    if remembered.len() < REMEMBERED_AT_MOST {
-        remembered.insert(mark, now + REMEMBERED);
+    if all.len() >= REMEMBERED_AT_MOST {
+        all.clear();
     }
 }
 
@@ -309,15 +359,15 @@ mod tests {
     fn the_right_password_is_verified_then_remembered_as_long_as_it_is_used() {
         let (_dir, accounts) = gate();
         let now = now();
-        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, now.0), None);
+        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, DESK, now.0), None);
         let martin = Verification::Verified("a.martin".into());
         assert_eq!(accounts.verify_at("A.Martin", PASSWORD, DESK, now), martin);
         let used = now.0 + REMEMBERED / 2;
-        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, used).as_deref(), Some("a.martin"));
-        assert_eq!(accounts.remembered_at("a.martin", "another", now.0), None);
+        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, DESK, used).as_deref(), Some("a.martin"));
+        assert_eq!(accounts.remembered_at("a.martin", "another", DESK, now.0), None);
         let again = used + REMEMBERED - Duration::from_secs(1);
-        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, again).as_deref(), Some("a.martin"));
-        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, again + REMEMBERED), None);
+        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, DESK, again).as_deref(), Some("a.martin"));
+        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, DESK, again + REMEMBERED), None);
     }
 
     #[test]
@@ -337,10 +387,10 @@ mod tests {
         let new = "Quatre poules, 3 oies";
         let change = Change::Password { hash: hash(new).expect("hashed"), must_change: false };
         file::change(dir.path(), &name, change).expect("changed");
-        assert_eq!(accounts.remembered("a.martin", PASSWORD), None);
+        assert_eq!(accounts.remembered("a.martin", PASSWORD, DESK), None);
         assert_eq!(accounts.verify("a.martin", new, DESK), Verification::Verified("a.martin".into()));
         file::change(dir.path(), &name, Change::Disable).expect("disabled");
-        assert_eq!(accounts.remembered("a.martin", new), None);
+        assert_eq!(accounts.remembered("a.martin", new, DESK), None);
         assert_eq!(accounts.verify("a.martin", new, DESK), Verification::Wrong);
     }
 
@@ -356,7 +406,9 @@ mod tests {
         // The old password of a program that keeps it is not looked at again, and counts for nothing.
         assert_eq!(guess(&accounts, 0), Verification::Wrong);
         assert_eq!(accounts.counts(), [3, 2, 0]);
-        // Remembered: no attempt.
+        // Remembered: no attempt; and nothing that a stranger could find out by it.
+        assert_eq!(accounts.remembered_at("a.martin", PASSWORD, stranger, now.0), None);
+        assert!(matches!(accounts.verify_at("a.martin", PASSWORD, stranger, now), Verification::Throttled { .. }));
         assert_eq!(accounts.verify_at("a.martin", PASSWORD, DESK, now), Verification::Verified("a.martin".into()));
         // After a restart nobody is remembered, and nothing forgotten: guesses wait, and the desk is known.
         let restarted = Accounts::open(dir.path()).expect("opens");
@@ -377,7 +429,7 @@ mod tests {
         let table = file::read(&file::path(dir.path())).expect("read");
         let account = table.open_account(&name).expect("open");
         assert!(account.hash.starts_with("$argon2id$") && account.must_change && account.changed == account.created);
-        assert_eq!(accounts.remembered("p.dupont", PASSWORD).as_deref(), Some("p.dupont"));
+        assert_eq!(accounts.remembered("p.dupont", PASSWORD, DESK).as_deref(), Some("p.dupont"));
     }
 
     #[test]
@@ -391,6 +443,19 @@ mod tests {
         file::change(dir.path(), &Name::parse("a.martin").expect("a name"), change).expect("changed");
         assert_eq!(due(0, now), Some(Due::GivenByAnother));
         assert_eq!(accounts.due("nobody", 90, later), None);
+    }
+
+    #[test]
+    fn guesses_from_where_somebody_works_are_borne_for_a_while() {
+        let (_dir, accounts) = gate();
+        let now = now();
+        let martin = Verification::Verified("a.martin".into());
+        assert_eq!(accounts.verify_at("a.martin", PASSWORD, DESK, now), martin);
+        let guess = |n: u32| accounts.verify_at("a.martin", &format!("guess {n}"), DESK, now);
+        (0..PRESSED).for_each(|n| assert_ne!(guess(n), martin));
+        assert_eq!(accounts.verify_at("a.martin", PASSWORD, DESK, now), martin);
+        guess(PRESSED);
+        assert!(matches!(accounts.verify_at("a.martin", PASSWORD, DESK, now), Verification::Throttled { .. }));
     }
 
     #[test]

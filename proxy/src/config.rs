@@ -15,8 +15,8 @@ mod values;
 pub(crate) use accounts::Basic;
 pub(crate) use load::{LoadError, LoadedCharter, Warnings};
 pub(crate) use negotiate::Negotiate;
-pub(crate) use parent::{Credentials, Direct, Parent, Secret, Speaks, Upstream};
-pub(crate) use values::{Networks, Ports, Server};
+pub(crate) use parent::{Credentials, Destined, Parent, Secret, Speaks, Upstream};
+pub(crate) use values::{AddressNames, Networks, Ports, Server};
 
 use crate::legal::subject::Stated;
 use crate::pages::Language;
@@ -192,7 +192,9 @@ pub(crate) struct Identity {
     /// What tickets are read with.
     pub(crate) negotiate: Negotiate,
     /// Names given to addresses; an address not listed is recorded without a name.
-    pub(crate) names: HashMap<IpAddr, String>,
+    pub(crate) names: AddressNames,
+    /// Destinations for which nobody is asked who they are.
+    pub(crate) exempt: Destined,
     /// Local accounts.
     pub(crate) basic: Basic,
 }

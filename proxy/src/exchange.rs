@@ -8,7 +8,7 @@ use crate::gate::{Gate, State};
 use crate::identify::{self, Identity};
 use crate::tunnel::Inside;
 use crate::wire::RequestHead;
-use crate::{hops, pass, record, refuse, tunnel};
+use crate::{hops, pass, password, record, refuse, tunnel};
 use policy::{Action, Decision, Query};
 
 /// What a decision leads to.
@@ -41,24 +41,33 @@ where
         Ok(asked) => asked,
         Err(why) => return refuse::unread(&state, connection, why.fault()).await,
     };
-    let client = match inside {
+    let (client, due) = match inside {
         // Whoever opened the tunnel asks for what is in it.
-        Some(inside) => inside.client.clone(),
-        None => match identify::client(gate, &state, &connection.caller, &head, connection.buffer.bytes()).await {
-            Identity::Known(client) => client,
-            Identity::Proven(client, proof) => {
-                connection.proof = Some(proof);
-                client
+        Some(inside) => (inside.client.clone(), None),
+        None => {
+            match identify::client(gate, &state, &connection.caller, &asked.target, &head, connection.buffer.bytes())
+                .await
+            {
+                Identity::Known(client) => (client, None),
+                Identity::Proven(client, proof) => {
+                    connection.proof = Some(proof);
+                    (client, None)
+                }
+                Identity::Due(client, due) => (client, Some(due)),
+                Identity::Asked(challenge) => return refuse::challenge(&state, connection, &asked, &challenge).await,
             }
-            Identity::Asked(challenge) => return refuse::challenge(&state, connection, &asked, &challenge).await,
-        },
+        }
     };
+    if inside.is_none() && password::is_asked(&state, &asked) {
+        return Box::pin(password::answer(gate, &state, connection, &asked, &client, due)).await;
+    }
     let now = gate.now();
     let groups = client.groups();
     let query = asked.query(&client, &groups, now);
     let decision = decide(&state, &query, inside);
-    let way = way(&state, &asked, &decision);
+    let way = way(&state, &asked, &decision, due.is_some());
     let verdict = match way {
+        Way::Turn(refuse::Why::Password) => record::refused_by_the_gate(&state, record::GATE_PASSWORD),
         Way::Turn(refuse::Why::Port) => record::refused_by_the_gate(&state, record::GATE_PORT),
         _ => record::verdict(&state, &decision),
     };
@@ -95,12 +104,13 @@ fn decide(state: &State, query: &Query<'_>, inside: Option<&Inside>) -> Decision
 }
 
 /// Where the decision leads. What follows it is no matter of the charter, and checked behind it, so that a refusal names the
-/// charter's reason when it has one: the ports the gate opens, whether it has passed the request on before, or may at all.
-fn way(state: &State, asked: &Asked, decision: &Decision) -> Way {
+/// charter's reason when it has one: a password that has to be changed first (`due`), the ports the gate opens, whether it has passed the request on before, or may at all.
+fn way(state: &State, asked: &Asked, decision: &Decision, due: bool) -> Way {
     let destinations = &state.config.destinations;
     let ports = if asked.method.is_connect() { &destinations.connect_ports } else { &destinations.http_ports };
     match decision.action {
         Action::Block | Action::Warn | Action::Budget => Way::Turn(refuse::Why::Charter(*decision)),
+        Action::Allow if due => Way::Turn(refuse::Why::Password),
         Action::Allow if !ports.contains(asked.target.port()) => Way::Turn(refuse::Why::Port),
         Action::Allow if asked.looped => Way::Turn(refuse::Why::Loop),
         Action::Allow if asked.hops == Some(0) => Way::Stay,

@@ -2,14 +2,17 @@
 //!
 //! Credentials that were given and are wrong are never passed over for a weaker method: the client is asked again.
 mod basic;
+pub(crate) mod exempt;
 mod negotiate;
 
 pub(crate) use basic::Turns;
 
+use crate::accounts::Due;
 use crate::config::Method;
 use crate::gate::{Gate, State};
 use crate::wire::{Known, RequestHead};
 use logstore::Auth;
+use policy::Target;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -61,6 +64,8 @@ pub(crate) enum Identity {
     Known(Client),
     /// The same, and this value of Proxy-Authenticate goes with the answer: by it the client knows the gate (RFC 4559 §5).
     Proven(Client, String),
+    /// It has a password that has to be changed before anything else.
+    Due(Client, Due),
     /// The client must say who it is (407).
     Asked(Challenge),
 }
@@ -88,10 +93,20 @@ impl Challenge {
     }
 }
 
-/// Identifies the client of a request; `bytes` are those the head was read from.
-pub(crate) async fn client(gate: &Gate, state: &State, caller: &Caller, head: &RequestHead, bytes: &[u8]) -> Identity {
+/// Identifies the client of a request for a target; `bytes` are those the head was read from.
+pub(crate) async fn client(
+    gate: &Gate,
+    state: &State,
+    caller: &Caller,
+    target: &Target,
+    head: &RequestHead,
+    bytes: &[u8],
+) -> Identity {
     let address = caller.address;
     let identity = &state.config.identity;
+    if exempt::covers(state, target) {
+        return Identity::Known(exempt::client(address));
+    }
     let named = identity.names.get(&address);
     let tickets = identity.takes_tickets();
     if tickets && let Some(client) = negotiate::remembered(caller, head) {

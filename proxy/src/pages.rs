@@ -5,7 +5,7 @@
 //! the browser it reaches may be able to reach nothing else.
 //!
 //! Table of contents: [`block`] (refused by the charter), [`prepared`] (the same, made once), [`error`] (could not be answered), [`mod@home`] (the console's
-//! front page), [`pac`] (the way to the gate), [`contact`] (whom to ask), [`language`] (French or English).
+//! front page), [`mod@password`] (somebody changes theirs), [`pac`] (the way to the gate), [`contact`] (whom to ask), [`language`] (French or English).
 
 pub(crate) mod block;
 pub(crate) mod contact;
@@ -13,6 +13,7 @@ pub(crate) mod error;
 pub(crate) mod home;
 pub(crate) mod language;
 pub(crate) mod pac;
+pub(crate) mod password;
 pub(crate) mod prepared;
 
 #[cfg(test)]

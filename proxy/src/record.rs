@@ -80,6 +80,10 @@ pub(crate) const GATE_ADDRESS: &str = "gate:address";
 pub(crate) const GATE_TLS: &str = "gate:tls";
 /// A ClientHello carries another, encrypted, and `[destinations] ech` says that none may.
 pub(crate) const GATE_ECH: &str = "gate:ech";
+/// A name other than the one for which nobody is asked who they are.
+pub(crate) const GATE_IDENTITY: &str = "gate:identity";
+/// A password that is to be changed first.
+pub(crate) const GATE_PASSWORD: &str = "gate:password";
 /// A request hidden in a tunnel, in pieces.
 pub(crate) const GATE_HTTP: &str = "gate:http";
 /// HTTP/2 without TLS inside a tunnel.

@@ -8,6 +8,7 @@ use crate::exchange::Asked;
 use crate::gate::{Gate, Limit, State};
 use crate::identify::{Challenge, Client};
 use crate::pages::{self, Body, Broken, Fault, FaultPage, Kind, Language, Refusal};
+use crate::password;
 use crate::record;
 use crate::upstream::{ConnectError, ParentError};
 use crate::wire::{Framing, Malformed, Protocol};
@@ -23,6 +24,8 @@ use std::fmt::Write as _;
 pub(crate) enum Why {
     /// By the charter.
     Charter(Decision),
+    /// The password has to be changed first.
+    Password,
     /// The port is none the gate opens.
     Port,
     /// This gate has passed the request on before.
@@ -50,6 +53,12 @@ where
             let (next, answer) = charter_answer(gate, state, asked, client, &decision, record.id());
             let next = send(state, connection, next, &answer).await;
             return (Outcome::Refused, next);
+        }
+        Why::Password => {
+            gate.counts.refused();
+            let link = password::address(state);
+            let fault = Fault::PasswordDue { link: &link };
+            return (Outcome::Refused, self::fault(state, connection, asked, fault, record).await);
         }
         Why::Port => {
             gate.counts.refused();
@@ -217,6 +226,26 @@ struct Page<'a> {
     body: Body<'a>,
 }
 
+/// A whole answer of a page that is the gate's own and has a form.
+pub(crate) fn own(status: u16, lang: Language, page: String, next: Next, to_head: bool) -> String {
+    let allow = if status == 405 { "Allow: GET, HEAD, POST\r\n" } else { "" };
+    let connection = if next == Next::Keep { "keep-alive" } else { "close" };
+    let mut out = format!(
+        "HTTP/1.1 {status} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nContent-Language: {}\r\n\
+         Vary: Accept-Language\r\nCache-Control: no-store\r\nContent-Security-Policy: {}\r\nX-Frame-Options: DENY\r\n\
+         X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n{allow}Connection: {connection}\r\n\r\n",
+        reason(status),
+        pages::MEDIA_TYPE,
+        page.len(),
+        lang.tag(),
+        pages::password::CONTENT_SECURITY_POLICY,
+    );
+    if !to_head {
+        out.push_str(&page);
+    }
+    out
+}
+
 /// The answer that names the charter's rule.
 fn charter_answer(
     gate: &Gate,
@@ -373,12 +402,16 @@ impl Page<'_> {
 /// The usual reason phrase of the statuses the gate itself gives.
 fn reason(status: u16) -> &'static str {
     match status {
+        200 => "OK",
         400 => "Bad Request",
         403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
         407 => "Proxy Authentication Required",
         408 => "Request Timeout",
         414 => "URI Too Long",
         417 => "Expectation Failed",
+        422 => "Unprocessable Content",
         431 => "Request Header Fields Too Large",
         501 => "Not Implemented",
         502 => "Bad Gateway",

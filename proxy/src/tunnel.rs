@@ -14,7 +14,7 @@ use crate::config::Ech;
 use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
 use crate::gate::{Gate, State};
-use crate::identify::Client;
+use crate::identify::{Client, exempt};
 use crate::share::Lane;
 use crate::upstream::{ConnectError, Origin};
 use crate::wire::hello::{Asks, Second};
@@ -205,6 +205,11 @@ fn decide_on(
     };
     if target.host() == asked.target.host() {
         return ControlFlow::Continue(None);
+    }
+    // Nobody was asked who they are for the name of CONNECT: another one is not reached by it.
+    if exempt::covers(state, &asked.target) && !exempt::covers(state, &target) {
+        record.decided_again(record::refused_by_the_gate(state, record::GATE_IDENTITY), None);
+        return true;
     }
     let groups = client.groups();
     let query = policy::Query { target: &target, ..asked.query(client, &groups, gate.now()) };

@@ -45,6 +45,9 @@ mod upstream;
 // Who asks: accounts by Basic, names given to addresses.
 mod identity;
 
+// Local accounts: guesses slowed down, files of accounts, passwords that are to be changed first.
+mod accounts;
+
 // Destinations that the register is never told: protected categories, protected persons, guests.
 mod masking;
 

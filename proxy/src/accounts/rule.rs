@@ -73,7 +73,7 @@ pub(crate) enum Strength {
 
 impl Strength {
     /// Characters asked for, of four classes and of three.
-    fn characters(self) -> (usize, usize) {
+    pub(crate) fn characters(self) -> (usize, usize) {
         match self {
             Strength::Alone => (12, 14),
             Strength::Throttled => (8, 9),

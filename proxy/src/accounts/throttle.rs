@@ -40,7 +40,7 @@ const STRANGERS: usize = 4096;
 const PLACES: usize = 64;
 
 /// Where a password is typed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Place {
     /// At a client of this address.
     Address(IpAddr),

@@ -124,6 +124,11 @@ fn passwd(config: &Config, asked: &ChangePassword) -> Result<Answer, Wrong> {
     Ok(done)
 }
 
+/// Notes that the holder of an account has given it another password, having proven who they are by the one before.
+pub(crate) fn holder_changed(config: &Config, name: &Name) -> Result<(), Wrong> {
+    still::touched(config, name, "password", Some(access::Actor::proven(name.to_string())))
+}
+
 /// Forgets the wrong passwords of an account that there is.
 fn unlock(config: &Config, name: &str) -> Result<Answer, Wrong> {
     let name = Name::parse(name).map_err(Wrong::because)?;

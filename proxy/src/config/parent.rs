@@ -13,7 +13,7 @@ pub(crate) struct Upstream {
     /// The proxy everything goes through, if there is one.
     pub(crate) parent: Option<Parent>,
     /// What goes past it.
-    pub(crate) direct: Direct,
+    pub(crate) direct: Destined,
 }
 
 /// A parent proxy.
@@ -69,20 +69,25 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Destinations that go past the parent proxy.
+/// Destinations by name and by network: those that go past the parent proxy, those for which nobody is asked who they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Direct {
+pub(crate) struct Destined {
     names: HashSet<Box<str>>,
     networks: Networks,
 }
 
-impl Direct {
-    /// These names, with all names below them, and these networks.
-    pub(crate) fn new(names: HashSet<Box<str>>, networks: Networks) -> Direct {
-        Direct { names, networks }
+impl Destined {
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Destined::default()
     }
 
-    /// Whether a target goes past the parent.
+    /// These names, with all names below them, and these networks.
+    pub(crate) fn new(names: HashSet<Box<str>>, networks: Networks) -> Destined {
+        Destined { names, networks }
+    }
+
+    /// Whether a target is one of them.
     pub(crate) fn covers(&self, target: &Target) -> bool {
         if let Some(ip) = target.ip() {
             return self.networks.contains(ip);
@@ -118,7 +123,7 @@ mod tests {
     #[test]
     fn names_are_covered_with_those_below_them_by_label() {
         let names = HashSet::from(["exemple.fr".into(), "intranet".into()]);
-        let direct = Direct::new(names, Networks::new(vec!["10.0.0.0/8".parse().expect("a network")]));
+        let direct = Destined::new(names, Networks::new(vec!["10.0.0.0/8".parse().expect("a network")]));
         let covers = |host: &str| direct.covers(&Target::of_host(host).expect("a host"));
         for host in ["exemple.fr", "www.exemple.fr", "a.b.exemple.fr", "intranet", "EXEMPLE.fr.", "10.1.2.3", "0xa.1"] {
             assert!(covers(host), "{host}");
@@ -126,7 +131,7 @@ mod tests {
         for host in ["fr", "monexemple.fr", "exemple.fr.test", "11.1.2.3", "::1"] {
             assert!(!covers(host), "{host}");
         }
-        assert!(!Direct::default().covers(&Target::of_host("exemple.fr").expect("a host")));
+        assert!(!Destined::default().covers(&Target::of_host("exemple.fr").expect("a host")));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 use policy::Target;
+use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -20,6 +21,37 @@ impl Networks {
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// Names given to addresses and to networks: the longest prefix that holds an address names it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct AddressNames {
+    addresses: HashMap<IpAddr, String>,
+    /// The longest prefixes first.
+    networks: Vec<(IpNet, String)>,
+}
+
+impl AddressNames {
+    /// These names.
+    pub(crate) fn new(named: impl IntoIterator<Item = (IpNet, String)>) -> AddressNames {
+        let mut names = AddressNames::default();
+        for (network, name) in named {
+            if network.prefix_len() == network.max_prefix_len() {
+                names.addresses.insert(network.addr(), name);
+            } else {
+                names.networks.push((network, name));
+            }
+        }
+        names.networks.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix_len()));
+        names
+    }
+
+    /// The name of an address.
+    pub(crate) fn get(&self, address: &IpAddr) -> Option<&String> {
+        let address = address.to_canonical();
+        let of_network = || self.networks.iter().find(|(network, _)| network.contains(&address)).map(|(_, name)| name);
+        self.addresses.get(&address).or_else(of_network)
     }
 }
 
@@ -99,6 +131,20 @@ impl fmt::Display for Server {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_longest_prefix_names_an_address() {
+        let named =
+            [("10.0.8.0/24", "atelier"), ("10.0.0.0/8", "usine"), ("10.0.8.5/32", "poste"), ("fd00::/8", "six")];
+        let names = named.map(|(network, name)| (network.parse().expect("a network"), name.to_owned()));
+        let names = AddressNames::new(names);
+        let name = |text: &str| names.get(&text.parse().expect("an address")).map(String::as_str);
+        assert_eq!(
+            [name("10.0.8.5"), name("10.0.8.6"), name("10.0.9.1")],
+            [Some("poste"), Some("atelier"), Some("usine")]
+        );
+        assert_eq!([name("::ffff:10.0.8.6"), name("fd00::1"), name("11.0.0.1")], [Some("atelier"), Some("six"), None]);
+    }
 
     #[test]
     fn networks_hold_mapped_addresses() {

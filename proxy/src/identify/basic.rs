@@ -27,7 +27,12 @@ pub(super) async fn client(
     };
     Some(match user {
         Some(user) => {
-            Identity::Known(Client { user: Some(user), auth: Auth::Basic, address, groups: Groups::default() })
+            let due = gate.accounts.due(&user, state.config.identity.basic.change_after_days, gate.now());
+            let client = Client { user: Some(user), auth: Auth::Basic, address, groups: Groups::default() };
+            match due {
+                None => Identity::Known(client),
+                Some(due) => Identity::Due(client, due),
+            }
         }
         None => Identity::Asked(Challenge::of(state)),
     })
@@ -58,7 +63,8 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    fn of(&self, client: IpAddr) -> Arc<tokio::sync::Mutex<()>> {
+    /// The turn of a client.
+    pub(crate) fn of(&self, client: IpAddr) -> Arc<tokio::sync::Mutex<()>> {
         let mut by_client = self.by_client.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turn) = by_client.get(&client).and_then(Weak::upgrade) {
             return turn;
@@ -73,7 +79,7 @@ impl Turns {
 /// The account, when name and password belong together. Hashing takes tens of milliseconds, so it happens off the
 /// reactor; a password that was right a moment ago is not hashed again.
 async fn verify(gate: &Gate, client: IpAddr, name: String, password: String) -> Option<Arc<str>> {
-    if let Some(user) = gate.accounts.remembered(&name, &password) {
+    if let Some(user) = gate.accounts.remembered(&name, &password, Place::Address(client)) {
         return Some(user);
     }
     let turn = gate.turns.of(client);

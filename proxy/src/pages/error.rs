@@ -29,6 +29,11 @@ pub(crate) enum Fault<'a> {
     NotImplemented,
     /// The gate wants to know who asks.
     AuthRequired,
+    /// The password has to be changed first.
+    PasswordDue {
+        /// The address of the page where it is changed.
+        link: &'a str,
+    },
     /// The client's address is not one that the gate serves.
     ClientNotAllowed,
     /// The port asked for is not one that the gate opens.
@@ -87,7 +92,9 @@ impl Fault<'_> {
     pub(crate) fn status(self) -> u16 {
         match self {
             Fault::BadRequest { .. } => 400,
-            Fault::ClientNotAllowed | Fault::PortNotAllowed | Fault::ForbiddenAddress => 403,
+            Fault::PasswordDue { .. } | Fault::ClientNotAllowed | Fault::PortNotAllowed | Fault::ForbiddenAddress => {
+                403
+            }
             Fault::AuthRequired => 407,
             Fault::RequestTimeout => 408,
             Fault::UriTooLong => 414,
@@ -120,7 +127,9 @@ impl Fault<'_> {
             | Fault::ExpectationFailed
             | Fault::VersionNotSupported
             | Fault::NotImplemented => "http_request_error",
-            Fault::AuthRequired | Fault::ClientNotAllowed | Fault::PortNotAllowed => "http_request_denied",
+            Fault::AuthRequired | Fault::PasswordDue { .. } | Fault::ClientNotAllowed | Fault::PortNotAllowed => {
+                "http_request_denied"
+            }
             Fault::ForbiddenAddress => "destination_ip_prohibited",
             Fault::NameNotFound => "dns_error",
             Fault::NameTimeout => "dns_timeout",
@@ -141,6 +150,14 @@ impl Fault<'_> {
             Fault::ParentRefused => "connection_refused",
             Fault::TooBusy => "connection_limit_reached",
             Fault::RegisterClosed => "proxy_internal_error",
+        }
+    }
+
+    /// Where to go on.
+    pub(super) fn link(&self) -> Option<&str> {
+        match self {
+            Fault::PasswordDue { link } => Some(link),
+            _ => None,
         }
     }
 
@@ -217,6 +234,18 @@ impl Fault<'_> {
                     title: "Sign-in needed",
                     happened: "Internet access from this network requires you to sign in, and no valid account was given.",
                     advice: "Reload the page, then enter the name and password of your account.",
+                },
+            ],
+            Fault::PasswordDue { .. } => [
+                Wording {
+                    title: "Mot de passe à changer",
+                    happened: "Votre mot de passe doit être changé avant que l’accès à Internet vous soit ouvert.",
+                    advice: "Choisissez-en un nouveau à cette adresse\u{a0}:",
+                },
+                Wording {
+                    title: "Password to be changed",
+                    happened: "Your password has to be changed before internet access is open to you.",
+                    advice: "Choose a new one at this address:",
                 },
             ],
             Fault::ClientNotAllowed => [

@@ -4,7 +4,10 @@
 //! does a file that no case writes any more. The other tests here hold for every page at once: size, typography,
 //! nothing remote, nothing from outside taken for markup.
 use super::block::refusal;
+use super::password::{Objection, PasswordPage, Stage};
 use super::*;
+use crate::accounts::Due;
+use crate::accounts::rule::{CharterRule, Rule, Weakness};
 use jiff::ZonedDateTime;
 use policy::verdict::Text;
 use std::collections::BTreeMap;
@@ -16,7 +19,7 @@ use Language::{English, French};
 /// Bytes a page may weigh: it must come at once over any line.
 const LIMIT: usize = 12 * 1024;
 
-const FAULTS: [Fault<'static>; 26] = [
+const FAULTS: [Fault<'static>; 27] = [
     Fault::BadRequest { why: "two Content-Length fields" },
     Fault::RequestTimeout,
     Fault::UriTooLong,
@@ -25,6 +28,7 @@ const FAULTS: [Fault<'static>; 26] = [
     Fault::VersionNotSupported,
     Fault::NotImplemented,
     Fault::AuthRequired,
+    Fault::PasswordDue { link: "http://compte.octroi.internal/" },
     Fault::ClientNotAllowed,
     Fault::PortNotAllowed,
     Fault::ForbiddenAddress,
@@ -176,6 +180,21 @@ fn home_page(lang: Language) -> String {
     )
 }
 
+fn password_page(lang: Language, stage: Stage, due: Option<Due>) -> String {
+    password::password(
+        lang,
+        &PasswordPage {
+            organisation: "Société Exemple",
+            contact: "informatique@exemple.fr",
+            user: "a.martin",
+            due,
+            rule: &Rule { charter: Some(CharterRule { length: 8, classes: 4 }), ..Rule::default() },
+            token: "0123456789abcdef",
+            stage,
+        },
+    )
+}
+
 /// The pages kept on disk.
 fn cases() -> BTreeMap<String, String> {
     let mut cases = BTreeMap::new();
@@ -187,9 +206,35 @@ fn cases() -> BTreeMap<String, String> {
         case("error-no-answer", fault_page(lang, Fault::NoAnswer, Some("184208")));
         case("error-bad-request", fault_page(lang, FAULTS[0], None));
         case("error-port", fault_page_of(lang, Fault::PortNotAllowed, Some("184209"), "www.example.org:8443"));
+        case("error-password", fault_page(lang, FAULTS[8], Some("184210")));
         case("home", home_page(lang));
+        case("password", password_page(lang, Stage::Asked, Some(Due::GivenByAnother)));
+        case("password-refused", password_page(lang, Stage::Refused(Objection::Different), None));
+        case("password-done", password_page(lang, Stage::Done, None));
     }
     cases
+}
+
+fn stages() -> Vec<Stage> {
+    let weaknesses = [
+        Weakness::Empty,
+        Weakness::TooLong,
+        Weakness::ControlCharacter,
+        Weakness::HoldsTheName,
+        Weakness::WellKnown,
+        Weakness::TooSimple(Rule::default()),
+        Weakness::NotAsTheCharterSays(CharterRule { length: 16, classes: 4 }),
+    ];
+    let objections = [
+        Objection::Stale,
+        Objection::WrongCurrent,
+        Objection::Wait(61),
+        Objection::Different,
+        Objection::Same,
+        Objection::Failed,
+    ];
+    let refused = objections.into_iter().chain(weaknesses.map(Objection::Weak)).map(Stage::Refused);
+    refused.chain([Stage::Asked, Stage::Done, Stage::KeptElsewhere]).collect()
 }
 
 /// Every page there is.
@@ -199,6 +244,12 @@ fn every_page() -> BTreeMap<String, String> {
         for what in FAULTS {
             for reference in [None, Some("9")] {
                 pages.insert(format!("{what:?} {} {reference:?}", lang.tag()), fault_page(lang, what, reference));
+            }
+        }
+        for stage in stages() {
+            for due in [None, Some(Due::Old), Some(Due::GivenByAnother)] {
+                let name = format!("{stage:?} {due:?} {}", lang.tag());
+                pages.insert(name, password_page(lang, stage, due));
             }
         }
     }
@@ -248,7 +299,10 @@ fn pages_are_small_whole_and_alone() {
         for landmark in ["<header>", "<main>", "<footer>", "<h1>", "<title>"] {
             assert_eq!(page.matches(landmark).count(), 1, "{name}: {landmark}");
         }
-        for remote in ["src=", "@import", "url(", "<script", "<form", "<iframe", "onclick=\"", "style=\""] {
+        // The page of passwords alone has a form.
+        let is_form = page.contains("name=\"token\"");
+        assert_eq!(page.contains("<form"), is_form, "{name}");
+        for remote in ["src=", "@import", "url(", "<script", "<iframe", "onclick=\"", "style=\""] {
             assert!(!page.contains(remote), "{name}: {remote}");
         }
     }

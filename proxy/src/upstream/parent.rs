@@ -6,7 +6,7 @@ use super::health::Health;
 use super::pool::Pool;
 use super::stream::Stream;
 use super::{Form, Origin, Via, socks};
-use crate::config::{self, Credentials, Direct, Secret, Speaks};
+use crate::config::{self, Credentials, Destined, Secret, Speaks};
 use crate::outbound;
 use crate::wire::{Buffer, ResponseHead};
 use base64::Engine as _;
@@ -51,14 +51,14 @@ pub(super) struct Parent {
     credentials: Option<Credentials>,
     /// The same as the value of Proxy-Authorization.
     basic: Option<Secret>,
-    direct: Direct,
+    direct: Destined,
     /// Whether it is any help.
     pub(super) health: Health,
 }
 
 impl Parent {
     /// From the configuration. Reads the system's authorities when TLS leads there.
-    pub(super) fn new(config: &config::Parent, direct: Direct) -> Result<Parent, io::Error> {
+    pub(super) fn new(config: &config::Parent, direct: Destined) -> Result<Parent, io::Error> {
         let server = &config.server;
         let place = Target::of_host(&server.host).map_err(io::Error::other)?;
         let tls = if server.secure {

@@ -1,10 +1,11 @@
 //! A client that writes exactly the bytes it is told: for what no decent client would send, and for many at once.
 use crate::LIMIT;
 use crate::message::{Framing, Head, Pending};
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,15 @@ impl Client {
     /// Connects.
     pub fn connect(address: SocketAddr) -> io::Result<Client> {
         Client::over(TcpStream::connect_timeout(&address, LIMIT)?)
+    }
+
+    /// Connects from that address of this machine.
+    pub fn connect_from(from: IpAddr, to: SocketAddr) -> io::Result<Client> {
+        let family = if to.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = socket(family, SocketType::STREAM, None)?;
+        bind(&socket, &SocketAddr::new(from, 0))?;
+        connect(&socket, &to)?;
+        Client::over(TcpStream::from(socket))
     }
 
     /// Over a connection that stands, whoever made it.

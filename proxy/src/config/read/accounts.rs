@@ -3,8 +3,8 @@
 use super::later_word;
 use crate::accounts::rule::{CharterRule, Rule, Strength};
 use crate::config::Basic;
-use policy::Problem;
 use policy::document::Table;
+use policy::{Problem, Target};
 use std::ops::RangeInclusive;
 
 pub(super) fn basic(table: Option<&Table<'_>>) -> Basic {
@@ -33,7 +33,26 @@ pub(super) fn basic(table: Option<&Table<'_>>) -> Basic {
         table.note(Problem::warning(days.span.clone(), what, label));
     }
     let days = days.and_then(|days| u16::try_from(days.value).ok());
-    Basic { rule, change_after_days: days.unwrap_or_default() }
+    let default = Basic::default();
+    let host = host(table).unwrap_or(default.host);
+    Basic { rule, change_after_days: days.unwrap_or_default(), host }
+}
+
+/// The name of the page where passwords are changed.
+fn host(table: &Table<'_>) -> Option<Box<str>> {
+    let text = table.string("host")?;
+    match Target::of_host(text.value) {
+        Ok(target) if target.ip().is_none() => Some(target.host().into()),
+        _ => {
+            let what = format!("`{}` is not a valid name", text.value);
+            table.note(Problem::error(
+                text.span,
+                what,
+                "expected such as \"compte.octroi.internal\", which no site has",
+            ));
+            None
+        }
+    }
 }
 
 /// `charter_rule = { length = 8, classes = 4 }`.

@@ -1,13 +1,12 @@
 //! `[identity]`: how clients are known.
 
-use super::network::address;
 use super::outward::said;
 use super::{accounts, kerberos, later, later_texts, section, texts};
-use crate::config::{Basic, Identity, Method, Negotiate};
-use policy::Problem;
+use crate::config::{AddressNames, Basic, Destined, Identity, Method, Negotiate, Networks};
+use ipnet::IpNet;
 use policy::document::Table;
-use std::collections::HashMap;
-use std::net::IpAddr;
+use policy::{Problem, Target};
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -17,7 +16,8 @@ pub(super) fn identity(table: Option<&Table<'_>>, folder: &Path) -> Identity {
             methods: vec![Method::Address],
             realm: "Octroi".to_owned(),
             negotiate: Negotiate::default(),
-            names: HashMap::new(),
+            names: AddressNames::default(),
+            exempt: Destined::default(),
             basic: Basic::default(),
         };
     };
@@ -49,7 +49,7 @@ pub(super) fn identity(table: Option<&Table<'_>>, folder: &Path) -> Identity {
     with_a_keytab(table, &methods, &negotiate);
     let methods = methods.into_iter().map(|(method, _)| method).collect();
     let realm = realm.map_or("Octroi", |realm| realm.value).to_owned();
-    Identity { methods, realm, negotiate, names, basic }
+    Identity { methods, realm, negotiate, names, exempt: exempt(table), basic }
 }
 
 /// A method, and where it is named.
@@ -94,18 +94,50 @@ fn methods(table: &Table<'_>) -> Vec<Named> {
     methods
 }
 
-/// `[identity.address] names`: address to name.
-fn section_names(table: Option<Table<'_>>) -> HashMap<IpAddr, String> {
-    let Some(table) = table else { return HashMap::new() };
-    let mut names = HashMap::new();
+/// `[identity.address] names`: address or network to name.
+fn section_names(table: Option<Table<'_>>) -> AddressNames {
+    let Some(table) = table else { return AddressNames::default() };
+    let mut names: Vec<(IpNet, String, Range<usize>)> = Vec::new();
     for key in table.names() {
-        let (Some(address), Some(name)) = (address(&table, &key), table.string(key.value)) else { continue };
+        let network = table.network(&key).map(|network| network.value);
+        let (Some(network), Some(name)) = (network, table.string(key.value)) else { continue };
         if name.trim().is_empty() || name.chars().any(|c| c.is_control()) {
             table.note(Problem::error(name.span, "this is not a valid name", "expected such as \"poste-accueil\""));
             continue;
         }
-        names.insert(address, name.value.trim().to_owned());
+        if let Some((.., first)) = names.iter().find(|(known, ..)| *known == network) {
+            let what = format!("`{network}` has two names");
+            table.note(Problem::error(key.span, what, "the same addresses").also(first.clone(), "first here"));
+            continue;
+        }
+        names.push((network, name.value.trim().to_owned(), key.span));
     }
     table.end();
-    names
+    AddressNames::new(names.into_iter().map(|(network, name, _)| (network, name)))
+}
+
+/// `exempt`: names, with those below them, for which nobody is asked who they are.
+fn exempt(table: &Table<'_>) -> Destined {
+    let mut names = HashSet::new();
+    for text in table.strings("exempt").unwrap_or_default() {
+        // As Windows and browsers write it; a name covers those below it with or without.
+        let name = text.value.strip_prefix("*.").unwrap_or(text.value);
+        let label = "expected a name, such as \"windowsupdate.com\", which covers the names below it";
+        match Target::of_host(name) {
+            Ok(target) if target.ip().is_some() => {
+                let what = format!("`{}` is an address", text.value);
+                table.note(Problem::error(text.span, what, label));
+            }
+            Ok(target) if !target.host().contains('.') => {
+                let what = format!("`{}` would exempt every name below it", text.value);
+                table.note(Problem::error(text.span, what, label));
+            }
+            Ok(target) => drop(names.insert(target.host().into())),
+            Err(why) => {
+                let what = format!("`{}` is not a valid name: {why}", text.value);
+                table.note(Problem::error(text.span, what, label));
+            }
+        }
+    }
+    Destined::new(names, Networks::default())
 }

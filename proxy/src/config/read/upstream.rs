@@ -4,7 +4,7 @@
 
 use super::outward::{ca_file, said};
 use crate::config::values::Form;
-use crate::config::{Credentials, Direct, Networks, Parent, Secret, Server, Speaks, Upstream};
+use crate::config::{Credentials, Destined, Networks, Parent, Secret, Server, Speaks, Upstream};
 use crate::{files, outbound};
 use ipnet::IpNet;
 use policy::document::{Located, Table};
@@ -181,7 +181,7 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-fn direct(table: &Table<'_>) -> Direct {
+fn direct(table: &Table<'_>) -> Destined {
     let (mut names, mut networks) = (HashSet::new(), Vec::new());
     for text in table.strings("direct").unwrap_or_default() {
         if let Ok(network) = text.value.parse::<IpNet>() {
@@ -199,7 +199,7 @@ fn direct(table: &Table<'_>) -> Direct {
             Err(why) => refuse_direct(table, text, &why.to_string()),
         }
     }
-    Direct::new(names, Networks::new(networks))
+    Destined::new(names, Networks::new(networks))
 }
 
 /// An address, and behind the slash a number that is no prefix length of its kind.
