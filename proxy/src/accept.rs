@@ -1,8 +1,9 @@
-//! Clients let in: by their address, and as many at once as the limits say.
+//! Clients let in: by their address, which a load balancer in front may name, and as many at once as the limits say.
 use crate::connection::{self, Connection};
 use crate::gate::{Gate, State, TurnedAway};
 use crate::identify::Caller;
 use crate::pages::Fault;
+use crate::wire::proxied::{Header, Source};
 use crate::wire::{Buffer, Protocol};
 use crate::{http2, refuse, secure};
 use std::collections::HashMap;
@@ -10,7 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -118,7 +119,7 @@ pub(crate) async fn listen(
     }
 }
 
-/// Lets a client in, or turns it away.
+/// Lets whoever connects in, or turns them away.
 fn admit(
     gate: &Arc<Gate>,
     door: &Door,
@@ -128,49 +129,126 @@ fn admit(
     tasks: &TaskTracker,
     interrupt: &CancellationToken,
 ) {
-    let client = peer.ip().to_canonical();
+    let peer = peer.ip().to_canonical();
     let state = gate.state();
-    let limits = &state.config.limits;
-    let secure = state.certificates.at(door.configured);
+    let acceptor = state.certificates.at(door.configured).map(|config| TlsAcceptor::from(config.clone()));
     let open = usize::try_from(gate.counts.open()).unwrap_or(usize::MAX);
-    let place = if !state.config.clients.allow.contains(client) {
-        Err((TurnedAway::NotAllowed, Fault::ClientNotAllowed))
-    } else if open >= limits.connections.min(gate.room) {
-        Err((TurnedAway::Full, Fault::TooBusy))
-    } else {
-        crowd.enter(client, limits.connections_per_client).ok_or((TurnedAway::ClientFull, Fault::TooBusy))
-    };
-    let place = match place {
-        Ok(place) => place,
-        Err((why, fault)) => {
-            gate.counts.turned_away(why);
-            if secure.is_none() {
-                turn_away(stream, &state, fault);
-            }
-            return;
-        }
-    };
     // Two descriptors each are set aside for clients; what is kept for later lives on those not yet taken.
     state.upstream.make_room(2 * gate.room.saturating_sub(open));
-    let (gate, interrupt, caller) = (gate.clone(), interrupt.clone(), Caller::at(client));
-    match secure {
+    let (to, interrupt) = (gate.clone(), interrupt.clone());
+    let (all, crowd) = (tasks.clone(), crowd.clone());
+    if state.config.listen.proxy_protocol.contains(peer) {
+        if open >= state.config.limits.connections.min(gate.room) {
+            return turned_away(gate, &state, stream, acceptor.is_some(), TurnedAway::Full);
+        }
+        tasks.spawn(async move {
+            let _open = to.counts.connected();
+            let serving = serve_behind(&to, acceptor, stream, peer, crowd, all, &interrupt);
+            let _ = interrupt.run_until_cancelled(Box::pin(serving)).await;
+        });
+        return;
+    }
+    let place = match place(gate, &state, &crowd, peer, open) {
+        Ok(place) => place,
+        Err(why) => return turned_away(gate, &state, stream, acceptor.is_some(), why),
+    };
+    let caller = Caller::at(peer);
+    match acceptor {
         None => tasks.spawn(async move {
             let _place = place;
-            let _open = gate.counts.connected();
+            let _open = to.counts.connected();
             // Pinned here, it is in the task once; given away whole, it would be in it twice.
-            let serving = pin!(serve(&gate, stream, caller));
+            let serving = pin!(serve(&to, stream, caller));
             let _ = interrupt.run_until_cancelled(serving).await;
         }),
-        Some(config) => {
-            let (acceptor, all, crowd) = (TlsAcceptor::from(config.clone()), tasks.clone(), crowd.clone());
-            tasks.spawn(async move {
-                let _place = place;
-                let _open = gate.counts.connected();
-                let serving = serve_tls(&gate, acceptor, stream, caller, crowd, all, &interrupt);
-                let _ = interrupt.run_until_cancelled(Box::pin(serving)).await;
-            })
-        }
+        Some(acceptor) => tasks.spawn(async move {
+            let _place = place;
+            let _open = to.counts.connected();
+            let serving = serve_tls(&to, acceptor, stream, caller, crowd, all, &interrupt);
+            let _ = interrupt.run_until_cancelled(Box::pin(serving)).await;
+        }),
     };
+}
+
+/// A client's place, by its address and the limits; `open` connections are there without it.
+fn place(gate: &Gate, state: &State, crowd: &Arc<Crowd>, client: IpAddr, open: usize) -> Result<Place, TurnedAway> {
+    let limits = &state.config.limits;
+    if !state.config.clients.allow.contains(client) {
+        return Err(TurnedAway::NotAllowed);
+    }
+    if open >= limits.connections.min(gate.room) {
+        return Err(TurnedAway::Full);
+    }
+    crowd.enter(client, limits.connections_per_client).ok_or(TurnedAway::ClientFull)
+}
+
+/// Counts a client that is turned away, and says why where that can be read.
+fn turned_away(gate: &Gate, state: &State, stream: TcpStream, secure: bool, why: TurnedAway) {
+    gate.counts.turned_away(why);
+    let fault = match why {
+        TurnedAway::NotAllowed => Fault::ClientNotAllowed,
+        TurnedAway::Full | TurnedAway::ClientFull => Fault::TooBusy,
+    };
+    if !secure {
+        turn_away(stream, state, fault);
+    }
+}
+
+/// A connection that a load balancer passes on: the address that counts is the one it names.
+async fn serve_behind(
+    gate: &Arc<Gate>,
+    acceptor: Option<TlsAcceptor>,
+    mut stream: TcpStream,
+    balancer: IpAddr,
+    crowd: Arc<Crowd>,
+    tasks: TaskTracker,
+    interrupt: &CancellationToken,
+) {
+    let patience = gate.state().config.limits.header_timeout;
+    let read = gate.stopping.run_until_cancelled(timeout(patience, named_by(&mut stream))).await;
+    let client = match read {
+        Some(Ok(Named::From(Source::Client(client)))) => client.to_canonical(),
+        Some(Ok(Named::From(Source::Balancer))) => balancer,
+        // Looked whether the gate is there, and left.
+        Some(Ok(Named::Nothing)) | None => return,
+        Some(Ok(Named::Malformed) | Err(_)) => return gate.counts.header_refused(),
+    };
+    let state = gate.state();
+    // This connection is counted among those open.
+    let open = usize::try_from(gate.counts.open()).unwrap_or(usize::MAX).saturating_sub(1);
+    let _place = match place(gate, &state, &crowd, client, open) {
+        Ok(place) => place,
+        Err(why) => return turned_away(gate, &state, stream, acceptor.is_some(), why),
+    };
+    drop(state);
+    match acceptor {
+        None => serve(gate, stream, Caller::at(client)).await,
+        Some(acceptor) => serve_tls(gate, acceptor, stream, Caller::at(client), crowd, tasks, interrupt).await,
+    }
+}
+
+/// What a load balancer's first bytes say.
+enum Named {
+    From(Source),
+    Malformed,
+    Nothing,
+}
+
+/// Reads a header of the PROXY protocol, and no byte behind it.
+async fn named_by(stream: &mut TcpStream) -> Named {
+    let mut bytes = Vec::new();
+    loop {
+        let need = match Header::read(&bytes) {
+            Header::From(source, _) => return Named::From(source),
+            Header::Malformed => return Named::Malformed,
+            Header::More(need) => need.saturating_sub(bytes.len()) as u64,
+        };
+        match (&mut *stream).take(need).read_buf(&mut bytes).await {
+            Ok(0) | Err(_) if bytes.is_empty() => return Named::Nothing,
+            Ok(0) | Err(_) => return Named::Malformed,
+            Ok(_) => {}
+        }
+    }
 }
 
 async fn serve(gate: &Gate, mut stream: TcpStream, caller: Arc<Caller>) {

@@ -131,6 +131,8 @@ pub(crate) struct Listen {
     pub(crate) proxy_tls: Vec<ProxyTls>,
     /// Console, PAC file, health, metrics.
     pub(crate) console: SocketAddr,
+    /// Networks of load balancers, which say first whose connection they pass on.
+    pub(crate) proxy_protocol: Networks,
 }
 
 /// One of `[listen] proxy_tls`.

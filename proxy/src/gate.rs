@@ -206,6 +206,7 @@ pub(crate) struct Counts {
     turned_away: [AtomicU64; 3],
     reached: [AtomicU64; 5],
     handshakes_failed: AtomicU64,
+    headers_refused: AtomicU64,
     register_closed: AtomicBool,
 }
 
@@ -321,6 +322,16 @@ impl Counts {
     /// A client that came by TLS did not get through its handshake.
     pub(crate) fn handshake_failed(&self) {
         self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A load balancer did not say whose connection it passes on.
+    pub(crate) fn header_refused(&self) {
+        self.headers_refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often that was.
+    pub(crate) fn headers_refused(&self) -> u64 {
+        self.headers_refused.load(Ordering::Relaxed)
     }
 
     /// How many did not.

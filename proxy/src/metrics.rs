@@ -114,6 +114,11 @@ fn door(page: &mut Page, gate: &Gate, state: &State) {
         "reason",
         &failures,
     );
+    page.counter(
+        "octroi_proxy_protocol_refused_total",
+        "Connections of load balancers that did not begin with a header of the PROXY protocol.",
+        counts.headers_refused(),
+    );
     let [wrong, account, address] = gate.accounts.counts();
     page.counter("octroi_passwords_wrong_total", "Passwords of local accounts that were looked at and wrong.", wrong);
     page.counters(

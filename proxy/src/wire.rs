@@ -9,6 +9,7 @@ pub(crate) mod fields;
 pub(crate) mod forward;
 pub(crate) mod framing;
 pub(crate) mod hello;
+pub(crate) mod proxied;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod upgrade;

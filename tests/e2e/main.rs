@@ -48,6 +48,9 @@ mod identity;
 // Local accounts: guesses slowed down, files of accounts, passwords that are to be changed first.
 mod accounts;
 
+// A load balancer in front, which says whose connection it passes on.
+mod balancer;
+
 // Destinations that the register is never told: protected categories, protected persons, guests.
 mod masking;
 

@@ -1,4 +1,5 @@
 //! Servers of other people's making, each started for one test on a port of its own: what the gate sends to, and goes through.
+pub mod balancer;
 pub mod kdc;
 pub mod parent;
 pub mod samba;
@@ -7,6 +8,7 @@ pub mod smtp;
 pub mod syslog;
 pub mod timestamp;
 
+pub use balancer::Haproxy;
 pub use kdc::Kdc;
 pub use parent::{Socks, Squid, SquidSetup};
 pub use samba::Samba;

@@ -13,7 +13,12 @@ use std::path::Path;
 pub(super) fn listen(table: Option<&Table<'_>>, folder: &Path) -> Listen {
     let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let Some(table) = table else {
-        return Listen { proxy: vec![local(3128)], proxy_tls: Vec::new(), console: local(3180) };
+        return Listen {
+            proxy: vec![local(3128)],
+            proxy_tls: Vec::new(),
+            console: local(3180),
+            proxy_protocol: Networks::default(),
+        };
     };
     let address = |text: Located<&str>| {
         let value = socket(table, &text)?;
@@ -52,7 +57,18 @@ pub(super) fn listen(table: Option<&Table<'_>>, folder: &Path) -> Listen {
             .unwrap_or_else(|| vec![local(3128)]),
         proxy_tls: secure.into_iter().map(|(_, one)| one).collect(),
         console: console.map_or(local(3180), |address| address.value),
+        proxy_protocol: balancers(table),
     }
+}
+
+/// Whoever connects from one of these networks says which address counts.
+fn balancers(table: &Table<'_>) -> Networks {
+    let balancers = table.networks("proxy_protocol").unwrap_or_default();
+    for everybody in balancers.iter().filter(|network| network.prefix_len() == 0) {
+        let what = "anybody may say that they come from any address";
+        table.note(Problem::error(everybody.span.clone(), what, "name the load balancers, such as \"10.0.0.2/32\""));
+    }
+    networks(balancers)
 }
 
 /// One address with TLS, and where it stands in the text. What its files hold is looked at when they are read.
