@@ -1,11 +1,14 @@
 //! Local accounts: guesses slowed down, files of accounts, passwords that are to be changed first, destinations that ask nobody.
 use crate::identity::{PASSWORD, with_password};
 use harness::curl::Brought;
-use harness::raw::Client;
-use harness::{Answer, Curl, Gate, LIMIT, Origin, Setup, wait};
+use harness::raw::{self, Client};
+use harness::{Answer, Authority, Curl, Gate, LIMIT, Origin, Setup, wait};
 use serde_json::{Value, json};
-use std::net::IpAddr;
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpListener};
 use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 const OTHER: &str = "Une-Autre-Phrase-7-Longue";
@@ -31,7 +34,7 @@ fn client(gate: &Gate, from: IpAddr) -> Client {
 }
 
 fn guess(client: &mut Client, name: &str, password: &str) -> u16 {
-    use std::fmt::Write;
+    use std::fmt::Write as _;
     let token: String = {
         // Basic, without a library for it: `name:password` in base 64.
         const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -384,4 +387,38 @@ fn some_destinations_ask_nobody_who_they_are_and_the_charter_decides_all_the_sam
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(refused.status.code() == Some(2) && said.contains("exempt"), "{wrong}: {said}");
     }
+}
+
+#[test]
+fn a_tunnel_for_which_nobody_was_asked_leads_to_no_other_name() {
+    // A parent proxy that opens every tunnel and listens to what comes.
+    let parent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = parent.local_addr().expect("bound").port();
+    let (tell, heard) = mpsc::channel();
+    thread::spawn(move || {
+        for mut stream in parent.incoming().map_while(Result::ok) {
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+                head.push(byte[0]);
+            }
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            let mut first = [0; 64];
+            let _ = tell.send(stream.read(&mut first).unwrap_or(0));
+        }
+    });
+    let config = format!("[identity]\nexempt = [\"updates.test\"]\n[upstream]\nparent = \"http://127.0.0.1:{port}\"");
+    let gate = with_accounts(basic(&config), &["a.martin"]);
+    let authority = Authority::new();
+    for (name, passes) in [("www.updates.test", true), ("elsewhere.test", false)] {
+        let mut client = gate.client();
+        assert_eq!(client.connect_to("updates.test:443").expect("an answer").status(), 200, "nobody is asked");
+        client.send(raw::hello(authority.client(), name)).expect("sent");
+        if !passes {
+            assert_eq!(client.rest().expect("the gate ends the tunnel"), [21, 3, 3, 0, 2, 2, 49], "access_denied");
+        }
+        assert_eq!(heard.recv_timeout(LIMIT).expect("a tunnel") > 0, passes, "{name}");
+    }
+    assert_eq!(gate.client().connect_to("other.test:443").expect("an answer").status(), 407);
+    let rules: Vec<_> = gate.log_of(2).into_iter().filter_map(|record| record.rule).collect();
+    assert_eq!(rules, ["gate:identity"]);
 }

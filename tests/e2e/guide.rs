@@ -3,12 +3,14 @@
 //! In its pages a block whose first line is `# octroi.toml`, `# charter.toml` or `# lists/…` is that file, whole. With
 //! `: refused` behind the name the file is a mistake, and the `text` block that follows is what `octroi check` says of it.
 use crate::commands::commands_of;
+use crate::identity::{PASSWORD, with_password};
 use crate::imports::{bring, line};
 use crate::requests::today;
 use harness::{Authority, Setup};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use std::fs;
+use std::process::Command;
 
 /// A page in both languages.
 struct Page {
@@ -17,7 +19,7 @@ struct Page {
     fr: &'static str,
 }
 
-const PAGES: [Page; 9] = [
+const PAGES: [Page; 10] = [
     Page {
         name: "installation",
         en: include_str!("../../docs/guide/en/installation.md"),
@@ -47,6 +49,11 @@ const PAGES: [Page; 9] = [
         name: "roles",
         en: include_str!("../../docs/guide/en/roles.md"),
         fr: include_str!("../../docs/guide/fr/habilitations.md"),
+    },
+    Page {
+        name: "accounts",
+        en: include_str!("../../docs/guide/en/accounts.md"),
+        fr: include_str!("../../docs/guide/fr/comptes.md"),
     },
     Page {
         name: "rights",
@@ -100,6 +107,31 @@ fn who_follows_a_walk_of_the_guide_gets_to_its_end() {
             for command in commands {
                 let words: Vec<&str> = command.iter().map(String::as_str).collect();
                 gate.say(&words);
+            }
+        }
+    }
+}
+
+#[test]
+fn who_follows_the_page_on_accounts_has_them() {
+    for Page { en, fr, .. } in PAGES.into_iter().filter(|page| page.name == "accounts") {
+        for page in [en, fr] {
+            let gate = Setup::new().config("[identity]\nmethods = [\"basic\"]").prepare();
+            let csv = blocks(page).into_iter().find(|block| block.language == "csv").expect("a file of accounts");
+            gate.write("accounts.csv", csv.text);
+            let mut htpasswd = Command::new("htpasswd");
+            htpasswd.args(["-cbB", "htpasswd", "m.girard", PASSWORD]).current_dir(gate.folder());
+            assert!(htpasswd.output().expect("tests/run installs it").status.success());
+            let commands = commands_of(page);
+            assert!(commands.len() > 5, "this rule looks at nothing");
+            for command in commands {
+                let words: Vec<&str> = command.iter().map(String::as_str).collect();
+                let done = with_password(&gate, &words, PASSWORD);
+                assert!(done.status.success(), "octroi {}: {done:?}", command.join(" "));
+            }
+            let listed = gate.say(&["user", "list"]);
+            for name in ["a.martin", "p.dupont", "j.petit", "m.girard"] {
+                assert!(listed.contains(name), "{listed}");
             }
         }
     }
