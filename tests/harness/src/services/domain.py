@@ -63,7 +63,7 @@ sam.disable_account("(sAMAccountName=ancien)")
 sam.setexpiry("(sAMAccountName=interim)", -86400)
 sam.modify_ldif(
     f"dn: {people['svc-proxy']}\nchangetype: modify\nadd: servicePrincipalName\n"
-    "servicePrincipalName: HTTP/proxy.ad.pme.test\n"
+    "servicePrincipalName: HTTP/proxy.ad.pme.test\nservicePrincipalName: HTTP/gate.localhost\n"
 )
 
 # Group, and who is in it: a.martin is in Commerce through Ventes, and in Réseau, a group of the domain alone, through both.
@@ -88,4 +88,5 @@ credentials.set_kerberos_state(0)
 enable_net_export_keytab()
 from samba.net import Net  # noqa: E402  the call above gives it its method
 
-Net(credentials, lp).export_keytab(keytab=keytab, principal="HTTP/proxy.ad.pme.test")
+for principal in ("HTTP/proxy.ad.pme.test", "HTTP/gate.localhost"):
+    Net(credentials, lp).export_keytab(keytab=keytab, principal=principal)

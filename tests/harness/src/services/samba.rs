@@ -69,7 +69,7 @@ impl Samba {
         self.address
     }
 
-    /// The AES keys of `HTTP/proxy.ad.pme.test`.
+    /// The AES keys of `HTTP/proxy.ad.pme.test` and `HTTP/gate.localhost`.
     pub fn keytab(&self) -> PathBuf {
         self.path("dc/http.keytab")
     }
@@ -88,6 +88,12 @@ impl Samba {
         command.args(["--mount", "--propagation", "private", "sh", "-c", script]).arg(self.path("hosts")).arg(program);
         command.env("KRB5_CONFIG", self.krb5_conf()).env("KRB5CCNAME", self.path("tickets"));
         command
+    }
+
+    /// What has a program of this machine use those tickets; the gate then goes by `gate.localhost`.
+    pub fn environment(&self) -> [(&'static str, String); 2] {
+        let path = |name: &str| self.path(name).display().to_string();
+        [("KRB5_CONFIG", path("krb5.conf")), ("KRB5CCNAME", path("tickets"))]
     }
 
     /// Gets a ticket for an account, as opening a session does.

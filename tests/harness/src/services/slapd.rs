@@ -41,7 +41,7 @@ impl Slapd {
              pidfile {pid}\nTLSCACertificateFile {ca}\nTLSCertificateFile {certificate}\nTLSCertificateKeyFile {key}\n\
              security ssf=128\nsizelimit 500\n\
              database mdb\nmaxsize 268435456\nsuffix {BASE}\nrootdn {ADMINISTRATOR}\nrootpw {PASSWORD}\ndirectory {db}\n\
-             dbnosync\nindex objectClass,uid,member eq\noverlay memberof\n\
+             dbnosync\nlimits dn.exact={READER} size.soft=500 size.hard=500 size.pr=500 size.prtotal=unlimited\nindex objectClass,uid,member eq\noverlay memberof\n\
              access to attrs=userPassword by anonymous auth by * none\naccess to * by dn.exact={READER} read by self read by * none\n",
             pid = path("pid"),
             ca = path("ca.pem"),
