@@ -247,6 +247,12 @@ impl Charter {
         !self.masking.persons.is_everyone()
     }
 
+    /// The groups of a directory that it names, to put people in or to take them out; in small letters.
+    pub fn directory_groups(&self) -> impl Iterator<Item = &str> {
+        let named = self.groups.iter().flat_map(|group| group.directory.adds.iter().chain(&group.directory.removes));
+        named.map(crate::who::Name::as_str)
+    }
+
     /// Whether it speaks of a group of that name: its own, or one of a directory.
     pub fn knows_group(&self, name: &str) -> bool {
         self.groups.iter().any(|group| {

@@ -124,13 +124,13 @@ impl People {
 
     /// The lists under which the asker stands.
     fn listing<'a>(&'a self, asker: &Asker<'_>) -> impl Iterator<Item = &'a [u32]> {
-        let user = asker.user.and_then(|user| Name::find(&self.users, user));
+        let users = asker.users().filter_map(|user| Name::find(&self.users, user));
         let names = asker.groups.iter().filter_map(|name| Name::find(&self.names, name));
         let networks = self.lengths.iter().filter_map(|&length| {
             let network = IpNet::new(asker.client, length).ok()?;
             self.networks.get(&network.trunc())
         });
-        user.into_iter().chain(names).chain(networks).map(Vec::as_slice)
+        users.chain(names).chain(networks).map(Vec::as_slice)
     }
 }
 

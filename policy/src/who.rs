@@ -1,6 +1,7 @@
 //! Who: accounts, groups and addresses.
 //!
-//! Names compare whatever their case: those of the charter are folded once, those of the asker as they are looked up. A person is in a group when the charter lists the account or the address, or when
+//! Names compare whatever their case: those of the charter are folded once, those of the asker as they are looked up. `a.martin`
+//! of a charter is `a.martin@AD.PME.TEST`, too; with a realm it is that account alone. A person is in a group when the charter lists the account or the address, or when
 //! a directory says so by the group's id or one of its distinguished names; an entry with `!` takes out again.
 use crate::verdict::Query;
 use ipnet::IpNet;
@@ -28,6 +29,10 @@ pub(crate) struct Name(String);
 impl Name {
     pub(crate) fn new(name: &str) -> Name {
         Name(folded(name))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 
     pub(crate) fn is(&self, name: &str) -> bool {
@@ -61,10 +66,20 @@ fn folded(name: &str) -> String {
     name.chars().flat_map(char::to_lowercase).collect()
 }
 
+/// The name of an account of a domain, `a.martin@AD.PME.TEST`: a realm is written in capitals, which tells it from a local
+/// account that looks like an address of mail.
+fn without_realm(user: &str) -> Option<&str> {
+    let (name, realm) = user.rsplit_once('@')?;
+    let capitals = realm.chars().any(char::is_alphabetic) && !realm.chars().any(char::is_lowercase);
+    (capitals && !name.is_empty()).then_some(name)
+}
+
 /// Who asks.
 #[derive(Debug)]
 pub(crate) struct Asker<'a> {
     pub(crate) user: Option<&'a str>,
+    /// The same without its realm, for an account of a domain.
+    pub(crate) bare: Option<&'a str>,
     /// What a directory says.
     pub(crate) groups: &'a [&'a str],
     /// An IPv4 address that comes in IPv6 clothes (`::ffff:10.0.0.1`) is the IPv4 address.
@@ -73,11 +88,21 @@ pub(crate) struct Asker<'a> {
 
 impl<'a> Asker<'a> {
     pub(crate) fn of(query: &Query<'a>) -> Asker<'a> {
-        Asker { user: query.user, groups: query.groups, client: query.client.to_canonical() }
+        Asker {
+            user: query.user,
+            bare: query.user.and_then(without_realm),
+            groups: query.groups,
+            client: query.client.to_canonical(),
+        }
     }
 
     pub(crate) fn is_any(&self, names: &[Name]) -> bool {
-        self.user.is_some_and(|user| names.iter().any(|name| name.is(user)))
+        self.users().any(|user| names.iter().any(|name| name.is(user)))
+    }
+
+    /// What it may be called by.
+    pub(crate) fn users(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.user.into_iter().chain(self.bare)
     }
 
     pub(crate) fn is_within(&self, networks: &[IpNet]) -> bool {
@@ -135,5 +160,19 @@ impl Who {
             && !(asker.is_any(&self.except_users)
                 || asker.is_within(&self.except_networks)
                 || in_any(&self.except_groups))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_realm;
+
+    #[test]
+    fn a_realm_is_told_from_an_address_of_mail() {
+        assert_eq!(without_realm("a.martin@AD.PME.TEST"), Some("a.martin"));
+        for user in ["a.martin", "a.martin@pme.test", "a.martin@Pme.test", "@AD.PME.TEST", "a.martin@", "a.martin@123"]
+        {
+            assert_eq!(without_realm(user), None, "{user}");
+        }
     }
 }
