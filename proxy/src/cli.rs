@@ -373,6 +373,9 @@ pub(crate) struct Doctor {
     /// What to look at [default: everything]
     #[arg(value_enum)]
     pub(crate) part: Option<Part>,
+    /// Somebody to look for in the directory
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
     /// How to answer.
     #[command(flatten)]
     pub(crate) output: Output,
@@ -389,6 +392,8 @@ pub(crate) enum Part {
     Rights,
     /// Tickets of a domain: library, keytab, service, names, clock
     Kerberos,
+    /// Its servers, the groups that the charter names, somebody in it (`--user`)
+    Directory,
 }
 
 /// `octroi import`.

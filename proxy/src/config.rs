@@ -6,6 +6,7 @@
 //! more open than its administrator believes.
 
 mod accounts;
+pub(crate) mod ldap;
 pub(crate) mod load;
 pub(crate) mod negotiate;
 mod parent;
@@ -13,6 +14,7 @@ pub(crate) mod read;
 mod values;
 
 pub(crate) use accounts::Basic;
+pub(crate) use ldap::{Ldap, Source};
 pub(crate) use load::{LoadError, LoadedCharter, Warnings};
 pub(crate) use negotiate::Negotiate;
 pub(crate) use parent::{Credentials, Destined, Parent, Secret, Speaks, Upstream};
@@ -193,6 +195,10 @@ pub(crate) struct Identity {
     pub(crate) realm: String,
     /// What tickets are read with.
     pub(crate) negotiate: Negotiate,
+    /// Where names and passwords are looked up.
+    pub(crate) source: Source,
+    /// The directory, if there is one.
+    pub(crate) ldap: Option<Ldap>,
     /// Names given to addresses; an address not listed is recorded without a name.
     pub(crate) names: AddressNames,
     /// Destinations for which nobody is asked who they are.

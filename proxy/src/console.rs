@@ -85,8 +85,10 @@ fn answer(gate: &Gate, request: &Request<Incoming>) -> Answer {
 fn ready(gate: &Gate, state: &State) -> Answer {
     let (ready, why) = readiness(gate);
     let lists = gate.upkeep.lists_told(gate.now());
+    let directory = state.directory.iter().flat_map(|directory| directory.notes());
+    let others = lists.into_iter().chain(directory);
     let notes: Vec<String> =
-        state.upstream.note().into_iter().chain(lists).chain(state.notes.iter().cloned()).collect();
+        state.upstream.note().into_iter().chain(others).chain(state.notes.iter().cloned()).collect();
     let body = json!({ "ready": ready, "why": why, "notes": notes, "charter": &*state.charter });
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     typed(status, "application/json", format!("{body}\n"))

@@ -2,10 +2,10 @@
 //!
 //! accept → identify → target → decide → owe the record → pass or refuse → settle the record. Read this file first.
 use crate::again::Again;
-pub(crate) use crate::asked::Asked;
+pub(crate) use crate::asked::{Asked, NotUnderstood};
 use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::gate::{Gate, State};
-use crate::identify::{self, Identity};
+use crate::identify::{self, Identity, exempt};
 use crate::tunnel::Inside;
 use crate::wire::RequestHead;
 use crate::{hops, pass, password, record, refuse, tunnel};
@@ -41,6 +41,10 @@ where
         Ok(asked) => asked,
         Err(why) => return refuse::unread(&state, connection, why.fault()).await,
     };
+    // Nobody was asked who they are for where the tunnel leads: nothing else is reached by it.
+    if inside.is_some_and(|inside| exempt::strays(&state, &inside.target, &asked.target)) {
+        return refuse::unread(&state, connection, NotUnderstood::Nested.fault()).await;
+    }
     let (client, due) = match inside {
         // Whoever opened the tunnel asks for what is in it.
         Some(inside) => (inside.client.clone(), None),
@@ -55,6 +59,7 @@ where
                 }
                 Identity::Due(client, due) => (client, Some(due)),
                 Identity::Asked(challenge) => return refuse::challenge(&state, connection, &asked, &challenge).await,
+                Identity::Away => return refuse::directory_away(&state, connection, &asked).await,
             }
         }
     };

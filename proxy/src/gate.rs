@@ -1,6 +1,7 @@
 //! The gate: every part of it, built once and joined here. Nothing is reached through a global.
 use crate::accounts::Accounts;
 use crate::config::Config;
+use crate::directory::{Directory, Wanted};
 use crate::follow::FOLLOWERS;
 use crate::identify::{Client, Turns};
 use crate::kerberos::{Kerberos, Tally};
@@ -79,6 +80,10 @@ pub(crate) struct State {
     pub(crate) console: Option<SocketAddr>,
     /// Certificates and keys of those with TLS.
     pub(crate) certificates: Certificates,
+    /// The directory, if there is one; shared with the state before when nothing of it has changed.
+    pub(crate) directory: Option<Arc<Directory>>,
+    /// The groups of the directory that the charter names.
+    pub(crate) wanted: Arc<Wanted>,
     /// What reads tickets, where they are a method; shared with the state before when nothing of it has changed.
     pub(crate) kerberos: Option<Arc<Kerberos>>,
     /// The way to the origins; shared with the state before when nothing of it has changed.

@@ -2,6 +2,7 @@
 //!
 //! Credentials that were given and are wrong are never passed over for a weaker method: the client is asked again.
 mod basic;
+mod directory;
 pub(crate) mod exempt;
 mod negotiate;
 
@@ -68,6 +69,8 @@ pub(crate) enum Identity {
     Due(Client, Due),
     /// The client must say who it is (407).
     Asked(Challenge),
+    /// The directory that says who it is does not answer (503).
+    Away,
 }
 
 /// What the client may answer with: the values of Proxy-Authenticate (RFC 9110 §11.7.1), the strongest first.
@@ -110,14 +113,14 @@ pub(crate) async fn client(
     let named = identity.names.get(&address);
     let tickets = identity.takes_tickets();
     if tickets && let Some(client) = negotiate::remembered(caller, head) {
-        return Identity::Known(client);
+        return directory::grouped(state, Identity::Known(client)).await;
     }
     // A token is looked at by the method it is for, wherever that stands.
     let token = tickets && negotiate::is_given(head, bytes);
     for method in &identity.methods {
         match method {
             Method::Negotiate if token => match negotiate::client(gate, state, caller, head, bytes).await {
-                Some(found) => return found,
+                Some(found) => return directory::grouped(state, found).await,
                 None => return Identity::Asked(Challenge::of(state)),
             },
             // What is given is of another method, or nothing is.

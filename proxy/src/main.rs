@@ -15,6 +15,7 @@ mod config;
 mod connection;
 mod console;
 mod control;
+mod directory;
 mod exchange;
 mod files;
 mod follow;

@@ -35,6 +35,15 @@ pub(crate) fn page(gate: &Gate) -> String {
         page.gauge("octroi_upstream_parent_up", "Whether the parent proxy helped when it was last asked: 1, or 0.", up);
     }
 
+    if let Some(directory) = &state.directory {
+        let (questions, failures, kept) = directory.counts();
+        let up = f64::from(u8::from(directory.is_up()));
+        page.gauge("octroi_directory_up", "Whether the directory helped when it was last asked: 1, or 0.", up);
+        page.counter("octroi_directory_questions_total", "Questions to the directory.", questions);
+        page.counter("octroi_directory_failures_total", "Of these, left without an answer.", failures);
+        page.gauge("octroi_directory_kept_accounts", "Accounts whose groups are kept.", kept as f64);
+    }
+
     let writable = matches!(gate.register.health(), logstore::Health::Writable);
     page.gauge(
         "octroi_register_writable",

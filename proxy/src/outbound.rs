@@ -72,7 +72,7 @@ impl Outbound {
             Some((config, target)) => {
                 let upstream = Upstream::new(config, Vec::new()).map_err(|why| why.to_string())?;
                 let via = Via { before: None, received_by: "octroi" };
-                let origin = within(CONNECT, upstream.dial(&target, via)).await?;
+                let origin = within(CONNECT, upstream.dial(&target, via, None)).await?;
                 let origin = origin.map_err(|error| through(&error))?;
                 let peer = origin.stream.plain().and_then(|stream| stream.peer_addr().ok());
                 (Box::new(origin.stream), peer.unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into()), origin.form)
@@ -87,13 +87,16 @@ impl Outbound {
         if !secure {
             return Ok(Stream { io, peer, form });
         }
-        let name = ServerName::try_from(host.to_owned()).map_err(|why| why.to_string())?;
+        let io = secured(self.tls().await?, host, io).await?;
+        Ok(Stream { io, peer, form })
+    }
+
+    /// What TLS believes. The system's authorities are files: read each time, so that a renewed one counts, and not on the
+    /// reactor.
+    pub(crate) async fn tls(&self) -> Result<Arc<rustls::ClientConfig>, String> {
         let authorities = self.authorities.clone();
-        // The system's authorities are files: read each time, so that a renewed one counts, and not on the reactor.
         let config = tokio::task::spawn_blocking(move || tls(authorities)).await.map_err(|why| why.to_string())?;
-        let connector = TlsConnector::from(Arc::new(config.map_err(|why| why.to_string())?));
-        let stream = within(CONNECT, connector.connect(name, io)).await?.map_err(|error| why(&error))?;
-        Ok(Stream { io: Box::new(stream), peer, form })
+        config.map(Arc::new).map_err(|why| why.to_string())
     }
 
     /// The parent proxy's configuration and what it is asked for, of a host that is reached through it.
@@ -141,6 +144,17 @@ fn through(error: &ConnectError) -> String {
         _ => "the parent proxy cannot be reached, or does not answer as one",
     }
     .to_owned()
+}
+
+/// TLS over a connection that is there, to whom the name asked for belongs.
+pub(crate) async fn secured(
+    config: Arc<rustls::ClientConfig>,
+    host: &str,
+    io: Box<dyn Io>,
+) -> Result<Box<dyn Io>, String> {
+    let name = ServerName::try_from(host.to_owned()).map_err(|why| why.to_string())?;
+    let stream = within(CONNECT, TlsConnector::from(config).connect(name, io)).await?.map_err(|error| why(&error))?;
+    Ok(Box::new(stream))
 }
 
 /// Has the system notice a peer that is gone without a word: a connection that only writes would wait a quarter of an

@@ -121,7 +121,7 @@ where
     loop {
         let mut origin = match kept.take() {
             Some(origin) => origin,
-            None => match state.upstream.dial(to, asked.hops_before(gate), &again).await {
+            None => match state.upstream.dial(to, asked.hops_before(gate), Some(&again)).await {
                 Ok(origin) => origin,
                 Err(ConnectError::Charter(decision)) => {
                     return refuse::turned(gate, state, connection, asked, client, decision, record).await;

@@ -217,6 +217,17 @@ where
     send_page(state, connection, Some(asked), page).await
 }
 
+/// Says that the directory does not answer, and that nobody new can be known.
+pub(crate) async fn directory_away<R, W>(state: &State, connection: &mut Connection<R, W>, asked: &Asked) -> Next
+where
+    R: ClientReader,
+    W: ClientWriter,
+{
+    let mut page = fault_page(state, asked.language, Fault::DirectoryAway, Some(asked), None);
+    page.fields.push_str("Retry-After: 10\r\n");
+    send_page(state, connection, Some(asked), page).await
+}
+
 /// A page and what goes with it.
 struct Page<'a> {
     status: u16,

@@ -2,6 +2,7 @@
 use crate::commands::plural;
 use crate::config::{Config, Log, YEAR};
 use crate::control::{Answer, Attested, CharterStatus, ListsStatus, RegisterStatus, Request, Status, Teller};
+use crate::directory::{Directory, Wanted};
 use crate::gate::{Gate, State};
 use crate::kerberos::Kerberos;
 use crate::listen::Sockets;
@@ -114,6 +115,8 @@ pub(crate) fn state(mut config: Config, before: Option<&State>) -> Result<State,
         ),
     };
     let kerberos = kerberos(&config, before).map_err(Refused)?;
+    let directory = directory(&config, before).map_err(Refused)?;
+    let wanted = Arc::new(Wanted::new(in_force.charter().directory_groups()));
     Ok(State {
         charter: Arc::from(in_force.charter().identity()),
         language: config.locale,
@@ -122,6 +125,8 @@ pub(crate) fn state(mut config: Config, before: Option<&State>) -> Result<State,
         sockets: before.map(|before| before.sockets.clone()).unwrap_or_default(),
         console: before.and_then(|before| before.console),
         certificates,
+        directory,
+        wanted,
         kerberos,
         upstream,
         notes,
@@ -130,6 +135,20 @@ pub(crate) fn state(mut config: Config, before: Option<&State>) -> Result<State,
         since: Timestamp::now(),
         blocks: pages::Blocks::default(),
     })
+}
+
+/// The directory, if one is named.
+fn directory(config: &Config, before: Option<&State>) -> Result<Option<Arc<Directory>>, String> {
+    let Some(settings) = &config.identity.ldap else { return Ok(None) };
+    let before = before.filter(|before| before.config.dns == config.dns).and_then(|before| before.directory.as_ref());
+    match before {
+        Some(same) if same.settings() == settings => Ok(Some(same.clone())),
+        other => {
+            // What the one before knows is known to its successor.
+            other.iter().for_each(|before| before.save());
+            Directory::new(settings, &config.dns, &config.data_dir).map(|directory| Some(Arc::new(directory)))
+        }
+    }
 }
 
 /// What reads tickets, if they are a method.
@@ -315,6 +334,7 @@ fn status(gate: &Gate) -> Status {
             .chain(gate.upkeep.holds.load().iter().cloned())
             .chain(state.upstream.note())
             .chain(gate.upkeep.lists_told(gate.now()))
+            .chain(state.directory.iter().flat_map(|directory| directory.notes()))
             .chain(state.notes.iter().cloned())
             .collect(),
         requests: gate.upkeep.pressing.load().as_deref().map(|pressing| pressing.sentences.clone()).unwrap_or_default(),

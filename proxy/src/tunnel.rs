@@ -135,7 +135,7 @@ async fn dial(
     let query = Query { target, ..asked.query(client, &groups, gate.now()) };
     let again = Again::new(&state.in_force, client, &query, *decision);
     let strict = state.in_force.strict_host(decision, target).and_then(|host| target.under_name(host).ok());
-    let origin = state.upstream.dial(strict.as_ref().unwrap_or(target), asked.hops_before(gate), &again).await?;
+    let origin = state.upstream.dial(strict.as_ref().unwrap_or(target), asked.hops_before(gate), Some(&again)).await?;
     let dialled = again.dialled(origin.went_to);
     if dialled.decision.ground() != decision.ground() {
         let told = Some(target.host()).filter(|_| dialled.decision.withheld().is_none());
@@ -207,9 +207,9 @@ fn decide_on(
         return ControlFlow::Continue(None);
     }
     // Nobody was asked who they are for the name of CONNECT: another one is not reached by it.
-    if exempt::covers(state, &asked.target) && !exempt::covers(state, &target) {
+    if exempt::strays(state, &asked.target, &target) {
         record.decided_again(record::refused_by_the_gate(state, record::GATE_IDENTITY), None);
-        return true;
+        return ControlFlow::Break(());
     }
     let groups = client.groups();
     let query = policy::Query { target: &target, ..asked.query(client, &groups, gate.now()) };

@@ -199,15 +199,21 @@ impl Upstream {
         }
     }
 
-    /// A new connection, to an address that the charter has dialled.
+    /// A new connection, to an address that the charter has dialled; `None`: it is the gate's own, of which no charter decides.
     ///
     /// Cancel safety: dropped, the dialling stops.
-    pub(crate) async fn dial(&self, target: &Target, via: Via<'_>, again: &Again<'_>) -> Result<Origin, ConnectError> {
+    pub(crate) async fn dial(
+        &self,
+        target: &Target,
+        via: Via<'_>,
+        again: Option<&Again<'_>>,
+    ) -> Result<Origin, ConnectError> {
         let deadline = Instant::now() + self.connect_timeout;
+        let refuses = |ip| again.and_then(|again| again.refuses(ip));
         if let Some(parent) = self.parent_for(target) {
             self.may_be_asked_for(target)?;
             let known = self.resolver.configured(target);
-            if let Some(decision) = known.iter().flat_map(|known| known.iter()).find_map(|ip| again.refuses(*ip)) {
+            if let Some(decision) = known.iter().flat_map(|known| known.iter()).find_map(|ip| refuses(*ip)) {
                 return Err(ConnectError::Charter(decision));
             }
             let since = parent.health.helped();
@@ -233,7 +239,7 @@ impl Upstream {
         }
         let mut refused = None;
         let dialled = |address: &SocketAddr| {
-            let decision = again.refuses(address.ip());
+            let decision = refuses(address.ip());
             refused = refused.or(decision);
             decision.is_none()
         };

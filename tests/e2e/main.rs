@@ -50,6 +50,8 @@ mod accounts;
 
 // A load balancer in front, which says whose connection it passes on.
 mod balancer;
+// The directory: OpenLDAP and Active Directory, people and groups, slow, gone and lying servers.
+mod directory;
 
 // Destinations that the register is never told: protected categories, protected persons, guests.
 mod masking;

@@ -2,6 +2,7 @@
 //!
 //! One file for each part of the set-up, and one line in [`examine`]. A part looks and says; it changes nothing.
 
+mod directory;
 mod kerberos;
 mod register;
 mod rights;
@@ -42,9 +43,10 @@ pub(crate) fn doctor(path: Option<&Path>, asked: &Doctor) -> Result<Answer, Wron
         _ => configuration_with_warnings(path)?,
     };
     let tickets = config.identity.takes_tickets().then_some(Part::Kerberos);
-    let all = || [Part::Register, Part::Rights, Part::Roles].into_iter().chain(tickets).collect();
+    let directory = config.identity.ldap.is_some().then_some(Part::Directory);
+    let all = || [Part::Register, Part::Rights, Part::Roles].into_iter().chain(tickets).chain(directory).collect();
     let parts: Vec<Part> = asked.part.map_or_else(all, |part| vec![part]);
-    let examined: Vec<Examined> = parts.into_iter().map(|part| examine(&config, part)).collect();
+    let examined: Vec<Examined> = parts.into_iter().map(|part| examine(&config, part, asked.user.as_deref())).collect();
     if asked.output.json {
         answer_json(&examined)?;
     } else {
@@ -55,12 +57,16 @@ pub(crate) fn doctor(path: Option<&Path>, asked: &Doctor) -> Result<Answer, Wron
     Ok(if bad { Answer::No } else { Answer::Done })
 }
 
-fn examine(config: &Config, part: Part) -> Examined {
+fn examine(config: &Config, part: Part, user: Option<&str>) -> Examined {
     let mut sheet = Sheet::new(config.locale);
     let part = match part {
         Part::Register => {
             register::examine(config, &mut sheet);
             "register"
+        }
+        Part::Directory => {
+            directory::examine(config, user, &mut sheet);
+            "directory"
         }
         Part::Roles => {
             roles::examine(config, &mut sheet);
@@ -87,6 +93,7 @@ fn text(language: Language, examined: &[Examined], width: Option<usize>) -> Stri
         let part = match *part {
             "register" => language.pick("registre", "register"),
             "roles" => language.pick("habilitations", "roles"),
+            "directory" => language.pick("annuaire", "directory"),
             "rights" => language.pick("droits", "rights"),
             "kerberos" => "Kerberos",
             other => other,

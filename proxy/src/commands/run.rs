@@ -6,7 +6,7 @@ use crate::listen::{self, Doors, Given};
 use crate::reload::{self, Refused};
 use crate::shutdown::{self, Stop};
 use crate::upkeep::{self, Upkeep};
-use crate::{console, control, files, forward, held, register, rights, service, telemetry};
+use crate::{console, control, directory, files, forward, held, register, rights, service, telemetry};
 use logstore::{Recovery, Register};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -125,6 +125,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize, mut give
 
     gate.doors.serve(&gate, doors);
     tasks.spawn(sweep(gate.clone()));
+    tasks.spawn(directory::save_each_minute(gate.clone()));
     tasks.spawn(upkeep::purge_hourly(gate.clone()));
     tasks.spawn(upkeep::look_each_minute(gate.clone()));
     tasks.spawn(upkeep::give_seals_away(gate.clone()));
@@ -139,6 +140,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize, mut give
     services.spawn(control::serve(commands, handler, gate.closed.clone()));
     service::ready();
     let left = shutdown::wait_and_drain(&gate, config_path, stop, tasks, services).await;
+    directory::save(&gate).await;
     forwarding.finish().await;
     // The socket's file goes with the gate; one that stays is replaced by the next.
     let _ = std::fs::remove_file(data_dir.join("control.sock"));

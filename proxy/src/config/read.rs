@@ -1,6 +1,7 @@
 //! The text of the configuration turned into values: every key with its default, every problem with its place.
 
 mod accounts;
+mod directory;
 mod identity;
 pub(crate) mod kerberos;
 mod log;

@@ -66,7 +66,7 @@ fn what_would_be_refused_is_not_offered() {
     ] {
         let report = refused(text);
         // What the file itself says stands in quotes or brackets; what is offered, in backticks.
-        for later in ["inspection", "antivirus", "portal", "ldap", "selected"] {
+        for later in ["inspection", "antivirus", "portal", "selected"] {
             assert!(!report.contains(&format!("`{later}`")), "{later}: {report}");
         }
         assert!(report.contains(offered), "{report}");
@@ -328,8 +328,6 @@ fn acts_are_kept_as_long_as_records_at_least() {
 fn what_comes_later_is_known_and_refused() {
     for (table, line) in [
         ("identity", "methods = [\"portal\"]"),
-        ("identity.basic", "source = \"ldap\""),
-        ("identity.ldap", "url = \"ldaps://dc1.example\""),
         ("inspection", "mode = \"block-page\""),
         ("inspection", "mode = \"selected\""),
         ("antivirus", "icap = \"icap://127.0.0.1:1344/avscan\""),
@@ -337,6 +335,36 @@ fn what_comes_later_is_known_and_refused() {
     ] {
         let report = refused(&format!("[{table}]\n{line}\n"));
         assert!(report.contains("not supported yet"), "{report}");
+        assert_eq!(report.matches("Error:").count(), 1, "{report}");
+    }
+}
+
+#[test]
+fn a_directory_is_asked_by_whole_settings_only() {
+    let ldap =
+        |lines: &str| format!("[identity.ldap]\nurl = \"ldaps://dc1.example\"\nbase = \"DC=example\"\n{lines}\n");
+    let settings = good(&ldap("")).identity.ldap.expect("a directory");
+    assert_eq!(settings.servers.iter().map(ToString::to_string).collect::<Vec<_>>(), ["ldaps://dc1.example:636"]);
+    assert!(settings.default_groups && settings.reader.is_none());
+    for (text, said) in [
+        ("[identity.basic]\nsource = \"ldap\"\n".to_owned(), "and none is named"),
+        ("[identity.ldap]\nurl = \"ldaps://dc1.example\"\n".to_owned(), "not where to search in it"),
+        (
+            "[identity.ldap]\nurl = \"http://dc1.example\"\nbase = \"DC=example\"\n".to_owned(),
+            "is not a valid directory",
+        ),
+        (ldap("bind_dn = \"cn=x\""), "has no password"),
+        (ldap("bind_password_file = \"nowhere\""), "is nobody's password"),
+        (ldap("bind_dn = \"cn=x\"\nbind_password_file = \"nowhere\""), "cannot be read"),
+        (ldap("user_filter = \"(uid=a.martin)\""), "finds the same for everybody"),
+        (ldap("user_filter = \"(uid={user}\""), "is not a filter"),
+        (ldap("group_filter = \"(member=x)\""), "finds the same for everybody"),
+        (ldap("ca_file = \"nowhere\""), "cannot be read"),
+        (ldap("timeout = \"2m\""), "out of bounds"),
+        (ldap("away_for = \"31d\""), "out of bounds"),
+    ] {
+        let report = refused(&text);
+        assert!(report.contains(said), "{said}: {report}");
         assert_eq!(report.matches("Error:").count(), 1, "{report}");
     }
 }

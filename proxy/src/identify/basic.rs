@@ -1,5 +1,5 @@
-//! Name and password (RFC 7617): read from a request, and compared with the local accounts.
-use super::{Challenge, Client, Groups, Identity};
+//! Name and password (RFC 7617): read from a request, and compared with the local accounts, or asked of the directory.
+use super::{Challenge, Client, Groups, Identity, directory};
 use crate::accounts::{Place, Verification};
 use crate::gate::{Gate, State};
 use crate::wire::{Known, RequestHead};
@@ -22,6 +22,10 @@ pub(super) async fn client(
     let mut given = head.fields.values(bytes, Known::ProxyAuthorization);
     let value = given.next()?;
     let user = match (given.next(), basic(value)) {
+        (None, Some((name, password))) if state.config.identity.asks_directory() => {
+            let found = directory::by_password(state, address, &name, &password).await;
+            return Some(found.unwrap_or_else(|| Identity::Asked(Challenge::of(state))));
+        }
         (None, Some((name, password))) => verify(gate, address, name, password).await,
         _ => None,
     };

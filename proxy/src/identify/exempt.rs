@@ -7,10 +7,17 @@ use logstore::Auth;
 use policy::Target;
 use std::net::IpAddr;
 
-/// Whether a destination is one of them: by its name, on the ports that web servers have.
+/// Whether a destination is one of them: one that the charter's shipped exceptions name, or by its name, on the ports that web
+/// servers have.
 pub(crate) fn covers(state: &State, target: &Target) -> bool {
     let exempt = &state.config.identity.exempt;
-    !exempt.is_empty() && matches!(target.port(), 80 | 443) && exempt.covers(target)
+    let named = !exempt.is_empty() && matches!(target.port(), 80 | 443) && exempt.covers(target);
+    named || state.in_force.passes_without_identity(target)
+}
+
+/// Whether what is asked inside a tunnel is another destination, for which somebody would have been asked who they are.
+pub(crate) fn strays(state: &State, tunnel: &Target, inside: &Target) -> bool {
+    covers(state, tunnel) && !covers(state, inside)
 }
 
 /// Whoever asks for one of them.

@@ -70,6 +70,8 @@ pub(crate) enum Fault<'a> {
     TooBusy,
     /// The register cannot be written, so the gate stays shut.
     RegisterClosed,
+    /// The directory does not answer, so nobody new can be known.
+    DirectoryAway,
 }
 
 /// What is wrong with an answer, for whoever looks after the site.
@@ -111,7 +113,7 @@ impl Fault<'_> {
             | Fault::ParentUnreachable
             | Fault::ParentDenied
             | Fault::ParentRefused => 502,
-            Fault::TooBusy | Fault::RegisterClosed => 503,
+            Fault::TooBusy | Fault::RegisterClosed | Fault::DirectoryAway => 503,
             Fault::NameTimeout | Fault::NoConnection | Fault::NoAnswer => 504,
             Fault::VersionNotSupported => 505,
         }
@@ -149,7 +151,7 @@ impl Fault<'_> {
             Fault::ParentDenied => "proxy_configuration_error",
             Fault::ParentRefused => "connection_refused",
             Fault::TooBusy => "connection_limit_reached",
-            Fault::RegisterClosed => "proxy_internal_error",
+            Fault::RegisterClosed | Fault::DirectoryAway => "proxy_internal_error",
         }
     }
 
@@ -414,6 +416,18 @@ impl Fault<'_> {
                     title: "Internet access suspended",
                     happened: "The gate can no longer keep the register of connections, and stays shut until it can.",
                     advice: "Neither your device nor the site is at fault. Access will come back by itself; if it does not, please report it.",
+                },
+            ],
+            Fault::DirectoryAway => [
+                Wording {
+                    title: "Identification impossible pour l’instant",
+                    happened: "La passerelle ne parvient pas à joindre l’annuaire qui dit qui vous êtes\u{202f}; elle ne laisse donc rien passer.",
+                    advice: "Votre mot de passe n’est pas en cause\u{a0}: ne le changez pas. Réessayez dans quelques instants\u{202f}; si cela dure, signalez-le.",
+                },
+                Wording {
+                    title: "You cannot be identified at the moment",
+                    happened: "The gate cannot reach the directory that says who you are, so it lets nothing through.",
+                    advice: "Your password is not at fault: do not change it. Try again in a moment; if it lasts, please report it.",
                 },
             ],
         }

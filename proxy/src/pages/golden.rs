@@ -47,6 +47,7 @@ const FAULTS: [Fault<'static>; 27] = [
     Fault::ParentRefused,
     Fault::TooBusy,
     Fault::RegisterClosed,
+    Fault::DirectoryAway,
 ];
 
 fn at() -> ZonedDateTime {

@@ -8,6 +8,7 @@ use super::tally::{Tally, decided, destination};
 use crate::accounts::file::Table;
 use crate::commands::letterhead::organisation;
 use crate::config::{Config, Detail, Forward};
+use crate::directory::WrittenPerson;
 use crate::legal::parties::Person;
 use crate::legal::subject::{
     self, Attributed, Beside, Charter, Copies, Counts, JoinedFile, Processing, Purpose, Role, Searched, Store,
@@ -67,6 +68,7 @@ pub(super) struct Answer<'a> {
     pub(super) reference: &'a str,
     pub(super) whose: &'a Whose,
     pub(super) local: &'a Table,
+    pub(super) of_directory: &'a [WrittenPerson],
     pub(super) requests: &'a Requests,
     pub(super) language: Language,
     pub(super) answered: ZonedDateTime,
@@ -186,8 +188,14 @@ impl Answer<'_> {
             let purpose = deed.purpose.as_ref().map(|purpose| format!(" ({purpose})")).unwrap_or_default();
             Some((at, format!("{what}{purpose}")))
         });
+        let kept = self.of_directory.iter().filter(|person| self.whose.is_called(&person.account));
+        let groups = kept.flat_map(|person| {
+            let since = day(person.at.as_microsecond(), zone);
+            person.groups.iter().map(move |group| (group.clone(), since))
+        });
         Beside {
             statements: statements.collect(),
+            groups: groups.collect(),
             accounts: accounts.collect(),
             acts: deeds.collect(),
             ..Beside::default()

@@ -3,6 +3,7 @@
 
 use super::person::{Whose, same};
 use crate::accounts::file::Table;
+use crate::directory::WrittenPerson;
 use jiff::Timestamp;
 use logstore::ledger::Entry;
 use logstore::people::Period;
@@ -15,7 +16,14 @@ use std::collections::BTreeSet;
 pub(super) type Said<'s> = &'s Entry<Statement>;
 
 /// `account.json`: how the person is known to the gate. Of a local account everything but the hash of its password.
-pub(super) fn account(whose: &Whose, local: &Table, requests: &Requests, reference: &str, withheld: u64) -> Value {
+pub(super) fn account(
+    whose: &Whose,
+    local: &Table,
+    kept: &[WrittenPerson],
+    requests: &Requests,
+    reference: &str,
+    withheld: u64,
+) -> Value {
     let period = |period: &Period| json!({ "from": period.from.map(utc), "to": period.to.map(utc) });
     let accounts: Vec<Value> =
         whose.accounts.iter().map(|(name, of)| json!({ "account": name, "period": period(of) })).collect();
@@ -31,6 +39,11 @@ pub(super) fn account(whose: &Whose, local: &Table, requests: &Requests, referen
                 "disabled": account.disabled,
             })
         })
+        .collect();
+    // Groups that the charter names, as the directory last said them (art. 15(1)(g)).
+    let kept = kept.iter().filter(|person| whose.is_called(&person.account));
+    let kept: Vec<Value> = kept
+        .map(|person| json!({ "account": person.account, "groups": person.groups, "said": person.at.to_string() }))
         .collect();
     let mut roles = Vec::new();
     for (name, _) in &whose.accounts {
@@ -64,6 +77,7 @@ pub(super) fn account(whose: &Whose, local: &Table, requests: &Requests, referen
         "accounts": accounts,
         "addresses": addresses,
         "local_accounts": locals,
+        "directory": kept,
         "roles": roles,
         "undertakings": undertakings.collect::<Vec<_>>(),
         "requests": theirs,
@@ -152,8 +166,8 @@ pub(super) fn other() -> Value {
             "No session: each connection is identified anew, nothing is kept in between.",
         ),
         "groups": none(
-            "Aucun groupe mémorisé : les groupes sont ceux de la charte, lus dans son texte à chaque connexion.",
-            "No group remembered: groups are those of the charter, read in its text for each connection.",
+            "Aucun groupe ici : ceux que l’annuaire a indiqués sont dans `account.json`, les autres se lisent dans la charte.",
+            "No group here: those that the directory has told are in `account.json`, others are read in the charter.",
         ),
     })
 }

@@ -154,12 +154,14 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
     let said = beside::concerning(&statements, &whose, &tally.statements);
     let numbers: Vec<u64> = said.iter().map(|entry| entry.number).collect();
     let (looks, deeds) = (looks.into_certain(&numbers), trail.deeds(&whose));
+    let of_directory = crate::directory::kept(&config.data_dir).map_err(Wrong::because)?;
     let told = Told {
         config: &config,
         charter: &rules,
         reference: &asked.reference,
         whose: &whose,
         local: &local,
+        of_directory: &of_directory,
         requests: &requests,
         language,
         answered: dated.answered.clone(),
@@ -177,7 +179,7 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
     let found = told.file();
     let joined = [
         ("statements.json", beside::statements(&said, &requests, &whose, asked.texts_reviewed)),
-        ("account.json", beside::account(&whose, &local, &requests, &asked.reference, withheld)),
+        ("account.json", beside::account(&whose, &local, &of_directory, &requests, &asked.reference, withheld)),
         ("looks.json", json!(looks)),
         ("acts.json", json!(deeds)),
         ("other.json", beside::other()),

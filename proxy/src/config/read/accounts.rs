@@ -1,6 +1,5 @@
 //! `[identity.basic]`: what the passwords of local accounts must be.
 
-use super::later_word;
 use crate::accounts::rule::{CharterRule, Rule, Strength};
 use crate::config::Basic;
 use policy::document::Table;
@@ -8,7 +7,6 @@ use policy::{Problem, Target};
 use std::ops::RangeInclusive;
 
 pub(super) fn basic(table: Option<&Table<'_>>) -> Basic {
-    later_word(table, "source", &["local"], &["ldap"]);
     let Some(table) = table else { return Basic::default() };
     let strength = table.integer("password_bits", 50..=80).and_then(|bits| match bits.value {
         80 => Some(Strength::Alone),

@@ -1,8 +1,8 @@
 //! `[identity]`: how clients are known.
 
 use super::outward::said;
-use super::{accounts, kerberos, later, later_texts, section, texts};
-use crate::config::{AddressNames, Basic, Destined, Identity, Method, Negotiate, Networks};
+use super::{accounts, directory, kerberos, later, section, texts};
+use crate::config::{AddressNames, Basic, Destined, Identity, Method, Negotiate, Networks, Source};
 use ipnet::IpNet;
 use policy::document::Table;
 use policy::{Problem, Target};
@@ -16,6 +16,8 @@ pub(super) fn identity(table: Option<&Table<'_>>, folder: &Path) -> Identity {
             methods: vec![Method::Address],
             realm: "Octroi".to_owned(),
             negotiate: Negotiate::default(),
+            source: Source::default(),
+            ldap: None,
             names: AddressNames::default(),
             exempt: Destined::default(),
             basic: Basic::default(),
@@ -32,24 +34,27 @@ pub(super) fn identity(table: Option<&Table<'_>>, folder: &Path) -> Identity {
         good
     });
     let negotiate = section(table, "negotiate", |table: Option<&Table<'_>>| kerberos::negotiate(table, folder));
-    let basic = section(table, "basic", accounts::basic);
-    section(table, "ldap", |ldap| {
-        later_texts(ldap, &["url", "base", "bind_dn", "bind_password_file", "ca_file"], &[]);
-        // Filters do nothing without a directory, whose address is refused.
-        if let Some(ldap) = ldap {
-            for key in ["user_filter", "group_filter"] {
-                ldap.string(key);
-                ldap.hide(&[key]);
-            }
-        }
-    });
-    table.hide(&["ldap"]);
+    let (source, basic) = section(table, "basic", |table| (source(table), accounts::basic(table)));
+    let ldap = section(table, "ldap", |table: Option<&Table<'_>>| directory::directory(table, folder));
+    if source == Source::Ldap
+        && table.table("ldap").is_none_or(|ldap| !ldap.has("url"))
+        && let Some(at) = table.table("basic").and_then(|basic| basic.key("source"))
+    {
+        let label = "write `[identity.ldap] url = \"ldaps://dc1.example.fr\"`";
+        table.note(Problem::error(at, "passwords are to be looked up in a directory, and none is named", label));
+    }
     let names = section(table, "address", |address| section_names(address.and_then(|address| address.table("names"))));
     let methods = methods(table);
     with_a_keytab(table, &methods, &negotiate);
     let methods = methods.into_iter().map(|(method, _)| method).collect();
     let realm = realm.map_or("Octroi", |realm| realm.value).to_owned();
-    Identity { methods, realm, negotiate, names, exempt: exempt(table), basic }
+    Identity { methods, realm, negotiate, source, ldap, names, exempt: exempt(table), basic }
+}
+
+/// `[identity.basic] source`.
+fn source(table: Option<&Table<'_>>) -> Source {
+    let word = table.and_then(|table| table.word("source", &[("local", Source::Local), ("ldap", Source::Ldap)]));
+    word.map_or(Source::Local, |word| word.value)
 }
 
 /// A method, and where it is named.
