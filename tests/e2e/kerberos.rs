@@ -1,6 +1,7 @@
 //! Tickets: who shows one is let in under its account, over each protocol; what is wrong with one lets nobody in, and is told
 //! the administrator.
 mod doctor;
+mod domain;
 
 use crate::listeners::{self, ask, get};
 use harness::services::Kdc;

@@ -13,6 +13,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 pub struct Browser {
     args: Vec<String>,
     environment: Vec<(String, String)>,
+    starter: Box<dyn Fn() -> Command>,
 }
 
 impl Browser {
@@ -35,12 +36,26 @@ impl Browser {
             "--hide-scrollbars",
         ];
         let args = fixed.map(str::to_owned).into_iter().chain([format!("--proxy-pac-url={pac}")]).collect();
-        Browser { args, environment: Vec::new() }
+        Browser {
+            args,
+            environment: Vec::new(),
+            starter: Box::new(|| {
+                let mut command = Command::new("chromium");
+                command.env_clear();
+                command
+            }),
+        }
     }
 
     /// Accepts the certificates of that authority.
     pub fn trusting(mut self, authority: &Authority) -> Browser {
         self.args.push(format!("--ignore-certificate-errors-spki-list={}", authority.fingerprint()));
+        self
+    }
+
+    /// Started otherwise: a command that runs `chromium` with the arguments that are added, where it is to run.
+    pub fn started_by(mut self, starter: impl Fn() -> Command + 'static) -> Browser {
+        self.starter = Box::new(starter);
         self
     }
 
@@ -75,11 +90,17 @@ impl Browser {
 
     fn run(&self, args: &[&str]) -> String {
         let folder = TempDir::with_prefix("octroi-browser-").expect("the temporary folder is writable");
+        // On Linux a browser loads the library of Kerberos once it has been asked for a ticket, and what it was asked for by then
+        // it has given up: this one has been asked before.
+        let asked_before = "{\"net\":{\"received_http_auth_negotiate_headers\":true}}";
+        std::fs::create_dir(folder.path().join("profile")).expect("the temporary folder is writable");
+        std::fs::write(folder.path().join("profile/Local State"), asked_before)
+            .expect("the temporary folder is writable");
         let (out, err) = (folder.path().join("out"), folder.path().join("err"));
         let file = |path: &Path| File::create(path).expect("the temporary folder is writable");
-        let mut command = Command::new("chromium");
+        let mut command = (self.starter)();
         command.args(&self.args).arg(format!("--user-data-dir={}", folder.path().join("profile").display()));
-        command.args(args).stdin(Stdio::null()).stdout(file(&out)).stderr(file(&err)).env_clear();
+        command.args(args).stdin(Stdio::null()).stdout(file(&out)).stderr(file(&err));
         command.env("HOME", folder.path()).envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut child = command.spawn().expect("chromium is installed: tests/run sees to it");

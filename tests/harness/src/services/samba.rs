@@ -52,7 +52,7 @@ impl Samba {
             ("ca.pem", authority.pem()),
             ("server.pem", certificate),
             ("server.key", key),
-            ("hosts", format!("127.0.0.1 localhost {PROXY}\n{address} {CONTROLLER} dc1\n")),
+            ("hosts", format!("127.0.0.1 localhost\n127.0.0.1 {PROXY}\n{address} {CONTROLLER} dc1\n")),
             ("krb5.conf", kerberos(address)),
             ("smb.conf", settings(&samba.path("dc"))),
         ] {
