@@ -46,6 +46,11 @@ const PAGES: [Page; 10] = [
         fr: include_str!("../../docs/guide/fr/protocole.md"),
     },
     Page {
+        name: "active-directory",
+        en: include_str!("../../docs/guide/en/active-directory.md"),
+        fr: include_str!("../../docs/guide/fr/active-directory.md"),
+    },
+    Page {
         name: "roles",
         en: include_str!("../../docs/guide/en/roles.md"),
         fr: include_str!("../../docs/guide/fr/habilitations.md"),
@@ -138,21 +143,21 @@ fn who_follows_the_page_on_accounts_has_them() {
 }
 
 /// A fenced block.
-struct Block {
-    language: String,
-    text: String,
+pub(crate) struct Block {
+    pub(crate) language: String,
+    pub(crate) text: String,
 }
 
 impl Block {
     /// The file that the block is, and whether it is a mistake on purpose.
-    fn file(&self) -> Option<(&str, bool)> {
+    pub(crate) fn file(&self) -> Option<(&str, bool)> {
         let title = self.text.lines().next()?.strip_prefix("# ")?;
         let (name, refused) = title.strip_suffix(": refused").map_or((title, false), |name| (name, true));
         (name.starts_with("lists/") || ["octroi.toml", "charter.toml"].contains(&name)).then_some((name, refused))
     }
 }
 
-fn blocks(page: &str) -> Vec<Block> {
+pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
     for line in page.lines() {
@@ -170,12 +175,22 @@ fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
+/// A keytab with an AES key of `HTTP/proxy.ad.pme.test`.
+fn keytab() -> Vec<u8> {
+    let text = |text: &[u8]| [&[0, u8::try_from(text.len()).expect("short")][..], text].concat();
+    let name = [text(b"AD.PME.TEST"), text(b"HTTP"), text(b"proxy.ad.pme.test")].concat();
+    // Two components; type of name, time, version, AES256, the key.
+    let record = [&[0, 2][..], &name, &[0, 0, 0, 1], &[0; 4], &[1], &[0, 18], &text(&[7; 32])].concat();
+    [&[5, 2, 0, 0, 0, u8::try_from(record.len()).expect("short")][..], &record].concat()
+}
+
 /// Checks the files of a page, each beside the lists that the page shows, and returns how many there are.
 fn check_files(page: &str) -> usize {
     let blocks = blocks(page);
     let gate = Setup::new().prepare();
     // What an example names beside the configuration itself.
     gate.certify(&Authority::new());
+    gate.write("http.keytab", keytab());
     let mut checked = 0;
     for block in &blocks {
         match block.file() {

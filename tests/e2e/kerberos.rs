@@ -2,6 +2,7 @@
 //! the administrator.
 mod doctor;
 mod domain;
+mod guide;
 
 use crate::listeners::{self, ask, get};
 use harness::services::Kdc;
