@@ -7,6 +7,7 @@
 //! As long as no role that bears names was ever given (`[roles] required`), the account of the operating system acts alone,
 //! and is told so.
 
+pub(crate) mod alarm;
 pub(crate) mod settings;
 mod two;
 mod watch;

@@ -7,6 +7,8 @@ pub(crate) mod der;
 mod letter;
 mod stamp;
 
+pub(crate) use letter::hand_over;
+
 use crate::config::{Config, Server};
 use crate::files;
 use crate::outbound::{Backoff, Outbound};

@@ -263,6 +263,8 @@ pub(crate) struct Anchor {
     pub(crate) syslog: Option<Server>,
     /// Somebody it is written to.
     pub(crate) mail: Option<Mail>,
+    /// How letters are sent, also alarms.
+    pub(crate) post: Option<Post>,
     /// A time-stamp authority (RFC 3161), http or https.
     pub(crate) timestamp: Option<Uri>,
     /// A file of authorities that TLS believes beside the system's.
@@ -275,6 +277,15 @@ pub(crate) struct Mail {
     /// Who gets it.
     pub(crate) to: Address,
     /// Who writes it.
+    pub(crate) from: Address,
+    /// Who takes it.
+    pub(crate) server: Server,
+}
+
+/// By which server the gate writes letters, and from whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Post {
+    /// Who writes.
     pub(crate) from: Address,
     /// Who takes it.
     pub(crate) server: Server,
@@ -345,12 +356,14 @@ impl Purpose {
 }
 
 /// `[roles]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Roles {
     /// From when on roles are asked for.
     pub(crate) required: Required,
     /// For how long an approval opens, 8 hours at most.
     pub(crate) open_for: Duration,
+    /// Who is written to, beside the data protection officer, when names are opened without a second person: approvers.
+    pub(crate) alarm: Vec<Address>,
 }
 
 /// From when on roles are asked for.

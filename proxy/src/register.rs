@@ -210,6 +210,7 @@ pub(crate) const ACTS: &[&str] = &[
     "break-glass",
     "reviewed",
     "setting",
+    "alarm",
 ];
 
 /// Who acts when nobody asked for it.

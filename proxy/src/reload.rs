@@ -331,6 +331,7 @@ fn status(gate: &Gate) -> Status {
         notes: why
             .into_iter()
             .chain(gate.upkeep.broken.load().iter().map(|broken| broken.told(gate.now())))
+            .chain(gate.upkeep.alarm.load().as_deref().cloned())
             .chain(gate.upkeep.holds.load().iter().cloned())
             .chain(state.upstream.note())
             .chain(gate.upkeep.lists_told(gate.now()))

@@ -47,6 +47,8 @@ pub(crate) struct Upkeep {
     pub(crate) purge_trouble: ArcSwapOption<String>,
     /// Glass that was broken and waits for its review.
     pub(crate) broken: ArcSwap<Vec<Broken>>,
+    /// Why nobody, or not everybody, is told of it by mail.
+    pub(crate) alarm: access::alarm::Trouble,
     /// What is held, as when last looked at.
     pub(crate) held: ArcSwapOption<InForce>,
     /// Holds whose review is overdue, or whose end is near, and roles that stand still: a sentence each.
@@ -278,6 +280,8 @@ fn alarm(gate: &Gate, broken: Vec<Broken>) {
     let before = gate.upkeep.broken.load();
     for new in broken.iter().filter(|new| !before.contains(new)) {
         tracing::warn!(request = new.number, "{}", new.told(gate.now()));
+        let (config, trouble) = (gate.state().config.clone(), gate.upkeep.alarm.clone());
+        tokio::spawn(access::alarm::write(config, gate.register.clone(), new.clone(), trouble));
     }
     gate.upkeep.broken.store(Arc::new(broken));
 }

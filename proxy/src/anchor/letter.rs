@@ -20,7 +20,7 @@ const CONVERSATION: Duration = Duration::from_secs(120);
 /// Writes the seal to somebody.
 pub(super) async fn send(outbound: &Outbound, mail: &Mail, notice: &SealNotice) -> Result<(), String> {
     let letter = letter(mail, notice)?;
-    within(CONVERSATION, hand_over(outbound, &mail.server, &notice.node, &letter)).await?
+    hand_over(outbound, &mail.server, &notice.node, &letter).await
 }
 
 fn letter(mail: &Mail, notice: &SealNotice) -> Result<Message, String> {
@@ -62,7 +62,17 @@ fn letter(mail: &Mail, notice: &SealNotice) -> Result<Message, String> {
         .map_err(|why| why.to_string())
 }
 
-async fn hand_over(outbound: &Outbound, server: &Server, node: &str, letter: &Message) -> Result<(), String> {
+/// Hands a letter to a server.
+pub(crate) async fn hand_over(
+    outbound: &Outbound,
+    server: &Server,
+    node: &str,
+    letter: &Message,
+) -> Result<(), String> {
+    within(CONVERSATION, conversation(outbound, server, node, letter)).await?
+}
+
+async fn conversation(outbound: &Outbound, server: &Server, node: &str, letter: &Message) -> Result<(), String> {
     let stream = outbound.open(&server.host, server.port, server.secure).await?;
     let transport = Box::new(Transport { io: stream.io, peer: stream.peer });
     let said = |why: lettre::transport::smtp::Error| why.to_string();

@@ -144,16 +144,20 @@ fn values_are_types() {
 
 #[test]
 fn names_take_two_persons_once_a_role_is_given_or_from_the_beginning() {
-    assert_eq!(good("").roles, Roles { required: Required::Granted, open_for: Duration::from_secs(8 * 3600) });
+    assert_eq!(
+        good("").roles,
+        Roles { required: Required::Granted, open_for: Duration::from_secs(8 * 3600), alarm: vec![] }
+    );
     let config = good(
         "[roles]\nrequired = \"always\"\nopen_for = \"30m\"\n[legal]\ncse_consulted = \"2026-10-01\"\npersons_informed = \"\"\n",
     );
-    assert_eq!(config.roles, Roles { required: Required::Always, open_for: Duration::from_secs(1800) });
+    assert_eq!(config.roles, Roles { required: Required::Always, open_for: Duration::from_secs(1800), alarm: vec![] });
     assert_eq!((config.legal.cse_consulted, config.legal.persons_informed), ("2026-10-01".parse().ok(), None));
     for (text, told) in [
         ("[roles]\nrequired = \"never\"\n", "expected `granted`, `always`"),
         ("[roles]\nopen_for = \"9h\"\n", "expected 1m to 8h"),
         ("[roles]\nopen_for = \"1s\"\n", "expected 1m to 8h"),
+        ("[roles]\nalarm = [\"nobody\"]\n", "`nobody` is not a valid e-mail address"),
         ("[roles]\nrequire = \"always\"\n", "nearest: `required`"),
         ("[legal]\ncse_consulted = \"soon\"\n", "`cse_consulted` is not a date"),
         ("[legal]\npersons_informed = \"2026-02-30\"\n", "`persons_informed` is not a date"),

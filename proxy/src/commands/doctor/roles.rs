@@ -41,8 +41,25 @@ pub(super) fn examine(config: &Config, sheet: &mut Sheet) {
         return;
     }
     settings(config, sheet);
+    alarm(config, sheet);
     persons(config, &people, sheet);
     glass(config, sheet);
+}
+
+/// Whether anybody is told by mail that names were opened without a second person.
+fn alarm(config: &Config, sheet: &mut Sheet) {
+    if let Some(why) = access::alarm::missing(config) {
+        sheet.warning(
+            (
+                &*format!("un bris de glace n’est signalé à personne par courriel : {why}"),
+                &*format!("nobody is told by mail of a break-glass: {why}"),
+            ),
+            (
+                "indiquez `[organisation] dpo`, `[roles] alarm`, et `[log.anchor] smtp` avec `mail_from`",
+                "write `[organisation] dpo`, `[roles] alarm`, and `[log.anchor] smtp` with `mail_from`",
+            ),
+        );
+    }
 }
 
 /// What the files loosen and nobody has approved.

@@ -1,7 +1,7 @@
 //! `[log.forward]` and `[log.anchor]`: what leaves the register, where to and how.
 
 use crate::config::values::Form;
-use crate::config::{Anchor, Forward, Mail, Server};
+use crate::config::{Anchor, Forward, Mail, Post, Server};
 use crate::outbound;
 use hyper::Uri;
 use lettre::Address;
@@ -38,9 +38,11 @@ pub(super) fn forward(table: Option<&Table<'_>>, folder: &Path) -> Forward {
 
 pub(super) fn anchor(table: Option<&Table<'_>>, folder: &Path) -> Anchor {
     let Some(table) = table else { return Anchor::default() };
+    let (mail, post) = mail(table);
     Anchor {
         syslog: syslog(table).map(|server| server.value),
-        mail: mail(table),
+        mail,
+        post,
         timestamp: timestamp(table),
         ca_file: ca_file(table, folder),
     }
@@ -67,8 +69,8 @@ fn server(table: &Table<'_>, key: &str, forms: &[Form], label: &str) -> Option<L
     }
 }
 
-/// The three keys of a letter make sense together only.
-fn mail(table: &Table<'_>) -> Option<Mail> {
+/// The three keys of a letter make sense together only; server and sender alone are enough for alarms.
+fn mail(table: &Table<'_>) -> (Option<Mail>, Option<Post>) {
     let smtp = "expected such as \"smtp://127.0.0.1:25\" or \"smtps://mail.example:465\"";
     let (to, from) = (said(table, "mail"), said(table, "mail_from"));
     let server = server(table, "smtp", &SMTP, smtp);
@@ -91,8 +93,11 @@ fn mail(table: &Table<'_>) -> Option<Mail> {
         }
     }
     match letter {
-        (Some(to), Some(from), Some(server)) => Some(Mail { to, from, server: server.value }),
-        _ => None,
+        (to, Some(from), Some(server)) => {
+            let post = Post { from: from.clone(), server: server.value.clone() };
+            (to.map(|to| Mail { to, from, server: server.value }), Some(post))
+        }
+        _ => (None, None),
     }
 }
 

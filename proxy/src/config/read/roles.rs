@@ -3,8 +3,9 @@
 use crate::config::{Legal, Required, Roles};
 use crate::legal::subject::Stated;
 use jiff::civil::Date;
+use lettre::Address;
 use policy::Problem;
-use policy::document::Table;
+use policy::document::{Located, Table};
 use std::time::Duration;
 
 /// An approval is open no longer: law and ledger know no more.
@@ -17,7 +18,7 @@ const TEXT_CHARS: usize = 300;
 
 /// `[roles]`.
 pub(super) fn roles(table: Option<&Table<'_>>) -> Roles {
-    let default = Roles { required: Required::Granted, open_for: LONGEST };
+    let default = Roles { required: Required::Granted, open_for: LONGEST, alarm: Vec::new() };
     let Some(table) = table else { return default };
     let open_for = table.duration("open_for").map(|time| {
         if !(SHORTEST..=LONGEST).contains(&time.value) {
@@ -31,7 +32,22 @@ pub(super) fn roles(table: Option<&Table<'_>>) -> Roles {
             .word("required", &[("granted", Required::Granted), ("always", Required::Always)])
             .map_or(default.required, |word| word.value),
         open_for: open_for.unwrap_or(default.open_for),
+        alarm: alarm(table),
     }
+}
+
+/// Who is written to when names are opened without a second person.
+fn alarm(table: &Table<'_>) -> Vec<Address> {
+    let read = |text: &Located<&str>| match text.value.parse() {
+        Ok(address) => Some(address),
+        Err(why) => {
+            let what = format!("`{}` is not a valid e-mail address", text.value);
+            let why: lettre::address::AddressError = why;
+            table.note(Problem::error(text.span.clone(), what, why.to_string().to_lowercase()));
+            None
+        }
+    };
+    table.strings("alarm").unwrap_or_default().iter().filter_map(read).collect()
 }
 
 /// `[legal]`.
