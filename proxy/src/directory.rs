@@ -145,10 +145,10 @@ impl Directory {
     /// What is missing, a sentence each.
     pub(crate) fn notes(&self) -> Vec<String> {
         let away = self.servers.unhelpful().map(|(since, trouble)| {
-            let hours = self.settings().away_for.as_secs() / 3600;
-            format!(
-                "the directory does not help since {since:.0}: {trouble}; what it said before counts for {hours} hours"
-            )
+            let seconds = self.settings().away_for.as_secs();
+            let long =
+                if seconds < 3600 { format!("{} minutes", seconds / 60) } else { format!("{} hours", seconds / 3600) };
+            format!("the directory does not help since {since:.0}: {trouble}; what it said before counts for {long}")
         });
         let missing = self.cache.missing();
         let missing = (!missing.is_empty())

@@ -1,4 +1,5 @@
 //! The directory: who somebody is by name and password, in which groups; slow, gone, lying ones; OpenLDAP and Active Directory.
+use crate::export::{entry, words};
 use harness::services::samba::{self, Samba};
 use harness::services::slapd::{self, Slapd};
 use harness::{Answer, Authority, Curl, Gate, LIMIT, Origin, Setup, setup, wait};
@@ -386,6 +387,11 @@ fn what_is_kept_of_somebody_is_in_their_answer() {
     let path = gate.path("data/directory.json");
     let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(path).expect("kept"));
     assert_eq!(mode & 0o777, 0o600);
+    gate.say(&["export", "subject", "a.martin", "--reference", "DD-1", "--out", "out", "--json"]);
+    let account = entry(&gate.path("out/DD-1.zip"), "account.json");
+    assert!(account.contains("\"directory\"") && account.contains("cn=commerce,ou=groupes"), "{account}");
+    let report = words(&entry(&gate.path("out/DD-1.zip"), "report.html"));
+    assert!(report.contains("cn=commerce,ou=groupes"), "{report}");
 }
 
 #[test]

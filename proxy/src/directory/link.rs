@@ -92,7 +92,7 @@ impl Link {
         let stream = outbound.open(&server.host, server.port, false).await.map_err(Trouble::Unreachable)?;
         let mut link = Link { io: stream.io, buffer: Vec::new(), last: 0 };
         if !server.secure {
-            link.say(|id| message::start_tls(id)).await?;
+            link.say(message::start_tls).await?;
             let done = link.done().await?;
             if done.code != code::SUCCESS {
                 return Err(Trouble::Unreachable(format!("it does not start TLS: {}", told(&done))));
@@ -166,7 +166,7 @@ impl Link {
 
     /// Says good-bye; that the server hears it is not waited for.
     pub(super) async fn close(mut self) {
-        let _ = self.say(|id| message::unbind(id)).await;
+        let _ = self.say(message::unbind).await;
         let _ = self.io.shutdown().await;
     }
 
