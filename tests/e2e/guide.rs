@@ -19,7 +19,7 @@ struct Page {
     fr: &'static str,
 }
 
-const PAGES: [Page; 10] = [
+const PAGES: [Page; 11] = [
     Page {
         name: "installation",
         en: include_str!("../../docs/guide/en/installation.md"),
