@@ -43,8 +43,7 @@ pub(super) struct FileList<'d> {
 
 /// Reads one; problems are noted in the document.
 pub(super) fn read<'d>(name: Located<&'d str>, table: Table<'d>) -> FileList<'d> {
-    let format =
-        table.has("format").then(|| table.word("format", &Format::ALL)).unwrap_or_else(|| table.missing("format"));
+    let format = if table.has("format") { table.word("format", &Format::ALL) } else { table.missing("format") };
     let source = table.required_string("source");
     if let Some(source) = &source
         && source.starts_with("builtin:")

@@ -78,11 +78,14 @@ fn entry(key: &[u8], is_url: bool) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Which sources a change of sets adds to, and which it removes from.
+type Effect = (Vec<Source>, Vec<Source>);
+
 struct Changes {
     by_source: BTreeMap<Source, Change>,
     samples: usize,
-    /// Of a pair of sets: which sources it adds to, and which it removes from.
-    effects: HashMap<(Option<SetId>, Option<SetId>), (Vec<Source>, Vec<Source>)>,
+    /// By pairs of sets.
+    effects: HashMap<(Option<SetId>, Option<SetId>), Effect>,
 }
 
 impl Changes {

@@ -119,6 +119,8 @@ fn tar(stream: impl Read, read: &Cell<u64>, total: u64, sink: Sink<'_>) -> io::R
             }
         }
     }
+    // Behind the last file stands the check sum of all: a bit that was changed shows there.
+    io::copy(&mut archive.into_inner(), &mut io::sink())?;
     Ok(())
 }
 

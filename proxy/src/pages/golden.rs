@@ -19,7 +19,7 @@ use Language::{English, French};
 /// Bytes a page may weigh: it must come at once over any line.
 const LIMIT: usize = 12 * 1024;
 
-const FAULTS: [Fault<'static>; 27] = [
+const FAULTS: [Fault<'static>; 28] = [
     Fault::BadRequest { why: "two Content-Length fields" },
     Fault::RequestTimeout,
     Fault::UriTooLong,

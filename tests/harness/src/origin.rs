@@ -95,9 +95,15 @@ impl Answer {
 
     /// 200 with this body in two halves; the second leaves once `latch` opens.
     pub fn halves(body: impl AsRef<[u8]>, latch: &Latch) -> Answer {
+        Answer::halves_with(&[], body, latch)
+    }
+
+    /// The same, with these fields.
+    pub fn halves_with(fields: &[(&str, &str)], body: impl AsRef<[u8]>, latch: &Latch) -> Answer {
         let body = body.as_ref();
         let (first, second) = body.split_at(body.len() / 2);
-        let mut answer = Answer::raw(head("200 OK", &[("Content-Length", &body.len().to_string())]));
+        let length = body.len().to_string();
+        let mut answer = Answer::raw(head("200 OK", &[fields, &[("Content-Length", length.as_str())]].concat()));
         answer.pieces.extend([Piece::Bytes(first.into()), Piece::Wait(latch.clone()), Piece::Bytes(second.into())]);
         answer
     }

@@ -39,7 +39,7 @@ impl Logon {
         let mut out = pointer(true).to_vec();
         out.extend([0xff; 48]);
         let names = self.names.map(|name| name.encode_utf16().collect::<Vec<u16>>());
-        let mut header = |out: &mut Vec<u8>, name: &[u16], pointer: &mut dyn FnMut(bool) -> [u8; 4]| {
+        let header = |out: &mut Vec<u8>, name: &[u16], pointer: &mut dyn FnMut(bool) -> [u8; 4]| {
             let length = (name.len() as u16 * 2).to_le_bytes();
             out.extend([length, length].concat());
             out.extend(pointer(!name.is_empty()));
