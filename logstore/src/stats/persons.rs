@@ -116,7 +116,8 @@ mod tests {
         assert_eq!(persons.asker(Some(martin), desk), martin);
         assert_eq!((persons.person(asker), persons.person(other)), (martin, other));
         let machine = persons.account("PC07$@PME.TEST");
-        assert_eq!(persons.person(persons.asker(Some(machine), desk)), martin, "whose desk it stands on");
+        let asker = persons.asker(Some(machine), desk);
+        assert_eq!(persons.person(asker), martin, "whose desk it stands on");
         assert_eq!(persons.asker(Some(machine), other), other);
         let network = persons.address(address("2001:db8::1"));
         assert_eq!(persons.address(address("2001:db8::ffff:1")), network);
