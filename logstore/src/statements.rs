@@ -5,13 +5,14 @@
 //! whoever shows a record asks here for what concerns it, and whether it may be shown at all.
 
 mod concerns;
+mod linked;
 
 pub use concerns::{Concerns, Marks, Place, Span};
 
 use crate::day::Day;
 use crate::keys::Keys;
 use crate::ledger::{self, Entry, Ledger, LedgerError, OpenLedger};
-use crate::people::{Attribution, Link, Mark, People};
+use crate::people::{self, Attribution, Link, Mark, People};
 use crate::record::{Record, words};
 use concerns::folded;
 use jiff::civil::Date;
@@ -207,6 +208,7 @@ pub struct Statements {
     records: HashMap<i64, Vec<usize>>,
     users: HashMap<String, Vec<usize>>,
     clients: HashMap<IpAddr, Vec<usize>>,
+    linked: linked::Linked,
 }
 
 /// Whom the gate masks from now on, because an objection of theirs was upheld.
@@ -245,7 +247,11 @@ impl Masked {
 impl Statements {
     /// Reads the statements of the register in `dir`. Fails rather than leave one out: it may be a restriction.
     pub fn read(dir: &Path, keys: &Keys) -> Result<Statements, LedgerError> {
-        Ok(Statements::of_entries(ledger::read(dir, keys, Ledger::Statements)?))
+        let read = Statements::of_entries(ledger::read(dir, keys, Ledger::Statements)?);
+        if read.users.is_empty() {
+            return Ok(read);
+        }
+        Ok(read.reaching(&people::read(dir, keys)?))
     }
 
     pub(crate) fn of_entries(all: Vec<Entry<Statement>>) -> Statements {
@@ -289,7 +295,8 @@ impl Statements {
             record.user.as_deref().filter(|_| !self.users.is_empty()).and_then(|name| self.users.get(&folded(name)));
         let lists = [self.records.get(&record.id), user, self.clients.get(&record.client_ip.to_canonical())];
         let places = lists.into_iter().flatten().flatten().filter_map(|place| self.all.get(*place));
-        places.filter(|entry| entry.what.says.concerns().is_some_and(|concerns| concerns.covers(record)))
+        let named = places.filter(|entry| entry.what.says.concerns().is_some_and(|concerns| concerns.covers(record)));
+        named.chain(self.linked(record).filter_map(|place| self.all.get(*place)))
     }
 
     /// What concerns a record, oldest first: what was said of it and what was decided on that, without whom it was told.

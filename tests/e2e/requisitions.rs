@@ -1,6 +1,7 @@
 //! Requisitions (`law.md` 11): exactly the scope, two persons, nobody else learns of it.
 use crate::export::{day, entry, hosts, json, ordered, refused, register, requisition, said, words};
 use crate::identity::{PASSWORD, with_password};
+use crate::imports::{bring, line};
 use crate::scopes::desk_of;
 use harness::{Gate, Setup};
 use std::fs;
@@ -208,4 +209,31 @@ fn whom_a_requisition_is_about_learns_nothing_of_it_and_what_was_approved_is_wha
     assert!(other.status.code() == Some(1) && !gate.path("rq/RQ-2.zip").exists(), "{}", said(&other));
     let made = by(&gate, "j.judicial", &of("Capitaine A"));
     assert!(made.status.success(), "{}", said(&made));
+}
+
+#[test]
+fn what_was_erased_of_a_day_under_a_judicial_hold_is_in_a_later_bundle_law_5_and_11() {
+    let gate = Setup::new().prepare();
+    bring(&gate, &[line(4, "one.test", "/"), line(4, "two.test", "/")].concat());
+    let (from, to, review, until) = (day(6), day(1), date(90), date(200));
+    let hold = ["hold", "add", "--ground", "judicial", "--reference", "PV 2026/44", "--reason", "an order"];
+    let about = ["--user", "a.martin", "--from", &from, "--to", &to];
+    gate.say(&[&hold[..], &about, &["--review", &review, "--until", &until]].concat());
+    let open = ["log", "search", "--json", "--purpose", "security", "--reason", "incident 12", "--host", "one.test"];
+    let id = json(&gate.say(&open))[0]["id"].to_string();
+    let erase = ["erase", "add", "--yes", "--id", &id, "--ground", "unlawful", "--text", "by mistake"];
+    gate.say(&[&erase[..], &["--reference", "DD-2026-0005"]].concat());
+    let told = requisition(&gate, "RQ-1", &about);
+    let bundle = gate.path("rq/RQ-1.zip");
+    assert_eq!(hosts(&entry(&bundle, "records.json")), ["two.test"], "{told}");
+    assert_eq!(hosts(&entry(&bundle, "held.json")), ["one.test"], "{told}");
+    let inventory = words(&fs::read_to_string(gate.path("rq/RQ-1-inventory.html")).expect("an inventory"));
+    assert!(inventory.contains("<dt>Enregistrements trouvés</dt>\n<dd>2</dd>"), "{inventory}");
+    gate.say(&["export", "verify", "rq/RQ-1.zip"]);
+}
+
+/// The day in so many days.
+fn date(ahead: i64) -> String {
+    let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
+    today.saturating_add(jiff::Span::new().days(ahead)).to_string()
 }

@@ -1,5 +1,6 @@
 //! The other rights of the persons concerned, as statements beside records: rectified, restricted, objected to, erased. Each
 //! line of what the law asks has a test that names it.
+use crate::export::entry;
 use crate::identity::{PASSWORD, with_password};
 use crate::imports::{bring, line};
 use crate::requests::{days_ago, json, letter, listed, open, refused, register, said};
@@ -274,6 +275,13 @@ fn what_is_erased_is_gone_its_leaf_stays_and_it_is_said_law_10_erasure() {
     let listed = listed(&gate, &["erase", "list"]);
     assert!(listed[0]["state"].as_str().is_some_and(|state| state.starts_with("done, 2 records")), "{listed:?}");
     assert_eq!(gate.say(&["audit", "--act", "erase", "--format", "csv"]).lines().count(), 3);
+    // In the answer to the person: decided, and done, with its day.
+    gate.say(&["export", "subject", "a.martin", "--reference", "DD-1", "--out", "out"]);
+    let told = json(&entry(&gate.path("out/DD-1.zip"), "statements.json"));
+    let kinds: Vec<&str> = told.as_array().expect("a list").iter().filter_map(|one| one["kind"].as_str()).collect();
+    assert!(kinds.contains(&"erasure") && kinds.contains(&"erased") && kinds.last() == Some(&"done"), "{told}");
+    let erased = told.as_array().expect("a list").iter().filter_map(|one| one["erased"].as_u64()).sum::<u64>();
+    assert_eq!(erased, 2, "{told}");
     let tomorrow = days_ago(-2);
     let future = ["erase", "add", "--yes", "--user", "a.martin", "--from", &from, "--to", &tomorrow, "--ground", "law"];
     assert!(refused(&gate, &[&future[..], &said].concat(), 2).contains("cannot be erased"));

@@ -125,6 +125,29 @@ fn an_objection_restricts_at_once_and_its_decision_lifts_or_masks_law_10() {
 }
 
 #[test]
+fn a_restriction_reaches_the_linked_accounts_each_in_its_time_law_10() {
+    let world = World::new();
+    let dir = world.dir.path().join("register");
+    let link = |mark, to| people::Event::Linked { person: "p.dupont".into(), mark, period: Period { from: None, to } };
+    let mut ledger = OpenLedger::open(&dir, &world.keys, Ledger::People).unwrap();
+    ledger.add("dpo", &link(Mark::Account("pdupont-adm".into()), Some(100))).unwrap();
+    drop(ledger);
+    let ground = RestrictionGround::Accuracy;
+    let of = |user: &str| Says::Restriction { concerns: person(user, None, Some(500)), ground, recipients: vec![] };
+    // By the name of today, and by the former one.
+    for named in ["P.Dupont", "pdupont-adm"] {
+        let number = world.say(of(named)).unwrap();
+        let read = world.read();
+        let restricts = |user: &str, at| read.restricts(&record(1, user, "10.0.0.1", at));
+        assert_eq!(restricts("PDupont-adm", 50), Some(number), "{named}");
+        assert_eq!(restricts("p.dupont", 50), Some(number), "{named}");
+        assert_eq!((restricts("p.dupont", 600), restricts("a.martin", 50)), (None, None));
+        assert_eq!(restricts("pdupont-adm", 200).is_some(), named == "pdupont-adm", "somebody else's by then");
+        world.say(Says::Lifted { of: number, told: date(2026, 11, 23) }).unwrap();
+    }
+}
+
+#[test]
 fn an_objection_that_was_upheld_reaches_every_account_of_the_person_and_their_own_addresses_law_10() {
     let world = World::new();
     let (period, told) = (Period { from: None, to: None }, date(2026, 11, 23));

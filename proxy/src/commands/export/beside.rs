@@ -107,7 +107,10 @@ pub(super) fn concerning<'s>(
             || entry.what.says.of().is_some_and(|of| of_records.contains(&of))
     };
     let told = |entry: &&Entry<Statement>| matches!(entry.what.says, Says::Told { .. });
-    statements.all().iter().filter(|entry| theirs(entry) && !told(entry)).collect()
+    let first: BTreeSet<u64> = statements.all().iter().filter(theirs).map(|entry| entry.number).collect();
+    // Of records that were erased nothing leads to what became of it but the statement itself.
+    let follows = |entry: &&Entry<Statement>| entry.what.says.of().is_some_and(|of| first.contains(&of));
+    statements.all().iter().filter(|entry| (first.contains(&entry.number) || follows(entry)) && !told(entry)).collect()
 }
 
 /// `statements.json`: what was said of the records. Never by whom, nor whom else it was told. Texts that answer other people's
@@ -121,12 +124,19 @@ pub(super) fn statements(all: &[&Entry<Statement>], requests: &Requests, whose: 
                 Some(Concerns::Records(places)) => Some(places.iter().map(|place| place.id).collect::<Vec<_>>()),
                 _ => None,
             };
+            // An erasure is decided, carried out day by day, and done.
+            let (day, erased) = match &entry.what.says {
+                Says::Erased { day, count, .. } => (Some(day), Some(count)),
+                _ => (None, None),
+            };
             json!({
                 "number": entry.number,
                 "at": utc(entry.at),
                 "kind": entry.what.says.kind(),
                 "follows": entry.what.says.of(),
                 "records": records,
+                "day": day,
+                "erased": erased,
                 "text": text,
                 "withheld": text.is_none().then_some("other persons"),
             })

@@ -79,6 +79,20 @@ impl Kept {
         self.days.remove(day);
     }
 
+    /// The register has this day, but for what was erased of it since: that is told beside.
+    pub(super) fn is_there_without_erased(&mut self, day: &ProvenDay) {
+        let there: HashSet<i64> = ids(day).collect();
+        let taken = self.days.remove(&day.day).into_iter().flat_map(|taken| taken.records);
+        let mut rest = std::mem::take(&mut self.rest);
+        for record in taken.map(|found| found.record) {
+            if !rest.iter().any(|other| other.id == record.id) {
+                rest.push(record);
+            }
+        }
+        rest.retain(|record| !there.contains(&record.id));
+        self.rest = rest;
+    }
+
     /// Records that stand in none of the days as they are proved here.
     pub(super) fn rest(&self) -> &[Record] {
         &self.rest

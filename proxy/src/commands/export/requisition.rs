@@ -303,7 +303,7 @@ impl Order<'_> {
             while let Some(before) = kept.before(&day.day) {
                 take(before)?;
             }
-            kept.is_there(&day.day);
+            kept.is_there_without_erased(&day);
             take(day)
         });
         let unread = runtime.block_on(visited).map_err(Wrong::because)?;
@@ -312,6 +312,7 @@ impl Order<'_> {
                 break;
             }
         }
+        kept.rest().iter().for_each(|record| tally.add(record, &statements));
         if !kept.rest().is_empty() {
             let rest = serde_json::to_vec_pretty(kept.rest()).map_err(Wrong::because)?;
             let what = self

@@ -151,7 +151,7 @@ fn read(
     };
     let mut records = Vec::new();
     visit(office, &runtime, &query, |record| {
-        if concerns.covers(record) {
+        if statements.of(record).iter().any(|entry| entry.number == number) {
             records.push(record.clone());
         }
     })?;
