@@ -32,12 +32,21 @@ pub enum Ledger {
     Holds,
     /// Requisitions; for the desk that answers them alone.
     Requisitions,
+    /// Temporary exceptions to the charter.
+    Exceptions,
 }
 
 impl Ledger {
     /// Every ledger.
-    pub const ALL: [Ledger; 6] =
-        [Ledger::Approvals, Ledger::People, Ledger::Requests, Ledger::Statements, Ledger::Holds, Ledger::Requisitions];
+    pub const ALL: [Ledger; 7] = [
+        Ledger::Approvals,
+        Ledger::People,
+        Ledger::Requests,
+        Ledger::Statements,
+        Ledger::Holds,
+        Ledger::Requisitions,
+        Ledger::Exceptions,
+    ];
 
     /// Its name, and the kind of its chain's entries.
     pub fn name(self) -> &'static str {
@@ -48,6 +57,7 @@ impl Ledger {
             Ledger::Statements => "statements",
             Ledger::Holds => "holds",
             Ledger::Requisitions => "requisitions",
+            Ledger::Exceptions => "exceptions",
         }
     }
 

@@ -23,6 +23,7 @@ mod dayfile;
 pub mod deadline;
 mod erasure;
 pub mod error;
+pub mod exceptions;
 #[cfg(test)]
 mod faults;
 pub mod fields;

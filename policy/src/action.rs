@@ -4,6 +4,7 @@ use crate::problem::Problem;
 use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
+use std::fmt;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::time::Duration;
@@ -72,6 +73,14 @@ pub enum Per {
 }
 
 impl Per {
+    /// `day`, `week`: as the charter writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Per::Day => "day",
+            Per::Week => "week",
+        }
+    }
+
     /// The day or week that an instant is in. As long as the clock on the wall makes it: a day of 23 or 25 hours has one
     /// budget like any other.
     pub fn around(self, at: Timestamp, zone: &TimeZone) -> Range<Timestamp> {
@@ -95,6 +104,38 @@ impl Per {
 /// When a day begins: at midnight, or when the clock comes out of the hour that it skips there.
 fn beginning(day: Date, zone: &TimeZone, otherwise: Timestamp) -> Timestamp {
     zone.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(otherwise)
+}
+
+/// As the charter writes it: `acknowledge 4h`, `30m per day`, `500MB per week`; nothing, when there are none.
+impl fmt::Display for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Terms::None => Ok(()),
+            Terms::Acknowledge(long) => write!(f, "acknowledge {}", Written(long.as_secs())),
+            Terms::Budget(Budget { amount, per }) => {
+                match amount {
+                    Amount::Minutes(minutes) => write!(f, "{}", Written(60 * minutes.get()))?,
+                    Amount::Bytes(bytes) => {
+                        let units = [("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1000), ("B", 1)];
+                        let (unit, factor) =
+                            units.into_iter().find(|(_, of)| bytes.get().is_multiple_of(*of)).unwrap_or(("B", 1));
+                        write!(f, "{}{unit}", bytes.get() / factor)?;
+                    }
+                }
+                write!(f, " per {}", per.as_str())
+            }
+        }
+    }
+}
+
+/// Seconds, as the charter writes a duration: `1h30m`.
+struct Written(u64);
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [(self.0 / 3600, "h"), (self.0 / 60 % 60, "m"), (self.0 % 60, "s")];
+        parts.into_iter().filter(|(count, _)| *count > 0).try_for_each(|(count, unit)| write!(f, "{count}{unit}"))
+    }
 }
 
 /// How long an acknowledgement is good when the rule does not say.
@@ -173,8 +214,24 @@ fn at_least_one(number: u64) -> NonZeroU64 {
 
 #[cfg(test)]
 mod tests {
-    use super::Per;
+    use super::{Amount, Budget, Per, Terms};
     use jiff::{Timestamp, tz::TimeZone};
+    use std::num::NonZeroU64;
+    use std::time::Duration;
+
+    #[test]
+    fn terms_are_written_as_the_charter_writes_them() {
+        let some = |number| NonZeroU64::new(number).expect("some");
+        for (terms, written) in [
+            (Terms::None, ""),
+            (Terms::Acknowledge(Duration::from_secs(4 * 3600)), "acknowledge 4h"),
+            (Terms::Budget(Budget { amount: Amount::Minutes(some(90)), per: Per::Day }), "1h30m per day"),
+            (Terms::Budget(Budget { amount: Amount::Bytes(some(500_000_000)), per: Per::Week }), "500MB per week"),
+            (Terms::Budget(Budget { amount: Amount::Bytes(some(1 << 20)), per: Per::Day }), "1048576B per day"),
+        ] {
+            assert_eq!(terms.to_string(), written);
+        }
+    }
 
     #[test]
     fn days_and_weeks_begin_at_midnight_by_the_clock_on_the_wall() {

@@ -253,6 +253,16 @@ impl Charter {
         named.map(crate::who::Name::as_str)
     }
 
+    /// Whether it has a rule of that id.
+    pub fn has_rule(&self, id: &str) -> bool {
+        self.rules.iter().any(|rule| rule.id == id)
+    }
+
+    /// Whether it has a group of that id.
+    pub fn has_group(&self, id: &str) -> bool {
+        self.groups.iter().any(|group| group.id == id)
+    }
+
     /// Whether it speaks of a group of that name: its own, or one of a directory.
     pub fn knows_group(&self, name: &str) -> bool {
         self.groups.iter().any(|group| {

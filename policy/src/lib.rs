@@ -11,6 +11,7 @@ mod action;
 mod categories;
 pub mod charter;
 pub mod document;
+pub mod exception;
 mod expressions;
 mod holidays;
 pub mod index;
@@ -34,6 +35,7 @@ mod who;
 
 pub use action::{Action, Amount, Budget, Per, Terms};
 pub use charter::Charter;
+pub use exception::Exceptions;
 pub use index::Index;
 pub use learnt::{Answer, Learnt};
 pub use masking::Withheld;

@@ -72,9 +72,20 @@ pub struct Decision {
     schedule: Option<u32>,
     evidence: Option<Evidence>,
     withheld: Option<Withheld>,
+    exception: Option<u32>,
 }
 
 impl Decision {
+    /// The number of the temporary exception by which it is let through; the rule and category are those that would have
+    /// decided otherwise.
+    pub fn exception(&self) -> Option<u32> {
+        self.exception
+    }
+
+    pub(crate) fn spared_by(self, exception: u32) -> Decision {
+        Decision { action: Action::Allow, exception: Some(exception), ..self }
+    }
+
     /// Why the register must not be told where to, whatever was decided; `None` when it may.
     pub fn withheld(&self) -> Option<Withheld> {
         self.withheld
@@ -83,6 +94,11 @@ impl Decision {
     /// Whether it turns back what was let through by the one before: refused now, or by another rule on other terms.
     pub fn turns_back(&self, before: &Decision) -> bool {
         self.action != Action::Allow && self.rule != before.rule
+    }
+
+    /// Whether an entry decided, of a list, a category or the rule itself: the rule does not hold for everything.
+    pub fn is_by_entry(&self) -> bool {
+        self.category.is_some()
     }
 
     /// By what it was decided.
@@ -195,6 +211,7 @@ impl InForce {
                 schedule: schedule.and_then(|schedule| u32::try_from(schedule).ok()),
                 evidence: category.and_then(|category| look.evidence(self, category)),
                 withheld: look.withheld,
+                exception: None,
             };
         }
         Decision {
@@ -205,7 +222,27 @@ impl InForce {
             schedule: None,
             evidence: None,
             withheld: look.withheld,
+            exception: None,
         }
+    }
+
+    /// Each warning that the charter can give of a target, as the decision that it would be: by each category that a rule
+    /// names, and by none.
+    pub fn warnings(&self, query: &Query<'_>) -> impl Iterator<Item = Decision> {
+        let withheld = self.look(query).withheld;
+        let rules = (0u32..).zip(&self.charter.rules).filter(|(_, rule)| rule.action == Action::Warn);
+        rules.flat_map(move |(place, rule)| {
+            rule.what.any.iter().map(Some).chain([None]).map(move |category| Decision {
+                action: Action::Warn,
+                bandwidth: rule.bandwidth,
+                rule: Some(place),
+                category,
+                schedule: None,
+                evidence: None,
+                withheld,
+                exception: None,
+            })
+        })
     }
 
     /// What is known of target and client before any rule is asked.
@@ -276,7 +313,7 @@ impl InForce {
 
     /// On which terms it is let through.
     pub fn terms(&self, decision: &Decision) -> Terms {
-        self.deciding(decision).map_or(Terms::None, |rule| rule.terms)
+        self.deciding(decision).filter(|_| decision.exception.is_none()).map_or(Terms::None, |rule| rule.terms)
     }
 
     /// Reason given by the rule.

@@ -71,6 +71,11 @@ impl Browser {
         self
     }
 
+    /// What it is started with.
+    pub(crate) fn args(&self) -> &[String] {
+        &self.args
+    }
+
     /// The document that a URL becomes, once loaded.
     ///
     /// # Panics
