@@ -141,15 +141,16 @@ impl Gate {
         self.start_at(&format!("-{days}d"));
     }
 
-    /// Starts it with a clock that is off by that much, as faketime writes it: `+1h`.
+    /// Starts it by another clock, as faketime writes it: `+1h` is off by that much; `@2026-11-25 23:58:50 x20` begins there (in
+    /// UTC) and runs twenty times as fast.
     ///
     /// # Panics
     /// As [`Gate::start_days_ago`].
-    pub fn start_at(&mut self, offset: &str) {
+    pub fn start_at(&mut self, clock: &str) {
         let mut command = self.command(&["run"]);
-        // The loader fills in `$LIB`. Only the date is behind: durations are measured as ever.
-        command.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1");
-        command.env("FAKETIME", offset).env("DONT_FAKE_MONOTONIC", "1");
+        // The loader fills in `$LIB`. Only the date is another: durations are measured as ever.
+        command.env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketime.so.1").env("TZ", "UTC");
+        command.env("FAKETIME", clock).env("DONT_FAKE_MONOTONIC", "1");
         self.start_with(command);
         assert!(!self.printed().contains("LD_PRELOAD"), "{}tests/run installs faketime", self.printed());
     }
