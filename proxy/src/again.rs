@@ -2,17 +2,21 @@
 //! that comes. What it says then takes the place of what it said first, in the record too.
 use crate::answered;
 use crate::asked::Asked;
+use crate::gate::{Gate, State};
 use crate::identify::Client;
+use crate::terms::Standing;
 use crate::wire::{Framing, ResponseHead};
 use policy::verdict::Pending;
-use policy::{Answer, Decision, InForce, Learnt, Query, Target};
+use policy::{Action, Answer, Decision, Learnt, Query, Target};
 use std::net::IpAddr;
 
 /// What was let through, and what let it through.
 #[derive(Clone, Copy)]
 pub(crate) struct Again<'a> {
-    /// The charter that decided, and decides.
-    pub(crate) in_force: &'a InForce,
+    /// The gate that decides, by the charter and its exceptions.
+    gate: &'a Gate,
+    /// What it began with.
+    state: &'a State,
     /// Who asks.
     pub(crate) client: &'a Client,
     /// The question.
@@ -34,28 +38,42 @@ pub(crate) struct Judged {
 impl<'a> Again<'a> {
     /// Of what was just let through.
     pub(crate) fn new(
-        in_force: &'a InForce,
+        gate: &'a Gate,
+        state: &'a State,
         client: &'a Client,
         query: &'a Query<'a>,
         decision: Decision,
     ) -> Again<'a> {
-        Again { in_force, client, query, decision, destination: None }
+        Again { gate, state, client, query, decision, destination: None }
     }
 
     /// What the charter says if it refuses to have this address dialled.
     pub(crate) fn refuses(&self, address: IpAddr) -> Option<Decision> {
-        if !self.in_force.asks_destination() {
+        if !self.state.in_force.asks_destination() {
             return None;
         }
-        let decision = self.in_force.decide_again(self.query, &Learnt { destination: Some(address), answer: None });
-        Some(decision).filter(|decision| decision.turns_back(&self.decision))
+        let decision = self.decide(&Learnt { destination: Some(address), answer: None });
+        Some(decision).filter(|decision| self.turns_back(decision))
+    }
+
+    /// Whether a later decision turns back what was let through: it refuses, or by another rule on terms that are not met.
+    pub(crate) fn turns_back(&self, later: &Decision) -> bool {
+        let met = || {
+            let Again { gate, state, client, query, .. } = self;
+            gate.terms.standing(state, client, query.target, later, query.at) == Standing::Met
+        };
+        later.turns_back(&self.decision) && (later.action == Action::Block || !met())
+    }
+
+    fn decide(&self, learnt: &Learnt<'_>) -> Decision {
+        self.gate.decide_again(self.state, self.query, learnt)
     }
 
     /// The same exchange, on its way to an address; `None`: a parent proxy alone knows it.
     pub(crate) fn dialled(self, address: Option<IpAddr>) -> Again<'a> {
         let learnt = Learnt { destination: address, answer: None };
         let decision = match address {
-            Some(_) if self.in_force.asks_destination() => self.in_force.decide_again(self.query, &learnt),
+            Some(_) if self.state.in_force.asks_destination() => self.decide(&learnt),
             _ => self.decision,
         };
         Again { decision, destination: address, ..self }
@@ -63,7 +81,7 @@ impl<'a> Again<'a> {
 
     /// Where it is dialled in place of where it was asked for: a search engine's strict host.
     pub(crate) fn strict(&self, asked: &Asked) -> Option<Target> {
-        let of = |target: &Target| self.in_force.strict_host(&self.decision, target);
+        let of = |target: &Target| self.state.in_force.strict_host(&self.decision, target);
         let host = of(asked.to()).or_else(|| of(&asked.target))?;
         // The host of a table: it is one.
         asked.to().under_name(host).ok()
@@ -73,16 +91,19 @@ impl<'a> Again<'a> {
     pub(crate) fn pending(&self, status: u16) -> Pending {
         match status {
             204 | 304 => Pending::default(),
-            _ => self.in_force.pending(self.query, &self.learnt(None), &self.decision),
+            _ => self.state.in_force.pending(self.query, &self.learnt(None), &self.decision),
         }
     }
 
     /// Judges an answer by its head, and by the first bytes of its content.
     pub(crate) fn judge(&self, bytes: &[u8], head: &ResponseHead, framing: Framing, content: &[u8]) -> Judged {
         let answer = answered::describe(bytes, head, framing, content);
-        let decision = self.in_force.decide_again(self.query, &self.learnt(Some(&answer)));
+        let decision = self.decide(&self.learnt(Some(&answer)));
         let unannounced = matches!(framing, Framing::Chunked | Framing::Close);
-        let most = || self.in_force.limit(self.query, &self.learnt(Some(&answer)), &decision);
+        let most = || {
+            let most = self.state.in_force.limit(self.query, &self.learnt(Some(&answer)), &decision);
+            most.filter(|(_, decision)| self.turns_back(decision))
+        };
         Judged { decision, most: unannounced.then(most).flatten() }
     }
 

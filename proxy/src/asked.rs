@@ -94,6 +94,11 @@ impl Asked {
         })
     }
 
+    /// Whether it stands in a tunnel.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.tunnel.is_some()
+    }
+
     /// Where it goes: what is dialled, and what connections are kept for.
     pub(crate) fn to(&self) -> &Target {
         self.tunnel.as_ref().unwrap_or(&self.target)

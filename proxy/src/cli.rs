@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and nothing of what it does.
 
+mod exception;
 mod explain;
 pub(crate) mod export;
 mod hold;
@@ -8,6 +9,7 @@ pub(crate) mod rights;
 mod scope;
 mod user;
 
+pub(crate) use exception::{AddException, Exception, ListExceptions, RevokeException};
 pub(crate) use explain::Explain;
 pub(crate) use export::Export;
 pub(crate) use hold::{
@@ -60,6 +62,9 @@ pub(crate) enum Command {
     /// Local accounts
     #[command(subcommand)]
     User(User),
+    /// Temporary exceptions to the charter
+    #[command(subcommand)]
+    Exception(Exception),
     /// Acts that two persons decide: ask, approve, refuse, list, close
     #[command(subcommand)]
     Scope(Scope),

@@ -6,6 +6,7 @@
 pub(crate) mod audit;
 pub(crate) mod check;
 pub(crate) mod doctor;
+pub(crate) mod exception;
 pub(crate) mod explain;
 pub(crate) mod export;
 pub(crate) mod hold;

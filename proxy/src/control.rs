@@ -49,6 +49,8 @@ pub(crate) enum Request {
     Purge,
     /// Carry out the erasures that were decided, and look again at what waits for an answer.
     Rights,
+    /// Go by the exceptions as the ledger has them now.
+    Exceptions,
     /// Tell of records as they are filed: [`Answer::Following`], then [`Answer::Filed`] and [`Answer::Missed`] as it
     /// comes, and [`Answer::Stopped`] in the end.
     Follow(Watch),

@@ -6,6 +6,7 @@ pub(crate) use crate::asked::{Asked, NotUnderstood};
 use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::gate::{Gate, State};
 use crate::identify::{self, Identity, exempt};
+use crate::terms::{Standing, desk};
 use crate::tunnel::Inside;
 use crate::wire::RequestHead;
 use crate::{hops, pass, password, record, refuse, tunnel};
@@ -66,11 +67,15 @@ where
     if inside.is_none() && password::is_asked(&state, &asked) {
         return Box::pin(password::answer(gate, &state, connection, &asked, &client, due)).await;
     }
+    if desk::is_asked(&asked) {
+        return Box::pin(desk::answer(gate, &state, connection, &asked, &client)).await;
+    }
     let now = gate.now();
     let groups = client.groups();
     let query = asked.query(&client, &groups, now);
-    let decision = decide(&state, &query, inside);
-    let way = way(&state, &asked, &decision, due.is_some());
+    let decision = decide(gate, &state, &query, inside);
+    let standing = gate.terms.standing(&state, &client, &asked.target, &decision, now);
+    let way = way(&state, &asked, &decision, standing, due.is_some());
     let verdict = match way {
         Way::Turn(refuse::Why::Password) => record::refused_by_the_gate(&state, record::GATE_PASSWORD),
         Way::Turn(refuse::Why::Port) => record::refused_by_the_gate(&state, record::GATE_PORT),
@@ -84,7 +89,7 @@ where
     let (outcome, next) = match way {
         // On the heap, and gone with the exchange: what waits, for its next request or in a tunnel, is not to have room for it.
         Way::Pass => {
-            let again = Again::new(&state.in_force, &client, &query, decision);
+            let again = Again::new(gate, &state, &client, &query, decision);
             Box::pin(pass::run(gate, &state, connection, &head, &asked, again, &mut record)).await
         }
         Way::Tunnel => {
@@ -99,9 +104,9 @@ where
 }
 
 /// Decides. Where a tunnel leads may be refused by now: a reload has come between.
-fn decide(state: &State, query: &Query<'_>, inside: Option<&Inside>) -> Decision {
-    let decision = state.in_force.decide(query);
-    let outer = inside.map(|inside| state.in_force.decide(&Query { target: &inside.target, ..*query }));
+fn decide(gate: &Gate, state: &State, query: &Query<'_>, inside: Option<&Inside>) -> Decision {
+    let decision = gate.decide(state, query);
+    let outer = inside.map(|inside| gate.decide(state, &Query { target: &inside.target, ..*query }));
     match outer {
         Some(outer) if decision.action != Action::Block && outer.action == Action::Block => outer,
         _ => decision,
@@ -109,17 +114,19 @@ fn decide(state: &State, query: &Query<'_>, inside: Option<&Inside>) -> Decision
 }
 
 /// Where the decision leads. What follows it is no matter of the charter, and checked behind it, so that a refusal names the
-/// charter's reason when it has one: a password that has to be changed first (`due`), the ports the gate opens, whether it has passed the request on before, or may at all.
-fn way(state: &State, asked: &Asked, decision: &Decision, due: bool) -> Way {
+/// charter's reason when it has one: a password that has to be changed first (`due`), the ports the gate opens, whether it has
+/// passed the request on before, or may at all.
+fn way(state: &State, asked: &Asked, decision: &Decision, standing: Standing, due: bool) -> Way {
     let destinations = &state.config.destinations;
     let ports = if asked.method.is_connect() { &destinations.connect_ports } else { &destinations.http_ports };
     match decision.action {
-        Action::Block | Action::Warn | Action::Budget => Way::Turn(refuse::Why::Charter(*decision)),
-        Action::Allow if due => Way::Turn(refuse::Why::Password),
-        Action::Allow if !ports.contains(asked.target.port()) => Way::Turn(refuse::Why::Port),
-        Action::Allow if asked.looped => Way::Turn(refuse::Why::Loop),
-        Action::Allow if asked.hops == Some(0) => Way::Stay,
-        Action::Allow if asked.method.is_connect() => Way::Tunnel,
-        Action::Allow => Way::Pass,
+        Action::Block => Way::Turn(refuse::Why::Charter(*decision)),
+        _ if standing != Standing::Met => Way::Turn(refuse::Why::Charter(*decision)),
+        _ if due => Way::Turn(refuse::Why::Password),
+        _ if !ports.contains(asked.target.port()) => Way::Turn(refuse::Why::Port),
+        _ if asked.looped => Way::Turn(refuse::Why::Loop),
+        _ if asked.hops == Some(0) => Way::Stay,
+        _ if asked.method.is_connect() => Way::Tunnel,
+        _ => Way::Pass,
     }
 }

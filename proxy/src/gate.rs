@@ -9,12 +9,13 @@ use crate::listen::{Doors, Sockets};
 use crate::pages::{Blocks, Language};
 use crate::secure::Certificates;
 use crate::share::{Lane, Shares};
+use crate::terms::Terms;
 use crate::upkeep::Upkeep;
 use crate::upstream::Upstream;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use logstore::{Register, Unwritable};
-use policy::{Decision, InForce};
+use policy::{Decision, Exceptions, InForce, Learnt, Query};
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -35,6 +36,10 @@ pub(crate) struct Gate {
     pub(crate) tokens: Tally,
     /// What each person may move.
     pub(crate) shares: Shares,
+    /// The charter's temporary exceptions.
+    pub(crate) exceptions: ArcSwap<Exceptions>,
+    /// Warnings that were acknowledged, budgets that are being used.
+    pub(crate) terms: Terms,
     /// Numbers about nobody.
     pub(crate) counts: Counts,
     /// How what is kept is doing.
@@ -108,7 +113,7 @@ impl State {
 }
 
 impl Gate {
-    /// Joins the parts.
+    /// Joins the parts. Fails when what the data folder holds of them cannot be read.
     pub(crate) fn new(
         state: State,
         register: Register,
@@ -117,16 +122,19 @@ impl Gate {
         console: SocketAddr,
         room: usize,
         upkeep: Upkeep,
-    ) -> Gate {
+    ) -> Result<Gate, String> {
         let started_with = state.config.clone();
         let shares = Shares::new(state.config.limits.bandwidth);
-        Gate {
+        let terms = Terms::open(&state.config.data_dir)?;
+        Ok(Gate {
             state: ArcSwap::from_pointee(state),
             register,
             accounts: Arc::new(accounts),
             turns: Turns::default(),
             tokens: Tally::default(),
             shares,
+            exceptions: ArcSwap::default(),
+            terms,
             counts: Counts::default(),
             upkeep,
             followers: Semaphore::new(FOLLOWERS),
@@ -140,7 +148,7 @@ impl Gate {
             console,
             information: format!("http://{console}/"),
             started_at: Timestamp::now(),
-        }
+        })
     }
 
     /// What is in force now. An exchange asks once and keeps the answer.
@@ -155,10 +163,21 @@ impl Gate {
         self.shares.limit(line);
     }
 
-    /// The share of what a decision lets through; `None`: nothing limits it.
+    /// Decides, by the charter and its exceptions.
+    pub(crate) fn decide(&self, state: &State, query: &Query<'_>) -> Decision {
+        self.decide_again(state, query, &Learnt::default())
+    }
+
+    /// Decides again, with what is learnt once something was let through.
+    pub(crate) fn decide_again(&self, state: &State, query: &Query<'_>, learnt: &Learnt<'_>) -> Decision {
+        state.in_force.decide_but(query, learnt, &self.exceptions.load())
+    }
+
+    /// The share of what a decision lets through, and the budget it is counted on; `None`: nothing limits it.
     pub(crate) fn lane(&self, state: &State, client: &Client, decision: &Decision) -> Option<Lane<'_>> {
         let cap = decision.bandwidth.and_then(|rate| Some((state.in_force.rule(decision)?, rate)));
-        self.shares.lane(client, state.config.limits.bandwidth.is_some(), cap)
+        let meter = self.terms.meter(state, client, decision);
+        self.shares.lane(client, state.config.limits.bandwidth.is_some(), cap, meter)
     }
 
     /// The time.

@@ -16,6 +16,7 @@ mod connection;
 mod console;
 mod control;
 mod directory;
+mod exceptions;
 mod exchange;
 mod files;
 mod follow;
@@ -49,6 +50,7 @@ mod shutdown;
 mod splice;
 mod syslog;
 mod telemetry;
+mod terms;
 mod tunnel;
 mod undertaking;
 mod upkeep;
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         Command::Explain(asked) => commands::explain::explain(config, &asked),
         Command::Lists(command) => commands::lists::lists(config, &command),
         Command::User(command) => commands::user::user(config, &command),
+        Command::Exception(command) => commands::exception::exception(config, &command),
         Command::Scope(command) => commands::scope::scope(config, &command),
         Command::Hold(command) => commands::hold::hold(config, &command),
         Command::Pac => commands::pac::pac(config),

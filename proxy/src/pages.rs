@@ -5,7 +5,8 @@
 //! the browser it reaches may be able to reach nothing else.
 //!
 //! Table of contents: [`block`] (refused by the charter), [`prepared`] (the same, made once), [`error`] (could not be answered), [`mod@home`] (the console's
-//! front page), [`mod@password`] (somebody changes theirs), [`pac`] (the way to the gate), [`contact`] (whom to ask), [`language`] (French or English).
+//! front page), [`mod@password`] (somebody changes theirs), [`terms`] (warnings and budgets), [`pac`] (the way to the gate),
+//! [`contact`] (whom to ask), [`language`] (French or English).
 
 pub(crate) mod block;
 pub(crate) mod contact;
@@ -15,6 +16,7 @@ pub(crate) mod language;
 pub(crate) mod pac;
 pub(crate) mod password;
 pub(crate) mod prepared;
+pub(crate) mod terms;
 
 #[cfg(test)]
 mod golden;
@@ -37,6 +39,12 @@ pub(crate) const MEDIA_TYPE: &str = "text/html; charset=utf-8";
 /// these pages hold nothing that a click could set off.
 pub(crate) const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+
+/// The same of a page with a form that goes to one of `sources`, from where it may lead on to another. No other page may frame
+/// it: nobody is to click there without having seen where.
+pub(crate) fn security_policy_with_form(sources: &str) -> String {
+    CONTENT_SECURITY_POLICY.replace("form-action 'none'", &format!("form-action {sources}; frame-ancestors 'none'"))
+}
 
 /// Renders a page. Templates write into a `String` and show only values whose `Display` cannot fail, so there is no
 /// error to expect; should one come all the same, an empty body under the right status still refuses.

@@ -36,6 +36,8 @@ const INTERIM: usize = 16;
 enum PassError {
     /// The client closed, reset or stopped taking the answer; so its connection ends.
     ClientGone(Next),
+    /// A budget was used up.
+    UsedUp,
     /// The client, whose request was whole, left before any answer came.
     ClientLeft,
     /// The client sent nothing more of its body for `idle_timeout`.
@@ -130,7 +132,7 @@ where
             },
         };
         let dialled = again.dialled(origin.went_to);
-        if dialled.decision.turns_back(&again.decision) {
+        if again.turns_back(&dialled.decision) {
             // It was kept from an exchange that was let through.
             return refuse::turned(gate, state, connection, asked, client, dialled.decision, record).await;
         }
@@ -143,7 +145,8 @@ where
         let since = state.upstream.helped();
         let lane = gate.lane(state, client, &dialled.decision);
         let terms = Terms { gate, state, asked, again: &dialled, lane: lane.as_ref(), record };
-        let exchanged = exchange(terms, connection, head, &mut origin).await;
+        let exchanged = exchange(terms, connection, head, &mut origin);
+        let exchanged = Lane::within(lane.as_ref(), exchanged).await.unwrap_or(Err(PassError::UsedUp));
         if let (upstream::Form::Absolute { .. }, Some(went)) = (&origin.form, went(&exchanged, origin.kept)) {
             state.upstream.exchanged(since, went);
         }
@@ -174,6 +177,11 @@ where
                 record.decided_again(record::verdict(state, &decision), None);
                 return (Outcome::Refused, next);
             }
+            // What is cut may be half an answer, which the client is to see.
+            PassError::UsedUp => {
+                gate.counts.refused();
+                return (Outcome::Refused, Next::BreakOff);
+            }
             PassError::ClientSilent => (Fault::RequestTimeout, Outcome::Abandoned),
             PassError::ClientMalformed(why) => (refuse::misread(why), Outcome::Failed),
             PassError::OriginClosed => (Fault::Terminated, Outcome::Failed),
@@ -197,7 +205,7 @@ where
 fn went(exchanged: &Result<Passed, PassError>, kept: bool) -> Option<Went> {
     match exchanged {
         Ok(_) | Err(PassError::Cut(_) | PassError::OriginSwitched) => Some(Went::Answered),
-        Err(PassError::TurnedBack(_) | PassError::Outgrown(..)) => Some(Went::Answered),
+        Err(PassError::TurnedBack(_) | PassError::Outgrown(..) | PassError::UsedUp) => Some(Went::Answered),
         Err(PassError::AsksTheGate) => Some(Went::Denied),
         Err(PassError::OriginSilent) => Some(Went::Silent),
         Err(PassError::ClientLeft) => Some(Went::Left),
@@ -370,10 +378,11 @@ where
         lane,
         most: most.map(|(most, _)| most),
     };
-    let mut download = pin!(body::pass(sender, writer, W::socket, first, chunks, idle, |bytes| record.received(bytes)));
+    let download = body::pass(sender, writer, W::socket, first, chunks, idle, |bytes| record.received(bytes));
+    let mut download = pin!(Lane::within(lane, download));
     let downloaded = tokio::select! {
         biased;
-        downloaded = &mut download => downloaded,
+        downloaded = &mut download => downloaded.ok_or(PassError::UsedUp)?,
         // Part of the answer has left: there is no other to give.
         _ = &mut client => Err(BodyError::ReceiverGone),
     };
@@ -467,7 +476,7 @@ impl Terms<'_> {
             return Ok(None);
         }
         let judged = self.again.judge(bytes, head, framing, content);
-        if judged.decision.turns_back(&self.again.decision) {
+        if self.again.turns_back(&judged.decision) {
             return Err(PassError::TurnedBack(judged.decision));
         }
         if judged.decision.ground() != self.again.decision.ground() {

@@ -1,5 +1,6 @@
 //! Translates between the tariff's words and the register's: the only file that knows both.
 use crate::config::{Config, Detail};
+use crate::exceptions;
 use crate::exchange::Asked;
 use crate::gate::State;
 use crate::identify::Client;
@@ -89,6 +90,11 @@ pub(crate) const GATE_HTTP: &str = "gate:http";
 /// HTTP/2 without TLS inside a tunnel.
 pub(crate) const GATE_HTTP2: &str = "gate:http2";
 
+/// What is asked for is the gate's own page.
+pub(crate) const GATE_DESK: &str = "gate:desk";
+/// What a record has in place of a method when a warning was acknowledged: no request passed, and none has such a method.
+pub(crate) const ACKNOWLEDGE: &str = "ACKNOWLEDGE";
+
 /// What was decided, in the register's words.
 pub(crate) fn verdict(state: &State, decision: &Decision) -> Verdict {
     let in_force = &state.in_force;
@@ -100,7 +106,11 @@ pub(crate) fn verdict(state: &State, decision: &Decision) -> Verdict {
             policy::Action::Warn => Action::Warn,
             policy::Action::Budget => Action::Budget,
         },
-        rule: text(in_force.rule(decision)),
+        // An exception is named in the rule's place; article and category are those that it excepts from.
+        rule: match decision.exception() {
+            Some(number) => Some(Arc::from(exceptions::rule(number))),
+            None => text(in_force.rule(decision)),
+        },
         article: text(in_force.article(decision)),
         category: text(in_force.category(decision)),
         charter: state.charter.clone(),
@@ -115,6 +125,35 @@ pub(crate) fn refused_by_the_gate(state: &State, rule: &str) -> Verdict {
         article: None,
         category: None,
         charter: state.charter.clone(),
+    }
+}
+
+/// Something that the gate answers itself, by no rule of the charter.
+pub(crate) fn answered_by_the_gate(state: &State, rule: &str) -> Verdict {
+    Verdict { action: Action::Allow, ..refused_by_the_gate(state, rule) }
+}
+
+/// That a warning about a target was acknowledged. It is information, no consent and no admission: the record says which
+/// warning it was and when, and is kept as any other is.
+pub(crate) fn acknowledged(
+    state: &State,
+    client: &Client,
+    target: &Target,
+    at: Timestamp,
+    decision: &Decision,
+) -> Entry {
+    Entry {
+        opened_at: at.as_microsecond(),
+        user: client.user.clone(),
+        auth: client.auth,
+        client_ip: client.address,
+        method: Arc::from(ACKNOWLEDGE),
+        scheme: target.scheme().as_str(),
+        host: Some(target.host().into()),
+        port: target.port(),
+        path: None,
+        masked: decision.withheld().map(Withheld::as_str),
+        verdict: verdict(state, decision),
     }
 }
 

@@ -2,6 +2,10 @@
 //!
 //! Each is a whole answer with a page in the client's language and a Proxy-Status field (RFC 9209). What a client was
 //! still sending is not read as a request: unless there was no body, the connection ends.
+mod terms;
+
+pub(crate) use terms::{found, go_on, read_first};
+
 use crate::body;
 use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
@@ -15,14 +19,14 @@ use crate::wire::{Framing, Malformed, Protocol};
 use jiff::Timestamp;
 use logstore::{Outcome, OwedRecord, Unwritable};
 use memchr::memchr;
-use policy::Decision;
+use policy::{Action, Decision};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Why an exchange is turned back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Why {
-    /// By the charter.
+    /// By the charter: it refuses, or its terms are not met.
     Charter(Decision),
     /// The password has to be changed first.
     Password,
@@ -47,6 +51,12 @@ where
     W: ClientWriter,
 {
     let (fault, outcome) = match why {
+        Why::Charter(decision) if decision.action != Action::Block => {
+            gate.counts.refused();
+            record.answered(403);
+            let page = terms::unmet(gate, state, asked, client, &decision, record);
+            return (Outcome::Refused, send_page(state, connection, Some(asked), page).await);
+        }
         Why::Charter(decision) => {
             gate.counts.refused();
             record.answered(403);
@@ -231,7 +241,10 @@ where
 /// A page and what goes with it.
 struct Page<'a> {
     status: u16,
-    error: &'static str,
+    /// The error type of Proxy-Status (RFC 9209 §2.3); none of an answer that is not about an error.
+    error: Option<&'static str>,
+    /// Its Content-Security-Policy.
+    security: Cow<'static, str>,
     lang: Language,
     fields: String,
     body: Body<'a>,
@@ -266,34 +279,50 @@ fn charter_answer(
     decision: &Decision,
     id: i64,
 ) -> (Next, String) {
-    let (in_force, organisation) = (&state.in_force, &state.config.organisation);
     let (lang, information) = (asked.language, gate.information_for(client.address));
     let kind = Kind { lang, ground: decision.ground(), informed: information.is_some(), named: client.user.is_some() };
     let (reference, moment) = (id.to_string(), state.blocks.moment(lang, &state.config.time_zone, gate.now()));
-    let body = state.blocks.body(
-        kind,
-        &Refusal {
-            organisation: &organisation.name,
-            contact: &organisation.contact,
-            dpo: &organisation.dpo,
-            information,
-            target: asked.target.host(),
-            charter_title: in_force.charter().title(),
-            charter: &state.charter,
-            rule: in_force.rule(decision),
-            article: in_force.article(decision),
-            category: in_force.category(decision),
-            category_label: in_force.category_label(decision),
-            reason: in_force.reason(decision),
-            reference: &reference,
-            moment: &moment.1,
-            retention_days: state.config.log.retention_days.into(),
-            user: client.user.as_deref(),
-        },
-    );
-    let page = Page { status: 403, error: "http_request_denied", lang, fields: String::new(), body };
+    let body =
+        state.blocks.body(kind, &refusal(gate, state, client, asked.target.host(), decision, &reference, &moment.1));
     let next = next(asked);
-    (next, page.written(next, asked.method.is_head()))
+    (next, denied(lang, body).written(next, asked.method.is_head()))
+}
+
+/// What a page says of a decision that turns back.
+fn refusal<'p>(
+    gate: &'p Gate,
+    state: &'p State,
+    client: &'p Client,
+    target: &'p str,
+    decision: &Decision,
+    reference: &'p str,
+    moment: &'p str,
+) -> Refusal<'p> {
+    let (in_force, organisation) = (&state.in_force, &state.config.organisation);
+    Refusal {
+        organisation: &organisation.name,
+        contact: &organisation.contact,
+        dpo: &organisation.dpo,
+        information: gate.information_for(client.address),
+        target,
+        charter_title: in_force.charter().title(),
+        charter: &state.charter,
+        rule: in_force.rule(decision),
+        article: in_force.article(decision),
+        category: in_force.category(decision),
+        category_label: in_force.category_label(decision),
+        reason: in_force.reason(decision),
+        reference,
+        moment,
+        retention_days: state.config.log.retention_days.into(),
+        user: client.user.as_deref(),
+    }
+}
+
+/// A 403 by the charter.
+fn denied(lang: Language, body: Body<'_>) -> Page<'_> {
+    let security = pages::CONTENT_SECURITY_POLICY.into();
+    Page { status: 403, error: Some("http_request_denied"), security, lang, fields: String::new(), body }
 }
 
 fn fault_page(
@@ -320,7 +349,8 @@ fn fault_page(
         retention_days: state.config.log.retention_days.into(),
     };
     let body = Body::Whole(pages::fault(lang, &page));
-    Page { status: fault.status(), error: fault.proxy_status(), lang, fields: String::new(), body }
+    let security = pages::CONTENT_SECURITY_POLICY.into();
+    Page { status: fault.status(), error: Some(fault.proxy_status()), security, lang, fields: String::new(), body }
 }
 
 fn local(state: &State, at: Timestamp) -> jiff::ZonedDateTime {
@@ -376,8 +406,9 @@ pub(crate) fn at_the_door(state: &State, fault: Fault<'_>) -> String {
 impl Page<'_> {
     /// The answer as it is sent.
     fn written(self, next: Next, to_head: bool) -> String {
-        let Page { status, error, lang, fields, body } = self;
+        let Page { status, error, security, lang, fields, body } = self;
         let mut out = String::with_capacity(body.len() + fields.len() + 640);
+        let [because, error] = error.map_or([""; 2], |error| ["; error=", error]);
         let head = [
             "HTTP/1.1 ",
             &status.to_string(),
@@ -390,8 +421,9 @@ impl Page<'_> {
             "\r\nContent-Language: ",
             lang.tag(),
             "\r\nVary: Accept-Language\r\nCache-Control: no-store\r\nContent-Security-Policy: ",
-            pages::CONTENT_SECURITY_POLICY,
-            "\r\nX-Content-Type-Options: nosniff\r\nProxy-Status: octroi; error=",
+            &security,
+            "\r\nX-Content-Type-Options: nosniff\r\nProxy-Status: octroi",
+            because,
             error,
             "\r\n",
             &fields,
@@ -414,6 +446,7 @@ impl Page<'_> {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        303 => "See Other",
         400 => "Bad Request",
         403 => "Forbidden",
         404 => "Not Found",

@@ -211,6 +211,9 @@ pub(crate) const ACTS: &[&str] = &[
     "reviewed",
     "setting",
     "alarm",
+    "exception granted",
+    "exception revoked",
+    "exceptions listed",
 ];
 
 /// Who acts when nobody asked for it.

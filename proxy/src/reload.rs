@@ -8,7 +8,7 @@ use crate::kerberos::Kerberos;
 use crate::listen::Sockets;
 use crate::secure::Certificates;
 use crate::upstream::Upstream;
-use crate::{access, console, follow, lists, pages, register, rights, secure, service};
+use crate::{access, console, exceptions, follow, lists, pages, register, rights, secure, service};
 use jiff::Timestamp;
 use policy::InForce;
 use std::net::SocketAddr;
@@ -295,6 +295,10 @@ pub(crate) async fn command(gate: Arc<Gate>, config_path: Option<PathBuf>, reque
             rights::keep(&gate).await;
             Answer::Kept
         }
+        Request::Exceptions => match exceptions::read_again(&gate).await {
+            Ok(()) => Answer::Kept,
+            Err(why) => Answer::Failed { why: format!("no exception is in force: {why}") },
+        },
         Request::Follow(watch) => match follow::follow(&gate, watch, &mut teller).await {
             Some(answer) => answer,
             None => return,

@@ -5,13 +5,15 @@
 //! wants some has an equal part, and what one leaves the others take. Bytes are asked for when they have been read and
 //! before they are written: what nobody may write yet is not read on, and TCP tells the sender to wait.
 //!
-//! It knows who moves bytes now, and for as long as that lasts: nothing of it is written anywhere.
+//! It knows who moves bytes now, and for as long as that lasts: nothing of it is written anywhere. What a rule's budget has
+//! left is counted by [`Meter`], where bytes get their share, so that whichever way they move they are counted once.
 mod bucket;
 #[cfg(test)]
 mod tests;
 mod turns;
 
 use crate::identify::Client;
+use crate::terms::Meter;
 use policy::Rate;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -35,6 +37,16 @@ pub(crate) enum Person {
     Address(IpAddr),
 }
 
+impl Person {
+    /// Who a client is to those it shares with.
+    pub(crate) fn of(client: &Client) -> Person {
+        match &client.user {
+            Some(account) => Person::Account(account.clone()),
+            None => Person::Address(client.address),
+        }
+    }
+}
+
 /// A rule's limit for one person. A rule whose limit was changed by a reload is another one: what is under way keeps its own.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct CapOf {
@@ -55,6 +67,8 @@ pub(crate) struct Lane<'a> {
     person: Person,
     cap: Option<(CapOf, Arc<Turns<()>>)>,
     on_the_line: bool,
+    /// The rule's budget.
+    meter: Option<Meter<'a>>,
 }
 
 /// What the rule granted and the line has not; given back when dropped.
@@ -75,16 +89,19 @@ impl Shares {
         self.line.limit(line);
     }
 
-    /// The lane of an exchange that `rule` let through under `cap`, if any, and that counts on the line or not. `None` when
-    /// nothing limits it.
-    pub(crate) fn lane(&self, client: &Client, on_the_line: bool, cap: Option<(&str, Rate)>) -> Option<Lane<'_>> {
-        if !on_the_line && cap.is_none() {
+    /// The lane of an exchange that `rule` let through under `cap`, if any, and that counts on the line or not, and by a
+    /// budget's meter. `None` when nothing limits it.
+    pub(crate) fn lane<'g>(
+        &'g self,
+        client: &Client,
+        on_the_line: bool,
+        cap: Option<(&str, Rate)>,
+        meter: Option<Meter<'g>>,
+    ) -> Option<Lane<'g>> {
+        if !on_the_line && cap.is_none() && meter.is_none() {
             return None;
         }
-        let person = match &client.user {
-            Some(account) => Person::Account(account.clone()),
-            None => Person::Address(client.address),
-        };
+        let person = Person::of(client);
         let cap = cap.map(|(rule, rate)| {
             let of = CapOf { rule: rule.into(), rate, person: person.clone() };
             let mut caps = self.caps.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,7 +113,7 @@ impl Shares {
         if on_the_line {
             self.line.enter(&person);
         }
-        Some(Lane { shares: self, person, cap, on_the_line })
+        Some(Lane { shares: self, person, cap, on_the_line, meter })
     }
 
     /// How often somebody had to wait, since the start.
@@ -106,15 +123,37 @@ impl Shares {
 }
 
 impl Lane<'_> {
-    /// Waits until some of `want` bytes may be written, and says how many: at least one, unless none is wanted.
+    /// Waits until some of `want` bytes may be written, and says how many: at least one, unless none is wanted. When a
+    /// budget has nothing left, it waits for ever: see [`Lane::within`].
     ///
     /// Cancel safety: dropped, nothing is taken, and whoever waits behind goes on.
     pub(crate) async fn take(&self, want: usize) -> usize {
         if want == 0 {
             return 0;
         }
+        let granted = self.share(want).await;
+        let Some(meter) = &self.meter else { return granted };
+        match meter.moves(granted) {
+            0 => std::future::pending().await,
+            counted => counted,
+        }
+    }
+
+    /// Runs what moves by a lane to its end; `None` when its budget ended before.
+    pub(crate) async fn within<T>(lane: Option<&Lane<'_>>, work: impl Future<Output = T>) -> Option<T> {
+        let Some(meter) = lane.and_then(|lane| lane.meter.as_ref()) else { return Some(work.await) };
+        tokio::select! {
+            biased;
+            () = meter.used_up() => None,
+            done = work => Some(done),
+        }
+    }
+
+    async fn share(&self, want: usize) -> usize {
         let Shares { line, waits, .. } = self.shares;
-        let Some((_, cap)) = &self.cap else { return line.take(&self.person, want, waits).await };
+        let Some((_, cap)) = &self.cap else {
+            return if self.on_the_line { line.take(&self.person, want, waits).await } else { want };
+        };
         let mine = cap.take(&(), want, waits).await;
         if !self.on_the_line {
             return mine;

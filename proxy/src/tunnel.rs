@@ -16,6 +16,7 @@ use crate::exchange::Asked;
 use crate::gate::{Gate, State};
 use crate::identify::{Client, exempt};
 use crate::share::Lane;
+use crate::terms::Standing;
 use crate::upstream::{ConnectError, Origin};
 use crate::wire::hello::{Asks, Second};
 use crate::{record, refuse};
@@ -111,7 +112,11 @@ where
     let rule = if matches!(watch, Watch::Hello(_)) { record::GATE_TLS } else { record::GATE_HTTP };
     let lane = gate.lane(state, client, &decision);
     let patience = Patience { idle: limits.idle_timeout, counts: &gate.counts };
-    let outcome = relay::run(connection, &mut origin, lane.as_ref(), patience, Some(Box::new(watch)), record).await;
+    let relayed = relay::run(connection, &mut origin, lane.as_ref(), patience, Some(Box::new(watch)), record);
+    let Some(outcome) = Lane::within(lane.as_ref(), relayed).await else {
+        gate.counts.refused();
+        return (Outcome::Refused, Next::BreakOff);
+    };
     if outcome == Outcome::Refused {
         // A second ClientHello under another name, or a request in pieces. Something has passed: an answer of ours would be
         // none of the origin's.
@@ -133,7 +138,7 @@ async fn dial(
 ) -> Result<Origin, ConnectError> {
     let groups = client.groups();
     let query = Query { target, ..asked.query(client, &groups, gate.now()) };
-    let again = Again::new(&state.in_force, client, &query, *decision);
+    let again = Again::new(gate, state, client, &query, *decision);
     let strict = state.in_force.strict_host(decision, target).and_then(|host| target.under_name(host).ok());
     let origin = state.upstream.dial(strict.as_ref().unwrap_or(target), asked.hops_before(gate), Some(&again)).await?;
     let dialled = again.dialled(origin.went_to);
@@ -213,12 +218,14 @@ fn decide_on(
     }
     let groups = client.groups();
     let query = policy::Query { target: &target, ..asked.query(client, &groups, gate.now()) };
-    let decision = state.in_force.decide(&query);
+    let first = gate.decide(state, &query);
     let learnt = Learnt { destination, answer: None };
-    let decision = match decision.action {
-        Action::Allow => state.in_force.decide_again(&query, &learnt),
-        _ => decision,
+    let decision = match first.action {
+        Action::Block => first,
+        _ => gate.decide_again(state, &query, &learnt),
     };
+    // A client that began to speak shows no page: who is to read a warning first, or has used up a budget, gets no farther.
+    let standing = gate.terms.standing(state, client, &target, &decision, query.at);
     // The record may have begun under a name that is not withheld: this one, if it is, does not come after it.
     let told = Some(target.host()).filter(|_| decision.withheld().is_none());
     if told.is_none() {
@@ -226,7 +233,8 @@ fn decide_on(
     }
     record.decided_again(record::verdict(state, &decision), told);
     match decision.action {
-        Action::Allow => ControlFlow::Continue(Some(decision)),
-        _ => ControlFlow::Break(()),
+        Action::Block => ControlFlow::Break(()),
+        _ if standing != Standing::Met => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(Some(decision)),
     }
 }

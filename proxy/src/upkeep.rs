@@ -9,7 +9,7 @@ use crate::lists::nightly;
 use crate::lists::progress::Progress;
 use crate::lists::update::{self, Wanted};
 use crate::register::OWN;
-use crate::{forward, held, register, reload, rights};
+use crate::{exceptions, forward, held, register, reload, rights};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use logstore::audit::{self, Act};
@@ -135,6 +135,7 @@ pub(crate) async fn purge_hourly(gate: Arc<Gate>) {
         let _ = purge(&gate).await;
         held::settle(&gate).await;
         rights::keep(&gate).await;
+        let _ = exceptions::read_again(&gate).await;
         pause = if gate.upkeep.purge_trouble.load().is_some() { RETRY } else { jittered() };
     }
 }

@@ -152,5 +152,14 @@ mod readers;
 // The guide: its examples pass `octroi check`, its commands exist.
 mod guide;
 
+// Warnings of the charter: read, acknowledged, gone on behind; forged, foreign, expired.
+mod warning;
+
+// Budgets of the charter: minutes and bytes, used up in the middle, given anew at midnight and not by a restart.
+mod budget;
+
+// Temporary exceptions: in force at once, over at once; who may grant them, and what they never reach.
+mod exceptions;
+
 // Chromium, set up by the address of the PAC file alone.
 mod browser;

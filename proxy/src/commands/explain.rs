@@ -3,6 +3,7 @@
 use super::{Answer, Wrong, answer, answer_json, charter, columns, configuration, when};
 use crate::cli::Explain;
 use crate::config::Config;
+use crate::exceptions;
 use crate::lists;
 use crate::lists::progress::Progress;
 use crate::upstream::guard::Guard;
@@ -31,6 +32,8 @@ struct Explanation<'e> {
     safe_search: Option<&'static str>,
     /// Rules that could still decide otherwise, by the address that is dialled or by what is answered.
     undecided: Vec<&'e str>,
+    /// On which terms it is let through, likewise.
+    terms: Option<String>,
     /// Why the register withholds the destination, whoever refuses or lets through.
     withheld: Option<&'static str>,
     charter: &'e str,
@@ -62,9 +65,11 @@ pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wr
     };
     let told = told(asked)?;
     let learnt = Learnt { destination: asked.destination, answer: told.as_ref() };
-    let first = in_force.decide(&query);
+    let exceptions = exceptions::of_register(&config, Timestamp::now().as_microsecond()).map_err(Wrong)?;
+    let first = in_force.decide_but(&query, &Learnt::default(), &exceptions);
     // As the gate does: who was turned back is not asked again.
-    let decision = if first.action == Action::Block { first } else { in_force.decide_again(&query, &learnt) };
+    let decision =
+        if first.action == Action::Block { first } else { in_force.decide_but(&query, &learnt, &exceptions) };
     let mut explanation = Explanation {
         action: decision.action.as_str(),
         rule: in_force.rule(&decision),
@@ -83,9 +88,17 @@ pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wr
             Action::Block => Vec::new(),
             _ => in_force.undecided(&query, &learnt, &decision),
         },
+        terms: Some(in_force.terms(&decision).to_string()).filter(|terms| !terms.is_empty()),
         withheld: decision.withheld().map(Withheld::as_str),
         charter: in_force.charter().identity(),
     };
+    let rule = decision.exception().map(exceptions::rule);
+    if let Some(exception) = decision.exception().and_then(|number| exceptions.get(number)) {
+        let from = explanation.rule.map(|rule| format!(" from rule {rule}")).unwrap_or_default();
+        let (kind, name) = (exception.subject.kind(), exception.subject.name());
+        explanation.evidence = Some(format!("exception:{} {kind} {name}{from}", exception.number));
+        explanation.rule = rule.as_deref();
+    }
     let refusal = refused_by_the_gate(&config, asked.client, &target, &method, decision.action);
     let charter_decides = refusal.is_none();
     if let Some(refusal) = refusal {
@@ -103,6 +116,7 @@ pub(crate) fn explain(path: Option<&Path>, asked: &Explain) -> Result<Answer, Wr
             bandwidth: None,
             safe_search: None,
             undecided: Vec::new(),
+            terms: None,
             withheld,
             ..explanation
         };
@@ -236,6 +250,7 @@ fn text(said: &Explanation<'_>, target: &Target, method: &str, label: Option<&st
         (!said.undecided.is_empty())
             .then(|| format!("{}, until the address is dialled and the answer comes", said.undecided.join(", "))),
     );
+    row("terms", said.terms.clone());
     row("withheld", said.withheld.map(|why| format!("the destination, from the register ({why})")));
     row("charter", Some(said.charter.to_owned()));
     columns(&rows)

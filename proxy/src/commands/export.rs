@@ -14,6 +14,7 @@ mod person;
 mod requisition;
 mod subject;
 mod tally;
+mod terms;
 mod verify;
 
 use super::{Answer, Wrong};

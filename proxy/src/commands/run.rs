@@ -6,7 +6,9 @@ use crate::listen::{self, Doors, Given};
 use crate::reload::{self, Refused};
 use crate::shutdown::{self, Stop};
 use crate::upkeep::{self, Upkeep};
-use crate::{console, control, directory, files, forward, held, register, rights, service, telemetry};
+use crate::{
+    console, control, directory, exceptions, files, forward, held, register, rights, service, telemetry, terms,
+};
 use logstore::{Recovery, Register};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -103,13 +105,15 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize, mut give
     let upkeep = Upkeep { syslog: forwarding.syslog.clone(), json: forwarding.json.clone(), ..Upkeep::default() };
     let tasks = TaskTracker::new();
     let served = Doors::new(tasks.clone(), stop.interrupt.clone());
-    let gate = Arc::new(Gate::new(state, register, accounts, served, console_at, room, upkeep));
+    let gate = Arc::new(Gate::new(state, register, accounts, served, console_at, room, upkeep)?);
     upkeep::announce(&gate)?;
     // What came back from a backup, or lay here while no gate ran, is erased before anything is served.
     // A failure is said in the log and in the status; the gate runs all the same.
     let _ = upkeep::purge(&gate).await;
     held::settle(&gate).await;
     rights::keep(&gate).await;
+    // The log says why none is in force.
+    let _ = exceptions::read_again(&gate).await;
     upkeep::look(&gate).await;
     upkeep::note_start(&gate, recovery);
     print!("{}", greeting(&gate, recovery));
@@ -126,6 +130,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize, mut give
     gate.doors.serve(&gate, doors);
     tasks.spawn(sweep(gate.clone()));
     tasks.spawn(directory::save_each_minute(gate.clone()));
+    tasks.spawn(terms::keep(gate.clone()));
     tasks.spawn(upkeep::purge_hourly(gate.clone()));
     tasks.spawn(upkeep::look_each_minute(gate.clone()));
     tasks.spawn(upkeep::give_seals_away(gate.clone()));
@@ -141,6 +146,7 @@ async fn serve(config: Config, config_path: Option<&Path>, room: usize, mut give
     service::ready();
     let left = shutdown::wait_and_drain(&gate, config_path, stop, tasks, services).await;
     directory::save(&gate).await;
+    gate.terms.write(gate.now());
     forwarding.finish().await;
     // The socket's file goes with the gate; one that stays is replaced by the next.
     let _ = std::fs::remove_file(data_dir.join("control.sock"));

@@ -36,6 +36,8 @@ pub(crate) enum Fault<'a> {
     },
     /// The client's address is not one that the gate serves.
     ClientNotAllowed,
+    /// What was to be acknowledged is not this person's warning, or nobody's.
+    NotAcknowledged,
     /// The port asked for is not one that the gate opens.
     PortNotAllowed,
     /// The name leads to an address that the gate must not dial.
@@ -94,9 +96,11 @@ impl Fault<'_> {
     pub(crate) fn status(self) -> u16 {
         match self {
             Fault::BadRequest { .. } => 400,
-            Fault::PasswordDue { .. } | Fault::ClientNotAllowed | Fault::PortNotAllowed | Fault::ForbiddenAddress => {
-                403
-            }
+            Fault::PasswordDue { .. }
+            | Fault::ClientNotAllowed
+            | Fault::NotAcknowledged
+            | Fault::PortNotAllowed
+            | Fault::ForbiddenAddress => 403,
             Fault::AuthRequired => 407,
             Fault::RequestTimeout => 408,
             Fault::UriTooLong => 414,
@@ -129,9 +133,11 @@ impl Fault<'_> {
             | Fault::ExpectationFailed
             | Fault::VersionNotSupported
             | Fault::NotImplemented => "http_request_error",
-            Fault::AuthRequired | Fault::PasswordDue { .. } | Fault::ClientNotAllowed | Fault::PortNotAllowed => {
-                "http_request_denied"
-            }
+            Fault::AuthRequired
+            | Fault::PasswordDue { .. }
+            | Fault::ClientNotAllowed
+            | Fault::NotAcknowledged
+            | Fault::PortNotAllowed => "http_request_denied",
             Fault::ForbiddenAddress => "destination_ip_prohibited",
             Fault::NameNotFound => "dns_error",
             Fault::NameTimeout => "dns_timeout",
@@ -260,6 +266,18 @@ impl Fault<'_> {
                     title: "Device not served",
                     happened: "This device’s address is not among those the gate serves.",
                     advice: "Check that the device is connected to the network meant for it.",
+                },
+            ],
+            Fault::NotAcknowledged => [
+                Wording {
+                    title: "Lecture non enregistrée",
+                    happened: "Cette confirmation ne correspond à aucun avertissement qui vous a été adressé\u{202f}; rien n’a été noté.",
+                    advice: "Ouvrez de nouveau le site que vous vouliez consulter\u{a0}: s’il y a lieu, l’avertissement s’affichera.",
+                },
+                Wording {
+                    title: "Nothing was noted",
+                    happened: "This confirmation belongs to no warning that was shown to you, and nothing was noted.",
+                    advice: "Open the site you wanted to visit again: if there is a warning, it will be shown.",
                 },
             ],
             Fault::PortNotAllowed => [

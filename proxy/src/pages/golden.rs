@@ -5,21 +5,26 @@
 //! nothing remote, nothing from outside taken for markup.
 use super::block::refusal;
 use super::password::{Objection, PasswordPage, Stage};
+use super::terms::{Desk, Finding, Warning, warning};
 use super::*;
 use crate::accounts::Due;
 use crate::accounts::rule::{CharterRule, Rule, Weakness};
+use crate::terms::Reach;
 use jiff::ZonedDateTime;
 use policy::verdict::Text;
+use policy::{Amount, Budget, Per};
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use Language::{English, French};
 
 /// Bytes a page may weigh: it must come at once over any line.
 const LIMIT: usize = 12 * 1024;
 
-const FAULTS: [Fault<'static>; 28] = [
+const FAULTS: [Fault<'static>; 29] = [
     Fault::BadRequest { why: "two Content-Length fields" },
     Fault::RequestTimeout,
     Fault::UriTooLong,
@@ -30,6 +35,7 @@ const FAULTS: [Fault<'static>; 28] = [
     Fault::AuthRequired,
     Fault::PasswordDue { link: "http://compte.octroi.internal/" },
     Fault::ClientNotAllowed,
+    Fault::NotAcknowledged,
     Fault::PortNotAllowed,
     Fault::ForbiddenAddress,
     Fault::NameNotFound,
@@ -58,8 +64,8 @@ fn text(fr: &str, en: &str) -> Text {
     Text { fr: fr.into(), en: en.into() }
 }
 
-fn full_refusal(lang: Language) -> String {
-    refusal(
+fn full(lang: Language, show: impl Fn(Language, &Refusal<'_>) -> String) -> String {
+    show(
         lang,
         &Refusal {
             organisation: "Société Exemple",
@@ -110,11 +116,11 @@ fn bare_refusal(lang: Language) -> String {
 }
 
 /// Every value that can come from outside is hostile.
-fn hostile_refusal(lang: Language) -> String {
+fn hostile(lang: Language, show: impl Fn(Language, &Refusal<'_>) -> String) -> String {
     let script = "\"'><script>alert(1)</script>\u{202e}&amp;";
     let words = text(script, "");
     let host = "a".repeat(300);
-    refusal(
+    show(
         lang,
         &Refusal {
             organisation: script,
@@ -196,14 +202,41 @@ fn password_page(lang: Language, stage: Stage, due: Option<Due>) -> String {
     )
 }
 
+fn warned(lang: Language, page: &Refusal<'_>, tunnel: bool) -> String {
+    let action = match tunnel {
+        true => "http://octroi.internal/?site=jeux-et-paris.example",
+        false => "http://octroi.internal/continue?c2lnbmVk",
+    };
+    let (long, reach) = (Duration::from_secs(4 * 3600), Reach::Category("jeux"));
+    warning(lang, page, Warning { action, tunnel, long, reach })
+}
+
+fn used_up(lang: Language, page: &Refusal<'_>) -> String {
+    let minutes = Amount::Minutes(NonZeroU64::new(30).expect("some"));
+    let until = "2026-11-24T00:00:00+01:00[Europe/Paris]".parse().expect("a zoned time");
+    terms::used_up(lang, page, Budget { amount: minutes, per: Per::Day }, &until)
+}
+
+fn desk(lang: Language, finding: Finding<'_>) -> String {
+    let (organisation, contact, dpo) = ("Société Exemple", "informatique@exemple.fr", "dpo@exemple.fr");
+    terms::desk(lang, &Desk { organisation, contact, dpo, retention_days: 365, finding })
+}
+
 /// The pages kept on disk.
 fn cases() -> BTreeMap<String, String> {
     let mut cases = BTreeMap::new();
     for lang in [French, English] {
         let mut case = |name: &str, page| cases.insert(format!("{name}-{}.html", lang.tag()), page);
-        case("block", full_refusal(lang));
+        case("block", full(lang, refusal));
         case("block-bare", bare_refusal(lang));
-        case("block-hostile", hostile_refusal(lang));
+        case("block-hostile", hostile(lang, refusal));
+        case("warn", full(lang, |lang, page| warned(lang, page, false)));
+        case("warn-hostile", hostile(lang, |lang, page| warned(lang, page, false)));
+        case("warn-tunnel", full(lang, |lang, page| warned(lang, page, true)));
+        case("budget", full(lang, used_up));
+        case("budget-hostile", hostile(lang, used_up));
+        case("desk", desk(lang, Finding::Nothing));
+        case("desk-hostile", desk(lang, Finding::NoWarning("a\u{202e}<script>.example")));
         case("error-no-answer", fault_page(lang, Fault::NoAnswer, Some("184208")));
         case("error-bad-request", fault_page(lang, FAULTS[0], None));
         case("error-port", fault_page_of(lang, Fault::PortNotAllowed, Some("184209"), "www.example.org:8443"));
@@ -300,23 +333,24 @@ fn pages_are_small_whole_and_alone() {
         for landmark in ["<header>", "<main>", "<footer>", "<h1>", "<title>"] {
             assert_eq!(page.matches(landmark).count(), 1, "{name}: {landmark}");
         }
-        // The page of passwords alone has a form.
-        let is_form = page.contains("name=\"token\"");
-        assert_eq!(page.contains("<form"), is_form, "{name}");
         for remote in ["src=", "@import", "url(", "<script", "<iframe", "onclick=\"", "style=\""] {
             assert!(!page.contains(remote), "{name}: {remote}");
         }
+        let asks = page.contains("name=\"token\"")
+            || (name.starts_with("warn") && !name.starts_with("warn-tunnel"))
+            || name.starts_with("desk");
+        assert_eq!(page.matches("<form").count(), usize::from(asks), "{name}");
     }
 }
 
 #[test]
 fn nothing_from_outside_is_taken_for_markup() {
     for lang in [French, English] {
-        let page = hostile_refusal(lang);
+        let page = hostile(lang, refusal);
         let tags = |page: &str| -> Vec<String> {
             page.split('<').skip(1).map(|tag| tag.chars().take_while(char::is_ascii_alphanumeric).collect()).collect()
         };
-        let known = tags(&full_refusal(lang));
+        let known = tags(&full(lang, refusal));
         for tag in tags(&page) {
             assert!(known.contains(&tag), "<{tag}>");
         }
@@ -351,7 +385,8 @@ fn french_is_set_as_french() {
         let mut before = ' ';
         for c in text.chars() {
             // Imprimerie nationale: a thin space before these, a full one before a colon and inside guillemets.
-            if matches!(c, ';' | '!' | '?') {
+            // Not within an address.
+            if matches!(c, ';' | '!' | '?') && before != '/' {
                 assert_eq!(before, '\u{202f}', "{name}: before {c}");
             }
             if before == '«' || c == '»' {

@@ -45,7 +45,7 @@ async fn moves(lane: &Lane<'_>, want: usize, time: Duration) -> (usize, Duration
 /// So many connections of one person on the line, in tasks of their own; returns what they moved together.
 fn crowd(shares: &Arc<Shares>, name: &'static str, count: usize, want: usize, time: Duration) -> Crowd {
     let connection = |shares: Arc<Shares>| async move {
-        let lane = shares.lane(&person(name), true, None).expect("a lane");
+        let lane = shares.lane(&person(name), true, None, None).expect("a lane");
         moves(&lane, want, time).await.0
     };
     Crowd((0..count).map(|_| tokio::spawn(connection(shares.clone()))).collect())
@@ -70,7 +70,7 @@ fn about(moved: f64, expected: f64) -> bool {
 #[tokio::test(start_paused = true)]
 async fn without_a_limit_there_is_no_lane() {
     let shares = Shares::new(None);
-    assert!(shares.lane(&person("a"), false, None).is_none());
+    assert!(shares.lane(&person("a"), false, None, None).is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,7 +78,7 @@ async fn a_person_alone_has_it_all_and_smoothly() {
     for (text, expected) in [("1MB/s", 1e6), ("12.5MB/s", 12.5e6), ("1GB/s", 1e9)] {
         let rate = Rate::new(expected as u64).expect("within bounds");
         let shares = Arc::new(Shares::new(Some(rate)));
-        let lane = shares.lane(&person("a"), true, None).expect("a lane");
+        let lane = shares.lane(&person("a"), true, None, None).expect("a lane");
         let (moved, longest) = moves(&lane, READ, Duration::from_secs(10)).await;
         assert!(about(moved as f64, 10.0 * expected) && moved as f64 <= 10.02 * expected, "{text}: {moved}");
         assert!(longest <= Duration::from_millis(100), "{text}: {longest:?}");
@@ -88,7 +88,7 @@ async fn a_person_alone_has_it_all_and_smoothly() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_rule_is_smooth_too_and_never_faster() {
     let shares = Shares::new(None);
-    let lane = shares.lane(&person("a"), false, Some(("video", rate("50kB/s")))).expect("a lane");
+    let lane = shares.lane(&person("a"), false, Some(("video", rate("50kB/s"))), None).expect("a lane");
     let (moved, longest) = moves(&lane, READ, Duration::from_secs(20)).await;
     assert!(about(moved as f64, 1e6) && moved <= 1_001_460, "{moved}");
     assert!(longest <= Duration::from_millis(100), "{longest:?}");
@@ -124,7 +124,7 @@ async fn ever_new_connections_are_no_way_to_the_front() {
     let mut moved = 0;
     let restless = async {
         loop {
-            let lane = shares.lane(&person("b"), true, None).expect("a lane");
+            let lane = shares.lane(&person("b"), true, None, None).expect("a lane");
             moved += lane.take(READ).await;
         }
     };
@@ -139,7 +139,7 @@ async fn new_connections_under_a_rule_have_nothing_of_it() {
     let mut moved = 0;
     let restless = async {
         loop {
-            let lane = shares.lane(&person("a"), false, Some(("video", rate("1MB/s")))).expect("a lane");
+            let lane = shares.lane(&person("a"), false, Some(("video", rate("1MB/s"))), None).expect("a lane");
             moved += lane.take(READ).await;
         }
     };
@@ -151,7 +151,7 @@ async fn new_connections_under_a_rule_have_nothing_of_it() {
 async fn what_one_leaves_another_takes_at_once() {
     let shares = line("1MB/s");
     let first = crowd(&shares, "a", 3, READ, Duration::from_secs(5));
-    let lane = shares.lane(&person("b"), true, None).expect("a lane");
+    let lane = shares.lane(&person("b"), true, None, None).expect("a lane");
     let (both, _) = moves(&lane, READ, Duration::from_secs(5)).await;
     assert!(about(both as f64, 2.5e6) && about(first.moved().await, 2.5e6), "{both}");
     let (alone, _) = moves(&lane, READ, Duration::from_millis(100)).await;
@@ -164,7 +164,7 @@ async fn a_person_who_wants_little_gets_it_and_the_rest_is_shared() {
     let time = Duration::from_secs(10);
     let (a, b) = (crowd(&shares, "a", 1, READ, time), crowd(&shares, "b", 1, READ, time));
     // Held to a third of a fair share by a rule.
-    let lane = shares.lane(&person("c"), true, Some(("video", rate("300kB/s")))).expect("a lane");
+    let lane = shares.lane(&person("c"), true, Some(("video", rate("300kB/s"))), None).expect("a lane");
     let (little, _) = moves(&lane, READ, time).await;
     let (a, b) = (a.moved().await, b.moved().await);
     assert!(about(little as f64, 3e6) && about(a, 13.5e6) && about(b, 13.5e6), "{little} {a} {b}");
@@ -178,7 +178,7 @@ async fn a_small_request_waits_for_a_turn_and_not_for_everybodys() {
         ["a", "b", "c", "d", "e", "f", "g", "h"].map(|name| crowd(&shares, name, 5, READ, time)).into();
     sleep(Duration::from_secs(1)).await;
     let begun = Instant::now();
-    let lane = shares.lane(&person("z"), true, None).expect("a lane");
+    let lane = shares.lane(&person("z"), true, None, None).expect("a lane");
     assert_eq!(lane.take(1000).await, 1000);
     assert!(begun.elapsed() <= Duration::from_millis(20), "{:?}", begun.elapsed());
 }
@@ -189,7 +189,7 @@ async fn all_connections_of_a_person_share_a_rule_and_nobody_elses() {
     let under = |name: &'static str, rule: &'static str| {
         let shares = shares.clone();
         tokio::spawn(async move {
-            let lane = shares.lane(&person(name), false, Some((rule, rate("1MB/s")))).expect("a lane");
+            let lane = shares.lane(&person(name), false, Some((rule, rate("1MB/s"))), None).expect("a lane");
             moves(&lane, READ, Duration::from_secs(5)).await.0
         })
     };
@@ -218,7 +218,7 @@ async fn begin<F: Future<Output = usize>>(mut future: Pin<&mut F>) -> Option<usi
 #[tokio::test(start_paused = true)]
 async fn whoever_gives_up_before_a_turn_leaves_it_to_the_next() {
     let shares = line("1MB/s");
-    let (a, b) = (shares.lane(&person("a"), true, None), shares.lane(&person("b"), true, None));
+    let (a, b) = (shares.lane(&person("a"), true, None, None), shares.lane(&person("b"), true, None, None));
     let (a, b) = (a.expect("a lane"), b.expect("a lane"));
     let begun = Instant::now();
     let mut gives_up = Box::pin(a.take(READ));
@@ -233,7 +233,7 @@ async fn whoever_gives_up_before_a_turn_leaves_it_to_the_next() {
 #[tokio::test(start_paused = true)]
 async fn whoever_gives_up_after_a_turn_gives_it_back() {
     let shares = line("1MB/s");
-    let (a, b) = (shares.lane(&person("a"), true, None), shares.lane(&person("b"), true, None));
+    let (a, b) = (shares.lane(&person("a"), true, None, None), shares.lane(&person("b"), true, None, None));
     let (a, b) = (a.expect("a lane"), b.expect("a lane"));
     let mut gives_up = Box::pin(a.take(10_000));
     assert_eq!(begin(gives_up.as_mut()).await, None);
@@ -249,7 +249,7 @@ async fn whoever_gives_up_after_a_turn_gives_it_back() {
 #[tokio::test(start_paused = true)]
 async fn what_the_rule_granted_and_the_line_has_not_is_given_back() {
     let shares = line("1kB/s");
-    let lane = shares.lane(&person("a"), true, Some(("rule", rate("1MB/s")))).expect("a lane");
+    let lane = shares.lane(&person("a"), true, Some(("rule", rate("1MB/s"))), None).expect("a lane");
     let mut gives_up = Box::pin(lane.take(READ));
     assert_eq!(begin(gives_up.as_mut()).await, None, "at the rule");
     sleep(Duration::from_millis(25)).await;
@@ -263,7 +263,7 @@ async fn what_the_rule_granted_and_the_line_has_not_is_given_back() {
 #[tokio::test(start_paused = true)]
 async fn a_person_who_takes_no_notice_holds_up_nobody() {
     let shares = line("1MB/s");
-    let (a, b) = (shares.lane(&person("a"), true, None), shares.lane(&person("b"), true, None));
+    let (a, b) = (shares.lane(&person("a"), true, None, None), shares.lane(&person("b"), true, None, None));
     let (a, b) = (a.expect("a lane"), b.expect("a lane"));
     let mut never_looked_at_again = Box::pin(a.take(READ));
     assert_eq!(begin(never_looked_at_again.as_mut()).await, None);
@@ -274,7 +274,7 @@ async fn a_person_who_takes_no_notice_holds_up_nobody() {
 #[tokio::test(start_paused = true)]
 async fn another_limit_is_in_force_at_once() {
     let shares = line("1kB/s");
-    let lane = shares.lane(&person("a"), true, None).expect("a lane");
+    let lane = shares.lane(&person("a"), true, None, None).expect("a lane");
     let moved = AtomicUsize::new(0);
     let mut moving = pin!(async {
         loop {
@@ -296,13 +296,13 @@ async fn whoever_has_gone_is_forgotten() {
     let names: Vec<String> = (0..1000).map(|number| format!("person-{number}")).collect();
     let busy = crowd(&shares, "busy", 1, READ, Duration::from_secs(60));
     for name in &names {
-        let lane = shares.lane(&person(name), true, None).expect("a lane");
+        let lane = shares.lane(&person(name), true, None, None).expect("a lane");
         lane.take(10_000).await;
         drop(lane);
         assert!(shares.line.known() <= 8, "{} at {name}", shares.line.known());
     }
     busy.moved().await;
-    let last = shares.lane(&person("last"), true, None).expect("a lane");
+    let last = shares.lane(&person("last"), true, None, None).expect("a lane");
     last.take(READ).await;
     drop(last);
     assert_eq!(shares.line.known(), 0);

@@ -5,6 +5,7 @@ use super::beside::{self, Said};
 use super::looks::{Deed, Look};
 use super::person::Whose;
 use super::tally::{Tally, decided, destination};
+use super::terms;
 use crate::accounts::file::Table;
 use crate::commands::letterhead::organisation;
 use crate::config::{Config, Detail, Forward};
@@ -18,6 +19,7 @@ use crate::pages::Language;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, ZonedDateTime};
+use logstore::exceptions::Exception;
 use logstore::fields::{Export, fields};
 use logstore::hold::{Ground, Hold};
 use logstore::people::{Period, Role as Held};
@@ -81,6 +83,8 @@ pub(super) struct Answer<'a> {
     pub(super) looks: &'a [Look],
     pub(super) deeds: &'a [Deed],
     pub(super) statements: &'a [Said<'a>],
+    /// The exceptions granted to the person.
+    pub(super) granted: &'a [Exception],
     pub(super) reviewed: bool,
     /// Why some of the records are kept beyond their term; none of those that nobody may know of.
     pub(super) holds: Vec<&'a Hold>,
@@ -193,8 +197,13 @@ impl Answer<'_> {
             let since = day(person.at.as_microsecond(), zone);
             person.groups.iter().map(move |group| (group.clone(), since))
         });
+        let read = self.tally.acknowledged.iter();
+        let read = read.map(|warning| (day(warning.at, zone), warning.in_words(self.language)));
+        let granted = self.granted.iter().map(|one| terms::told(one, self.reviewed, |at| day(at, zone)));
         Beside {
             statements: statements.collect(),
+            acknowledgements: read.collect(),
+            exceptions: granted.collect(),
             groups: groups.collect(),
             accounts: accounts.collect(),
             acts: deeds.collect(),
@@ -329,6 +338,9 @@ fn act_in_words(act: &str, language: Language) -> String {
         "purge" | "purge asked" => ("destruction des journées échues", "destruction of days past their term"),
         "import" => ("reprise de journaux", "logs taken over"),
         "erase" => ("effacement", "erasure"),
+        "exception granted" => ("exception à la charte accordée", "exception to the charter granted"),
+        "exception revoked" => ("exception à la charte révoquée", "exception to the charter revoked"),
+        "exceptions listed" => ("liste des exceptions à la charte", "list of exceptions to the charter"),
         "rekey" => ("changement de clé", "change of key"),
         "start" => ("démarrage", "start"),
         "stop" => ("arrêt", "stop"),

@@ -159,17 +159,19 @@ pub(super) fn text<'s>(
     (reviewed || !others).then_some(entry.what.text.as_str())
 }
 
-/// `other.json`: what law asks for and this gate keeps nothing of, with the reason.
+/// `other.json`: what law asks for and this gate keeps little or nothing of, with the reason. What there is of it is added by
+/// [`super::terms::beside`].
 pub(super) fn other() -> Value {
     let none = |fr: &str, en: &str| json!({ "entries": [], "why_fr": fr, "why_en": en });
     json!({
         "acknowledgements": none(
-            "Aucune page d’avertissement n’a été confirmée : ce serveur mandataire n’en garde pas la trace.",
-            "No warning page was acknowledged: this proxy server keeps no trace of any.",
+            "Avertissements de la charte que la personne a lus, tels que ses enregistrements les disent (ACKNOWLEDGE).",
+            "Warnings of the charter that the person has read, as their records tell (ACKNOWLEDGE).",
         ),
         "exceptions": none(
-            "Aucune exception temporaire : ce serveur mandataire n’en accorde pas.",
-            "No temporary exception: this proxy server grants none.",
+            "Exceptions temporaires accordées à la personne nommément, gardées aussi longtemps qu’un enregistrement après leur \
+             fin.",
+            "Temporary exceptions granted to the person by name, kept as long as a record after they ended.",
         ),
         "sessions": none(
             "Aucune session : chaque connexion est identifiée à nouveau, rien n’est conservé entre deux.",

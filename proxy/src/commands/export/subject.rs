@@ -9,7 +9,7 @@ use super::kept::Kept;
 use super::looks::{Looks, Trail};
 use super::person::{Seen, Theirs, Whose};
 use super::tally::Tally;
-use super::{Dated, DayByDay, OPENED_BY, SUBJECT, beside, dated, file, language, options};
+use super::{Dated, DayByDay, OPENED_BY, SUBJECT, beside, dated, file, language, options, terms};
 use crate::access;
 use crate::accounts::file as accounts;
 use crate::cli::export::ExportSubject;
@@ -151,6 +151,8 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
         return no(&format!("nothing is made, because the answer would not be whole: {day}"));
     }
 
+    let granted = logstore::exceptions::read(&dir, &keys).map_err(Wrong::because)?;
+    let granted = terms::granted(granted, &whose);
     let said = beside::concerning(&statements, &whose, &tally.statements);
     let numbers: Vec<u64> = said.iter().map(|entry| entry.number).collect();
     let (looks, deeds) = (looks.into_certain(&numbers), trail.deeds(&whose));
@@ -172,6 +174,7 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
         looks: &looks,
         deeds: &deeds,
         statements: &said,
+        granted: &granted,
         reviewed: asked.texts_reviewed,
         holds: holds.iter().copied().filter(|hold| held.contains(&hold.number)).collect(),
         fingerprint: keys.public().fingerprint(),
@@ -182,7 +185,7 @@ pub(super) fn subject(path: Option<&Path>, asked: &ExportSubject) -> Result<Answ
         ("account.json", beside::account(&whose, &local, &of_directory, &requests, &asked.reference, withheld)),
         ("looks.json", json!(looks)),
         ("acts.json", json!(deeds)),
-        ("other.json", beside::other()),
+        ("other.json", terms::beside(beside::other(), &granted, &tally.acknowledged, asked.texts_reviewed)),
     ];
     add_documents(&mut bundle, &found, language)?;
     for (name, value) in &joined {

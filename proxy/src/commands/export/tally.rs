@@ -1,6 +1,7 @@
 //! Records counted as they go by: how many, of which month, category and decision, and the newest of them. Bounded, however
 //! many there are.
 
+use super::terms::Acknowledged;
 use crate::legal::subject;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -31,6 +32,8 @@ pub(super) struct Tally {
     pub(super) last: VecDeque<Record>,
     /// The local days of the first and of the last.
     pub(super) days: Option<(Date, Date)>,
+    /// Warnings that were acknowledged.
+    pub(super) acknowledged: Vec<Acknowledged>,
     /// The numbers of the statements that concern any of them.
     pub(super) statements: BTreeSet<u64>,
     /// By whom: each account, and each address without one.
@@ -50,6 +53,7 @@ impl Tally {
             actions: [0; Action::ALL.len()],
             last: VecDeque::with_capacity(newest.min(1024)),
             days: None,
+            acknowledged: Vec::new(),
             statements: BTreeSet::new(),
             persons: BTreeSet::new(),
         }
@@ -69,6 +73,7 @@ impl Tally {
         if let Some(place) = Action::ALL.iter().position(|action| *action == record.action) {
             self.actions[place] += 1;
         }
+        self.acknowledged.extend(Acknowledged::of(record));
         let (first, last) = self.days.unwrap_or((day, day));
         self.days = Some((first.min(day), last.max(day)));
         if self.newest > 0 {
