@@ -2,8 +2,10 @@
 //!
 //! Each is a whole answer with a page in the client's language and a Proxy-Status field (RFC 9209). What a client was
 //! still sending is not read as a request: unless there was no body, the connection ends.
+mod misread;
 mod terms;
 
+pub(crate) use misread::{misanswered, misread, too_large};
 pub(crate) use terms::{found, go_on, read_first};
 
 use crate::body;
@@ -11,14 +13,13 @@ use crate::connection::{ClientReader, ClientWriter, Connection, Next};
 use crate::exchange::Asked;
 use crate::gate::{Gate, Limit, State};
 use crate::identify::{Challenge, Client};
-use crate::pages::{self, Body, Broken, Fault, FaultPage, Kind, Language, Refusal};
+use crate::pages::{self, Body, Fault, FaultPage, Kind, Language, Refusal};
 use crate::password;
 use crate::record;
 use crate::upstream::{ConnectError, ParentError};
-use crate::wire::{Framing, Malformed, Protocol};
+use crate::wire::{Framing, Protocol};
 use jiff::Timestamp;
 use logstore::{Outcome, OwedRecord, Unwritable};
-use memchr::memchr;
 use policy::{Action, Decision};
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -125,53 +126,6 @@ where
     tracing::debug!(status = fault.status(), "a request was not understood");
     let page = fault_page(state, state.language, fault, None, None);
     send_page(state, connection, None, page).await
-}
-
-/// The answer to bytes that are no request the gate would pass on: 400, unless a more exact one exists.
-pub(crate) fn misread(why: Malformed) -> Fault<'static> {
-    match why {
-        Malformed::Version => Fault::VersionNotSupported,
-        Malformed::TooManyFields => Fault::HeaderTooLarge,
-        Malformed::UnknownCoding => Fault::NotImplemented,
-        Malformed::Expectation => Fault::ExpectationFailed,
-        Malformed::StartLine
-        | Malformed::Tls
-        | Malformed::FieldLine
-        | Malformed::BareLineFeed
-        | Malformed::ContentLength
-        | Malformed::TwoLengths
-        | Malformed::TransferEncoding
-        | Malformed::Content
-        | Malformed::MaxForwards
-        | Malformed::Interim
-        | Malformed::Chunk
-        | Malformed::Host => Fault::BadRequest { why: why.why() },
-    }
-}
-
-/// The answer to a head past the limit, by what of it is too large (RFC 9112 §3).
-pub(crate) fn too_large(bytes: &[u8]) -> Fault<'static> {
-    if memchr(b'\n', bytes).is_none() { Fault::UriTooLong } else { Fault::HeaderTooLarge }
-}
-
-/// The answer to a request whose origin's answer is none.
-pub(crate) fn misanswered(why: Malformed) -> Fault<'static> {
-    Fault::OriginBroke(match why {
-        Malformed::TooManyFields => Broken::HeaderSize,
-        Malformed::TransferEncoding | Malformed::UnknownCoding | Malformed::Chunk => Broken::TransferCoding,
-        Malformed::StartLine
-        | Malformed::Tls
-        | Malformed::Version
-        | Malformed::FieldLine
-        | Malformed::BareLineFeed
-        | Malformed::ContentLength
-        | Malformed::TwoLengths
-        | Malformed::Content
-        | Malformed::Expectation
-        | Malformed::MaxForwards
-        | Malformed::Interim
-        | Malformed::Host => Broken::Protocol,
-    })
 }
 
 /// Asks the client who it is (407).
