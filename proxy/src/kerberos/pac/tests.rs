@@ -1,3 +1,4 @@
+//! Logon information, written as a domain controller does and read back; cut, and changed.
 use super::*;
 
 /// Logon information as a domain controller writes it.
@@ -173,4 +174,19 @@ fn numbers_beyond_all_bounds_make_room_for_nothing() {
     assert_eq!(bytes[array..array + 4], 1u32.to_le_bytes());
     bytes[array..array + 4].copy_from_slice(&u32::MAX.to_le_bytes());
     assert_eq!(groups(&bytes), Err(Unreadable::Short));
+}
+
+/// Written by Samba's own encoder.
+#[test]
+fn what_another_program_writes_is_read_the_same() {
+    let of = |rid: u32| format!("S-1-5-21-1004336348-1177238915-682003330-{rid}");
+    let usual = include_bytes!("../../../../tests/fuzz/corpus/pac/samba-usual");
+    let mut expected = vec!["S-1-18-1".to_owned(), of(513), of(1105), of(1106)];
+    expected.extend(["S-1-5-21-1-2-3-1200", "S-1-5-21-1-2-3-1201"].map(str::to_owned));
+    expected.sort();
+    assert_eq!(groups(usual), Ok(expected));
+    let machine = include_bytes!("../../../../tests/fuzz/corpus/pac/samba-machine");
+    assert_eq!(groups(machine), Ok(vec![of(513), of(515)]));
+    let off = include_bytes!("../../../../tests/fuzz/corpus/pac/samba-off");
+    assert_eq!(groups(off).map(|found| found.len()), Ok(3), "the primary group, and those of the resource domain");
 }
