@@ -35,7 +35,9 @@ fn who_follows_the_guide_to_single_sign_on_gets_to_its_end() {
         }
         let path = format!("{}:{}", gate.path("bin").display(), std::env::var("PATH").expect("a path"));
         let mut ran = 0;
-        for block in blocks.iter().filter(|block| block.language == "sh") {
+        // What is said of the directory is tried with a directory (`directory`).
+        let here = |text: &str| !text.contains("doctor directory");
+        for block in blocks.iter().filter(|block| block.language == "sh" && here(&block.text)) {
             let mut shell = samba.client("sh");
             shell.args(["-e", "-c", &block.text]).env("PATH", &path).current_dir(gate.folder());
             let output = shell.output().expect("unshare is there");
