@@ -7,6 +7,9 @@ use harness::{Gate, Setup};
 use std::fs;
 use std::process::{Command, Output};
 
+/// Somebody's public key; nobody has the other half.
+const AGE: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
 #[test]
 fn a_requisition_gets_exactly_its_scope_with_its_papers_law_11() {
     let gate = register();
@@ -207,6 +210,12 @@ fn whom_a_requisition_is_about_learns_nothing_of_it_and_what_was_approved_is_wha
     assert!(by(&gate, "p.dupont", &["scope", "approve", &number]).status.success());
     let other = by(&gate, "j.judicial", &of("Capitaine B"));
     assert!(other.status.code() == Some(1) && !gate.path("rq/RQ-2.zip").exists(), "{}", said(&other));
+    // When it came and for whom it is encrypted are approved too.
+    let yesterday = day(1);
+    for more in [["--received", &yesterday], ["--age-recipient", AGE]] {
+        let other = by(&gate, "j.judicial", &[&of("Capitaine A")[..], &more].concat());
+        assert!(other.status.code() == Some(1) && !gate.path("rq/RQ-2.zip").exists(), "{}", said(&other));
+    }
     let made = by(&gate, "j.judicial", &of("Capitaine A"));
     assert!(made.status.success(), "{}", said(&made));
 }

@@ -119,6 +119,10 @@ impl Order<'_> {
             [("article", &act.article), ("case", &act.case), ("service", &act.service), ("officer", &act.officer)];
         let more =
             more.into_iter().chain([("rank", &act.rank), ("checked", &act.checked), ("delivery", &act.delivery)]);
+        // For whom it is encrypted, and when the act came, are approved too.
+        let received = self.asked.received.map(|day| day.to_string()).unwrap_or_default();
+        let age = self.asked.age_recipient.clone().unwrap_or_default();
+        let more = more.chain([("received", &received), ("age recipient", &age)]);
         let more = more.filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.as_str()));
         let fields = fields.into_iter().chain(more);
         Asked {
