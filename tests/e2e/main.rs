@@ -107,6 +107,7 @@ mod commands;
 mod register;
 
 // Who sees names: roles, scopes that two persons open, broken glass, undertakings.
+mod glass;
 mod roles;
 mod scopes;
 mod settings;

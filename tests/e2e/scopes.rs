@@ -1,9 +1,7 @@
 //! Who sees names (`law.md` 8): roles, scopes that two persons open, broken glass, what each role may and may not.
 use crate::identity::{PASSWORD, with_password};
 use crate::imports::{bring, line};
-use harness::services::Smtp;
-use harness::services::smtp::Mode;
-use harness::{Authority, Gate, LIMIT, Setup, wait};
+use harness::{Gate, Setup};
 use serde_json::Value;
 use std::io::Write;
 use std::process::{Output, Stdio};
@@ -66,7 +64,7 @@ pub(crate) fn desk_of(setup: Setup, accounts: &[(&str, &[&str])]) -> Gate {
     gate
 }
 
-fn desk() -> Gate {
+pub(crate) fn desk() -> Gate {
     desk_of(Setup::new(), &[("a.martin", &["investigator"]), ("p.dupont", &["approver"])])
 }
 
@@ -185,6 +183,22 @@ fn nobody_approves_their_own_request_nor_one_about_themselves_under_another_acco
 }
 
 #[test]
+fn nobody_approves_a_look_at_an_address_they_were_seen_at_although_nobody_linked_it_law_8() {
+    let gate = desk();
+    bring(&gate, &line(2, "own.test", "/").replace("a.martin", "P.Dupont").replace("10.0.0.7", "10.0.0.44"));
+    let number = request(&gate, &["--client", "10.0.0.44"]);
+    let refused = no(&gate, "p.dupont", &["scope", "approve", &number]);
+    assert!(refused.contains("about the person who would decide"), "{refused}");
+    // Another time, another address: somebody else's.
+    let (from, to) = (day(20), day(10));
+    let before = ["scope", "request", "--purpose", "security", "--reason", "incident 12", "--from", &from, "--to", &to];
+    let number = done(&gate, "a.martin", &[&before[..], &["--client", "10.0.0.44"]].concat());
+    done(&gate, "p.dupont", &["scope", "approve", &number]);
+    let number = request(&gate, &["--client", "10.0.0.45"]);
+    done(&gate, "p.dupont", &["scope", "approve", &number]);
+}
+
+#[test]
 fn each_role_may_what_the_table_of_roles_says_and_nothing_else() {
     let accounts = [
         ("o.operator", "operator"),
@@ -293,104 +307,6 @@ fn a_clock_set_back_between_approval_and_reading_opens_nothing() {
     let back = at("-9h", "a.martin", &NAMES);
     assert_eq!(back.status.code(), Some(1), "{}", said(&back));
     assert!(said(&back).contains("no open scope"), "{}", said(&back));
-}
-
-#[test]
-fn break_glass_is_for_security_alone_loud_and_reviewed_by_somebody_else() {
-    let mut gate = desk();
-    gate.start();
-    let (from, to) = (day(3), day(0));
-    let glass = [
-        "scope",
-        "break-glass",
-        "--incident",
-        "INC-7",
-        "--reason",
-        "ransomware",
-        "--user",
-        "j.petit",
-        "--from",
-        &from,
-        "--to",
-        &to,
-    ];
-    let number = done(&gate, "a.martin", &glass);
-    assert_eq!(hosts(&done(&gate, "a.martin", &NAMES)), ["a.test", "b.test"]);
-    wait::until("the alarm in the gate's log", LIMIT, || gate.printed().contains("break-glass").then_some(()));
-    for told in [gate.say(&["status"]), gate.printed()] {
-        assert!(told.contains("without a second person"), "{told}");
-        assert!(
-            !told.contains("j.petit") && !told.contains("a.martin") && !told.contains("ransomware"),
-            "no name: {told}"
-        );
-    }
-    let listed = done(&gate, "p.dupont", &["scope", "list"]);
-    assert!(listed.contains("break-glass") && listed.contains("review due until"), "{listed}");
-    assert!(gate.say(&["doctor", "roles"]).contains("sans revue écrite"));
-    assert!(trail(&gate).contains("\"act\":\"break-glass\""));
-    assert!(no(&gate, "a.martin", &["scope", "review", &number, "--text", "fine"]).contains("takes the role approver"));
-    done(&gate, "p.dupont", &["scope", "review", &number, "--text", "justified"]);
-    assert!(!gate.say(&["status"]).contains("without a second person"));
-    assert!(done(&gate, "p.dupont", &["scope", "list"]).contains(", reviewed"));
-    assert!(no(&gate, "p.dupont", &["scope", "review", &number, "--text", "again"]).contains("nothing to review"));
-    gate.terminate();
-    gate.wait();
-}
-
-#[test]
-fn the_alarm_of_a_broken_glass_is_written_at_once_to_dpo_and_approvers_and_names_nobody_law_8() {
-    let mail = Smtp::start(Mode::Plain, &Authority::new(), &["127.0.0.1"]);
-    let post = format!("smtp = \"smtp://127.0.0.1:{}\"\nmail_from = \"gate@example.test\"", mail.port());
-    let setup = Setup::new().config(&format!(
-        "[organisation]\ndpo = \"dpo@example.test\"\n[roles]\nalarm = [\"p.dupont@example.test\"]\n[log.anchor]\n{post}"
-    ));
-    let mut gate = desk_of(setup, &[("a.martin", &["investigator"]), ("p.dupont", &["approver"])]);
-    gate.start();
-    let glass = ["scope", "break-glass", "--incident", "INC-7", "--reason", "ransomware", "--user", "j.petit"];
-    let (from, to) = (day(3), day(0));
-    let number = done(&gate, "a.martin", &[&glass[..], &["--from", &from, "--to", &to]].concat());
-    let letters = wait::until("two letters", LIMIT, || Some(mail.letters()).filter(|letters| letters.len() == 2));
-    let to: Vec<&str> = letters.iter().flat_map(|letter| letter.to.iter().map(String::as_str)).collect();
-    assert_eq!(to, ["dpo@example.test", "p.dupont@example.test"]);
-    for letter in &letters {
-        assert!(letter.text.contains(&format!("octroi scope review {number}")), "{}", letter.text);
-        for name in ["a.martin", "j.petit", "p.dupont", "ransomware"] {
-            assert!(!letter.text.contains(name) && !letter.subject.contains(name), "{}", letter.text);
-        }
-    }
-    wait::until("what was written is noted", LIMIT, || trail(&gate).contains("mail: sent, through").then_some(()));
-    // Nobody is written to twice.
-    gate.terminate();
-    gate.wait();
-    gate.start();
-    gate.say(&["status"]);
-    assert!(gate.printed().contains("without a second person"), "{}", gate.printed());
-    gate.terminate();
-    gate.wait();
-    assert_eq!(mail.letters().len(), 2);
-}
-
-#[test]
-fn an_alarm_that_cannot_be_written_is_an_alarm_itself_and_stops_nothing_law_8() {
-    for (section, why) in [
-        (
-            "[log.anchor]\nsmtp = \"smtp://127.0.0.1:1\"\nmail_from = \"gate@example.test\"",
-            "is not written to everybody",
-        ),
-        ("", "`[log.anchor]` lacks smtp and mail_from"),
-    ] {
-        let setup = Setup::new().config(&format!("[organisation]\ndpo = \"dpo@example.test\"\n{section}"));
-        let mut gate = desk_of(setup, &[("a.martin", &["investigator"]), ("p.dupont", &["approver"])]);
-        gate.start();
-        let glass = ["scope", "break-glass", "--incident", "INC-7", "--reason", "ransomware", "--user", "j.petit"];
-        let (from, to) = (day(3), day(0));
-        done(&gate, "a.martin", &[&glass[..], &["--from", &from, "--to", &to]].concat());
-        assert_eq!(hosts(&done(&gate, "a.martin", &NAMES)), ["a.test", "b.test"]);
-        wait::until("the trouble in the status", LIMIT, || gate.say(&["status"]).contains(why).then_some(()));
-        assert!(!gate.printed().contains("dpo@example.test"), "{}", gate.printed());
-        gate.terminate();
-        gate.wait();
-    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! by their own commands, and decided here with the rest.
 
 mod ask;
+mod own;
 mod show;
 
 pub(super) use ask::shut;
@@ -12,7 +13,7 @@ use crate::cli::{As, Decide, Refuse, Review, Scope};
 use crate::config::{Config, Purpose};
 use crate::undertaking;
 use jiff::Timestamp;
-use logstore::approvals::{Desk, DeskError, Request, Standing};
+use logstore::approvals::{self, Desk, DeskError, Request, Standing};
 use logstore::people::{People, Role};
 use std::collections::BTreeMap;
 
@@ -36,10 +37,17 @@ fn approve(config: &Config, decided: &Decide) -> Result<Answer, Wrong> {
     let Some(actor) = second_person(config, &decided.acting, "scope approve")? else { return Ok(Answer::No) };
     let longest = i64::try_from(config.roles.open_for.as_micros()).unwrap_or(i64::MAX);
     let steps = access::missing_steps(config);
+    let approvals = approvals::read(&config.register_dir(), &access::keys(config)?).map_err(Wrong::because)?;
+    let waiting =
+        approvals.get(decided.number).ok().filter(|request| request.standing(&approvals.now()) == Standing::Waiting);
+    let own = waiting.map(|request| own::was_there(config, actor.who(), request)).transpose()?.unwrap_or(false);
     at_desk(config, &actor, decided.number, "approved", |desk, people| {
         let asked = &desk.approvals().get(decided.number)?.asked;
         if asked.purpose.as_deref() == Some(Purpose::Charter.code()) && !steps.is_empty() {
             return Err(logstore::approvals::Refusal::Form(charter_shut(&steps)).into());
+        }
+        if own {
+            return Err(logstore::approvals::Refusal::About(decided.number).into());
         }
         let request = desk.approve(decided.number, actor.who(), people, longest)?.clone();
         if let Standing::Open { left } = request.standing(&desk.now()) {
