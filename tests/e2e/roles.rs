@@ -211,3 +211,16 @@ fn nobody_asks_for_everybody_and_a_second_glass_waits_for_the_review_of_the_firs
     done(&gate, "p.dupont", &["scope", "review", &number, "--text", "justified"]);
     done(&gate, "a.martin", &of(&glass, &from, &to, &[]));
 }
+
+#[test]
+fn a_person_who_turns_out_to_hold_both_sides_is_named_by_the_doctor_law_8() {
+    let gate = desk_of(
+        Setup::new(),
+        &[("a.martin", &["investigator"]), ("r.rights", &["rights"]), ("p.dupont", &["approver"])],
+    );
+    assert!(!said(&gate.octroi(&["doctor", "roles"])).contains("les deux côtés"));
+    done(&gate, "r.rights", &["user", "link", "a.martin", "--account", "p.dupont"]);
+    let doctor = said(&gate.octroi(&["doctor", "roles"]));
+    assert_eq!(doctor.matches("les deux côtés").count(), 1, "{doctor}");
+    assert!(doctor.contains("investigator (a.martin)") && doctor.contains("approver (p.dupont)"), "{doctor}");
+}

@@ -62,6 +62,26 @@ fn alarm(config: &Config, sheet: &mut Sheet) {
     }
 }
 
+/// Persons who hold both sides of an act, from before that was refused or because two accounts turned out to be one person's.
+fn both_sides(people: &People, holders: &[&str], sheet: &mut Sheet) {
+    for holder in holders {
+        let found = people.roles(holder).find_map(|(role, _)| Some((role, people.excluding(holder, role)?)));
+        // Of a pair each is found from the other: once is enough.
+        let Some((role, (account, other, _))) = found.filter(|(role, (_, other, _))| role < other) else { continue };
+        let (role, other) = (role.name(), other.name());
+        sheet.warning(
+            (
+                &format!("une même personne tient les deux côtés : {role} ({holder}) et {other} ({account})"),
+                &format!("one person holds both sides: {role} ({holder}) and {other} ({account})"),
+            ),
+            (
+                &format!("retirez l’un des deux rôles : `octroi user role {holder} --remove {role}`"),
+                &format!("take one of the two away: `octroi user role {holder} --remove {role}`"),
+            ),
+        );
+    }
+}
+
 /// What the files loosen and nobody has approved.
 fn settings(config: &Config, sheet: &mut Sheet) {
     let Ok(loaded) = config.charter() else { return };
@@ -112,6 +132,7 @@ fn persons(config: &Config, people: &People, sheet: &mut Sheet) {
             &format!("names take two persons; these approve: {}", approvers.join(", ")),
         ));
     }
+    both_sides(people, &holders, sheet);
     for holder in holders {
         if !open(holder) {
             sheet.warning(
