@@ -386,8 +386,17 @@ mod tests {
 
     #[test]
     fn every_act_of_the_trail_has_its_words_but_those_of_the_gate_itself_and_of_requisitions() {
-        let own =
-            ["incident", "retention", "seal", "anchor", "recovery", "clock step", crate::commands::export::REQUISITION];
+        let own = [
+            "incident",
+            "retention",
+            "setting",
+            "alarm",
+            "seal",
+            "anchor",
+            "recovery",
+            "clock step",
+            crate::commands::export::REQUISITION,
+        ];
         for act in crate::register::ACTS.iter().filter(|act| !own.contains(act)) {
             assert_ne!(act_in_words(act, Language::French), **act, "{act}");
         }
