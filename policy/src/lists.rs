@@ -4,9 +4,9 @@
 //! Lists are written by many hands. Good lines are kept, bad ones counted and shown; every name goes through the door
 //! that requests go through ([`crate::target`]), so that both sides of a comparison have one normal form.
 //!
-//! In all text files: one entry a line ([`text`] says what ends one), a byte order mark, blank lines and lines that begin
+//! In all text files: one entry a line (`lists/text.rs` says what ends one), a byte order mark, blank lines and lines that begin
 //! with `#` are skipped. In names and URLs, `#` ends the line anywhere and `!` in front takes the entry out of the category.
-//! [`adblock`] and [`rpz`] have comments of their own, and say what of these formats is understood.
+//! Adblock rules and zones have comments of their own, and say what of these formats is understood.
 
 mod adblock;
 mod domains;

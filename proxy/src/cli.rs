@@ -4,6 +4,7 @@ mod exception;
 mod explain;
 pub(crate) mod export;
 mod hold;
+mod lists;
 mod people;
 pub(crate) mod rights;
 mod scope;
@@ -15,6 +16,7 @@ pub(crate) use export::Export;
 pub(crate) use hold::{
     AddHold, ExtendHold, GroundName, Hold, HoldRecords, ListHolds, ReleaseHold, ReviewHold, ShowHold,
 };
+pub(crate) use lists::{Lists, Lookup, Rollback, Update};
 pub(crate) use people::{ChangeRoles, Link, Marked, TextLanguage, Undertake, Unlink};
 pub(crate) use scope::{
     BreakGlass, Decide, ListScopes, Reach, Refuse, RequestScope, RequestSetting, Review, Scope, ShowScope,
@@ -130,56 +132,6 @@ pub(crate) struct As {
     /// Read the password from standard input, one line, instead of asking
     #[arg(long, requires = "acting")]
     pub(crate) password_stdin: bool,
-}
-
-/// `octroi lists`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Lists {
-    /// Fetch the lists that have an address, then compile, and say what changed
-    Update(Update),
-    /// Compile what is there, fetching nothing
-    Compile(Output),
-    /// Say what each list holds, since when, and what is wrong with it
-    Status(Output),
-    /// Say what changed from the index before to the one in force, by category
-    Diff(Output),
-    /// Put the version before of a fetched list in force again
-    Rollback(Rollback),
-    /// Show every entry that covers a host or an address
-    Lookup(Lookup),
-}
-
-/// `octroi lists update`.
-#[derive(Debug, Args)]
-pub(crate) struct Update {
-    /// Take this list over however much it changed, and though it was refused or rolled back before
-    #[arg(long, value_name = "LIST")]
-    pub(crate) accept: Vec<String>,
-    /// How to answer.
-    #[command(flatten)]
-    pub(crate) output: Output,
-}
-
-/// `octroi lists rollback`.
-#[derive(Debug, Args)]
-pub(crate) struct Rollback {
-    /// The list, by its name in the charter
-    #[arg(value_name = "LIST")]
-    pub(crate) list: String,
-    /// How to answer.
-    #[command(flatten)]
-    pub(crate) output: Output,
-}
-
-/// `octroi lists lookup`.
-#[derive(Debug, Args)]
-pub(crate) struct Lookup {
-    /// What to look up
-    #[arg(value_name = "HOST-OR-URL")]
-    pub(crate) what: String,
-    /// How to answer.
-    #[command(flatten)]
-    pub(crate) output: Output,
 }
 
 /// `octroi log`.
