@@ -36,7 +36,8 @@ fuzz_target!(|bytes: &[u8]| {
         }
         assert_eq!(Header::read(&bytes[..length]), Header::From(source, length));
     }
-    let Ok((four, six, ports, more)) = <([u8; 4], [u8; 16], [u16; 2], Vec<u8>)>::arbitrary(&mut Unstructured::new(bytes))
+    let Ok((four, six, ports, more)) =
+        <([u8; 4], [u8; 16], [u16; 2], Vec<u8>)>::arbitrary(&mut Unstructured::new(bytes))
     else {
         return;
     };
