@@ -2,12 +2,14 @@
 //! and no number in it makes room for what is not there.
 #![no_main]
 
-#[path = "../../../proxy/src/kerberos/pac.rs"]
-mod pac;
+#[path = "../../../proxy/src/kerberos"]
+mod gate {
+    pub(crate) mod pac;
+}
 
 use arbitrary::{Arbitrary, Unstructured};
+use gate::pac::groups;
 use libfuzzer_sys::fuzz_target;
-use pac::groups;
 use std::collections::BTreeSet;
 
 fuzz_target!(|bytes: &[u8]| {
