@@ -53,7 +53,11 @@ impl Logon {
         let counts = |how: u32| how & 4 != 0 && how & 16 == 0;
         let of = |domain: &[u32], groups: &[(u32, u32)]| {
             let domain = sid(domain);
-            groups.iter().filter(|group| counts(group.1)).map(|group| format!("{domain}-{}", group.0)).collect::<Vec<_>>()
+            groups
+                .iter()
+                .filter(|group| counts(group.1))
+                .map(|group| format!("{domain}-{}", group.0))
+                .collect::<Vec<_>>()
         };
         let mut all = of(&self.domain, &self.groups);
         all.extend(of(&self.resource_domain, &self.resource_groups));
