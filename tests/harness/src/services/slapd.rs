@@ -6,7 +6,7 @@ use std::fs;
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
-/// The password of every entry in [`Slapd::add`]'s, hashed by no test: slapd compares what is in the clear too.
+/// The password of every entry that [`Slapd::load`] is given; slapd compares what is in the clear too.
 pub const PASSWORD: &str = "Cheval-Correct-4-Agrafe";
 /// The directory's root.
 pub const BASE: &str = "dc=pme,dc=test";
