@@ -10,6 +10,7 @@ use harness::{Authority, Setup};
 use jiff::ToSpan;
 use jiff::civil::Date;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 /// A page in both languages.
@@ -194,8 +195,19 @@ fn check_files(page: &str) -> usize {
     let blocks = blocks(page);
     let gate = Setup::new().prepare();
     // What an example names beside the configuration itself.
-    gate.certify(&Authority::new());
+    let authority = Authority::new();
+    gate.certify(&authority);
     gate.write("http.keytab", keytab());
+    for domain in ["domain-authority.pem", "autorite-du-domaine.pem"] {
+        gate.write(domain, authority.pem());
+    }
+    for password in ["directory.password", "annuaire.password"] {
+        gate.write(password, "of nobody\n");
+    }
+    for secret in ["http.keytab", "directory.password", "annuaire.password"] {
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(gate.path(secret), private).expect("the file is ours");
+    }
     let mut checked = 0;
     for block in &blocks {
         match block.file() {
