@@ -18,7 +18,12 @@ fuzz_target!(|bytes: &[u8]| {
     let mut compiler = Compiler::default();
     let report = compiler.file("ut1:words", Kind::Expressions, Format::Ut1, "f", &text);
     let mut kept = Vec::new();
-    for line in text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text).split(|b| *b == b'\n').map(<[u8]>::trim_ascii) {
+    // UTF-16 is refused as a whole.
+    if text.starts_with(b"\xFF\xFE") || text.starts_with(b"\xFE\xFF") {
+        return;
+    }
+    let unmarked = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&text);
+    for line in unmarked.split(|b| matches!(b, b'\n' | b'\r')).map(<[u8]>::trim_ascii) {
         // Whether a line is good is for it alone to say.
         let alone = Compiler::default().file("x", Kind::Expressions, Format::Ut1, "f", line);
         if alone.kept == 1 {

@@ -18,6 +18,9 @@ const WAYS: [(&str, Kind, Format); 4] = [
     ("ut1:urls", Kind::Urls, Format::Ut1),
 ];
 
+/// The longest line that is read, in bytes.
+const LONGEST: usize = 16 << 10;
+
 /// An entry in normal form.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
@@ -34,6 +37,10 @@ fuzz_target!(|bytes: &[u8]| {
     let (text, asked) = bytes.split_at(bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len()));
     let asked = String::from_utf8_lossy(asked);
     let _ = ut1_file(&asked);
+    // UTF-16 is refused as a whole: its letters are none of these.
+    if text.starts_with(b"\xFF\xFE") || text.starts_with(b"\xFE\xFF") {
+        return;
+    }
 
     let mut compiler = Compiler::default();
     let mut entries = BTreeSet::new();
@@ -41,10 +48,16 @@ fuzz_target!(|bytes: &[u8]| {
         let report = compiler.file(source, kind, format, "f", text);
         let (mut kept, mut bad) = (0, 0);
         let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-        for line in text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii) {
+        for whole in text.split(|b| matches!(b, b'\n' | b'\r')) {
+            let line = whole[..whole.len().min(LONGEST)].trim_ascii();
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
             }
+            if whole.len() > LONGEST {
+                bad += 1;
+                continue;
+            }
+            let line = &*decoded(line, kind);
             let of_line = match (kind, format) {
                 (Kind::Urls, _) => url(source, line),
                 (_, Format::Hosts) => hosts(source, line),
@@ -157,27 +170,46 @@ fn locator(target: &Target) -> String {
 }
 
 /// An entry without its comment, and whether it is an exception.
-fn entry(line: &[u8]) -> Option<(&str, bool)> {
-    let line = std::str::from_utf8(line).ok()?.split('#').next()?.trim_ascii();
+fn entry(line: &str) -> Option<(&str, bool)> {
+    let line = line.split('#').next()?.trim_ascii();
     Some(line.strip_prefix('!').map_or((line, false), |rest| (rest.trim_ascii_start(), true)))
 }
 
-fn name(source: &'static str, line: &[u8]) -> Option<Entry> {
+/// What is not UTF-8 is Latin-1; in a URL, its bytes are escaped.
+fn decoded(line: &[u8], kind: Kind) -> String {
+    let escaped = |byte: &u8| if byte.is_ascii() { char::from(*byte).to_string() } else { format!("%{byte:02X}") };
+    match String::from_utf8(line.to_vec()) {
+        Ok(text) => text,
+        Err(_) if kind == Kind::Urls => line.iter().map(escaped).collect(),
+        Err(_) => line.iter().copied().map(char::from).collect(),
+    }
+}
+
+fn name(source: &'static str, line: &str) -> Option<Entry> {
     let (name, removes) = entry(line)?;
     let name = name.strip_prefix("*.").or(name.strip_prefix('.')).unwrap_or(name);
+    // An entry is for every port.
+    let is_port = |port: &str| (1..=5).contains(&port.len()) && port.bytes().all(|byte| byte.is_ascii_digit());
+    let name = match name.rsplit_once(':') {
+        Some((host, port)) if is_port(port) && (!host.contains(':') || host.ends_with(']')) => host,
+        _ => name,
+    };
+    if name.contains('/') {
+        return None;
+    }
     let target = Target::of_host(name).ok()?;
     // What covers all that is under a top-level name is somebody's mistake.
     let top_level = target.ip().is_none() && !target.host().contains('.');
     (!top_level).then(|| Entry { source, removes, host: target.host().to_owned(), ip: target.ip(), locator: None })
 }
 
-fn url(source: &'static str, line: &[u8]) -> Option<Vec<Entry>> {
+fn url(source: &'static str, line: &str) -> Option<Vec<Entry>> {
     let (url, removes) = entry(line)?;
     let target = match Target::of_url(url) {
         Err(TargetError::NotAbsolute) => Target::of_url(&format!("http://{url}")),
         target => target,
     };
-    let target = target.ok().filter(|target| target.port() == target.scheme().default_port())?;
+    let target = target.ok()?;
     let locator = locator(&target);
     let locator = locator.strip_suffix('?').unwrap_or(&locator).to_owned();
     let host = without_www(target.host()).to_owned();
@@ -185,23 +217,23 @@ fn url(source: &'static str, line: &[u8]) -> Option<Vec<Entry>> {
 }
 
 /// All names of a line, when all are good and stand behind an address that blocks.
-fn hosts(source: &'static str, line: &[u8]) -> Option<Vec<Entry>> {
+fn hosts(source: &'static str, line: &str) -> Option<Vec<Entry>> {
     let (names, blocks) = hosts_line(line)?;
     if !blocks && !names.is_empty() {
         return None;
     }
-    names.into_iter().map(|word| name(source, word.as_bytes())).collect()
+    names.into_iter().map(|word| name(source, word)).collect()
 }
 
-fn hosts_kept(source: &'static str, line: &[u8]) -> Vec<Entry> {
+fn hosts_kept(source: &'static str, line: &str) -> Vec<Entry> {
     match hosts_line(line) {
-        Some((names, true)) => names.into_iter().filter_map(|word| name(source, word.as_bytes())).collect(),
+        Some((names, true)) => names.into_iter().filter_map(|word| name(source, word)).collect(),
         _ => Vec::new(),
     }
 }
 
 /// The names of a hosts line, those of the machine itself left out, and whether its address is one that blocks.
-fn hosts_line(line: &[u8]) -> Option<(Vec<&str>, bool)> {
+fn hosts_line(line: &str) -> Option<(Vec<&str>, bool)> {
     const LOCAL: &str = "0.0.0.0 broadcasthost ip6-allhosts ip6-allnodes ip6-allrouters ip6-localhost ip6-localnet \
         ip6-loopback ip6-mcastprefix local localhost localhost.localdomain localhost6 localhost6.localdomain6";
     let (line, _) = entry(line)?;
