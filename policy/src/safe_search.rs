@@ -1,10 +1,11 @@
 //! Safe search without decrypting: search engines offer a host that answers in the strict mode, whoever asks. It is dialled
 //! in place of the name that is asked for; what the browser says inside, certificate and all, stays as it was.
 //!
-//! What each engine offers, as its own help for network administrators has it (checked November 2026): Google
+//! What each engine offers; the help for network administrators to compare it with: Google
 //! (support.google.com/websearch/answer/186669), YouTube (support.google.com/a/answer/6214622), Bing
 //! (support.microsoft.com, "Block adult content with SafeSearch"), DuckDuckGo (duckduckgo.com/duckduckgo-help-pages,
-//! "Safe Search"), Qwant for its results alone, which come from a host of their own, and Ecosia.
+//! "Safe Search"). The hosts of Qwant, which offers one for its results alone, and of Ecosia are known from public rewriting
+//! lists of name servers, not from a page of theirs.
 use crate::document::Table;
 use crate::problem::Problem;
 
